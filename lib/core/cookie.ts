@@ -1,0 +1,128 @@
+import { stringifySetCookie } from 'cookie';
+
+/** How the session cookie is written. HttpOnly and an explicit SameSite are always there. */
+export interface CookieOptions {
+  /** @default '__Host-session', or 'session' where `secure`, `path` or `domain` rule the prefix out */
+  name?: string;
+  /** @default '/' */
+  path?: string;
+  /** @default none: the cookie goes to this host alone */
+  domain?: string;
+  /** @default 'lax' */
+  sameSite?: 'strict' | 'lax' | 'none';
+  /** False only for an intranet without TLS. @default true */
+  secure?: boolean;
+  /** A jar per top-level site (CHIPS), for an application in a frame. @default false */
+  partitioned?: boolean;
+  /** @default none */
+  priority?: 'low' | 'medium' | 'high';
+}
+
+export interface ResolvedCookie {
+  name: string;
+  path: string;
+  domain?: string;
+  sameSite: 'strict' | 'lax' | 'none';
+  secure: boolean;
+  partitioned: boolean;
+  priority?: 'low' | 'medium' | 'high';
+}
+
+/** Name and value together: what every browser is sure to keep (RFC 6265bis §5.6). */
+export const MAX_COOKIE_OCTETS = 4096;
+
+/** Browsers cut a longer life to this (RFC 6265bis §5.5), in milliseconds. */
+export const MAX_COOKIE_AGE = 400 * 24 * 60 * 60 * 1000;
+
+/**
+ * All values of the cookie of exactly this name, in the order of the header. A proper parser would keep
+ * one of several; which one is a matter of paths and age, so whoever decides has to see them all.
+ *
+ * cookie-string = cookie-pair *( ";" SP cookie-pair ) (RFC 6265 §4.2.1). Around a pair only space and
+ * tab are dropped: other white space is part of the name.
+ */
+export function cookieValues(header: string | undefined, name: string): string[] {
+  const values: string[] = [];
+  if (header === undefined || !header.includes(name)) return values;
+  let start = 0;
+  while (start < header.length) {
+    let end = header.indexOf(';', start);
+    if (end === -1) end = header.length;
+    const from = skipBlanks(header, start, end);
+    if (header.startsWith(name, from) && header.charCodeAt(from + name.length) === 0x3d) {
+      values.push(trimEnd(header, from + name.length + 1, end));
+    }
+    start = end + 1;
+  }
+  return values;
+}
+
+function skipBlanks(text: string, from: number, end: number): number {
+  while (from < end && isBlank(text.charCodeAt(from))) from++;
+  return from;
+}
+
+function trimEnd(text: string, from: number, end: number): string {
+  while (end > from && isBlank(text.charCodeAt(end - 1))) end--;
+  return text.slice(skipBlanks(text, from, end), end);
+}
+
+const isBlank = (code: number): boolean => code === 0x20 || code === 0x09;
+
+/** The value as it was before it was percent-encoded; `undefined` if it cannot have been. */
+export function decodeValue(value: string): string | undefined {
+  if (!value.includes('%')) return value;
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The Set-Cookie header for a token.
+ *
+ * @param maxAge milliseconds for a persistent cookie; without it the browser drops the cookie at its end
+ */
+export function setCookie(cookie: ResolvedCookie, token: string, maxAge?: number): string {
+  return stringifySetCookie({
+    ...attributes(cookie),
+    value: token,
+    ...(maxAge === undefined ? {} : { maxAge: Math.floor(Math.min(maxAge, MAX_COOKIE_AGE) / 1000) }),
+  });
+}
+
+/** Takes the cookie away. The attributes are repeated: without the same ones it is another cookie (RFC 6265bis §5.7). */
+export function expireCookie(cookie: ResolvedCookie): string {
+  return stringifySetCookie({ ...attributes(cookie), value: '', maxAge: 0, expires: new Date(0) });
+}
+
+function attributes(cookie: ResolvedCookie) {
+  return {
+    name: cookie.name,
+    path: cookie.path,
+    ...(cookie.domain === undefined ? {} : { domain: cookie.domain }),
+    httpOnly: true,
+    secure: cookie.secure,
+    sameSite: cookie.sameSite,
+    partitioned: cookie.partitioned,
+    ...(cookie.priority === undefined ? {} : { priority: cookie.priority }),
+  };
+}
+
+/** Whether a Host header names this very machine, where plain HTTP is never on a wire. */
+export function isLoopbackHost(host: string | undefined): boolean {
+  if (host === undefined) return false;
+  const name = host.startsWith('[') ? host.slice(0, host.indexOf(']') + 1) : host.replace(/:\d+$/, '');
+  return (
+    name === 'localhost' ||
+    name.endsWith('.localhost') ||
+    name === '[::1]' ||
+    /^127(?:\.\d{1,3}){3}$/.test(name)
+  );
+}
+
+/** Whether an address of a connection is of this machine. */
+export function isLoopbackAddress(address: string | undefined): boolean {
+  return address !== undefined && /^(?:::1|(?:::ffff:)?127(?:\.\d{1,3}){3})$/.test(address);
+}

@@ -1,0 +1,299 @@
+import { SessionError } from './errors.js';
+
+export type JsonByKey = Readonly<Record<string, string>>;
+
+/** The top-level keys whose values may not be in a session. */
+export type DataValidator = (data: Record<string, unknown>) => string[];
+
+export interface DataHooks {
+  /** Throws where a change would be lost. */
+  beforeChange(): void;
+  /** A stored value is no JSON. Must throw. */
+  onCorrupt(key: string, cause: unknown): never;
+  onDropped(keys: string[]): void;
+  validate: DataValidator | undefined;
+}
+
+export interface DataChanges {
+  set: Record<string, string>;
+  remove: string[];
+}
+
+const EMPTY: JsonByKey = Object.freeze({});
+
+/**
+ * The data of one session: to the application a plain object, underneath JSON text by key. A key is
+ * parsed when it is read, and compared at the commit only if somebody could have changed it.
+ */
+export class SessionBag implements ProxyHandler<Record<string, unknown>> {
+  #stored: JsonByKey;
+  /** What was handed out or assigned; `undefined` stands for deleted. */
+  readonly #values = new Map<string, unknown>();
+  /** Keys that may differ from what is stored: assigned ones, and objects that were handed out. */
+  readonly #watched = new Map<string, 'read' | 'assigned'>();
+  readonly #hooks: DataHooks;
+  #proxy: Record<string, unknown> | undefined;
+
+  constructor(stored: JsonByKey | undefined, hooks: DataHooks) {
+    this.#stored = stored ?? EMPTY;
+    this.#hooks = hooks;
+  }
+
+  get proxy(): Record<string, unknown> {
+    return (this.#proxy ??= this.#open());
+  }
+
+  /** What a commit has to write, or `undefined`. */
+  changes(): DataChanges | undefined {
+    if (this.#watched.size === 0) return undefined;
+    const set: Record<string, string> = {};
+    const remove: string[] = [];
+    for (const key of this.#watched.keys()) {
+      const text = this.#textOf(key);
+      const before = this.#storedText(key);
+      if (text === before) continue;
+      if (text === undefined) remove.push(key);
+      else set[key] = text;
+    }
+    const keys = Object.keys(set);
+    if (keys.length === 0 && remove.length === 0) return undefined;
+    this.#refuseInvalid(keys);
+    return { set, remove };
+  }
+
+  /** Whether a commit would write. Unlike {@link changes} it never throws. */
+  get changed(): boolean {
+    if (this.#watched.size === 0) return false;
+    try {
+      return this.changes() !== undefined;
+    } catch {
+      return true;
+    }
+  }
+
+  /** JSON text of the named keys as they are now: what crosses a login or a regenerate. */
+  carry(keys: readonly string[]): Record<string, string> {
+    const carried: Record<string, string> = {};
+    for (const key of keys) {
+      const text = this.#watched.has(key) ? this.#textOf(key) : this.#storedText(key);
+      if (text !== undefined) carried[key] = text;
+    }
+    return carried;
+  }
+
+  /** What was written is now what is stored. */
+  settle({ set, remove }: DataChanges): void {
+    const stored: Record<string, string> = { ...this.#stored, ...set };
+    for (const key of remove) delete stored[key];
+    this.#stored = stored;
+    for (const key of this.#watched.keys()) {
+      if (typeof this.#values.get(key) !== 'object') this.#watched.delete(key);
+    }
+  }
+
+  /** Takes what another request wrote, and keeps what this one changed. */
+  rebase(stored: JsonByKey): void {
+    const changes = this.changes();
+    const mine = new Set(changes ? [...Object.keys(changes.set), ...changes.remove] : []);
+    for (const key of [...this.#values.keys()]) {
+      if (mine.has(key) || stored[key] === this.#stored[key]) continue;
+      this.#values.delete(key);
+      this.#watched.delete(key);
+    }
+    this.#stored = stored;
+  }
+
+  /** The parsed value of one stored key, apart from what was handed out. */
+  stored(key: string): unknown {
+    const text = this.#storedText(key);
+    return text === undefined ? undefined : this.#parse(key, text);
+  }
+
+  /** @throws SessionError `ERR_DATA_INVALID` if the validator refuses this text under this key */
+  assertValid(key: string, text: string | undefined): void {
+    const { validate } = this.#hooks;
+    if (!validate || text === undefined) return;
+    const all = this.#plain();
+    all[key] = this.#parse(key, text);
+    if (validate(all).includes(key)) throw invalid([key]);
+  }
+
+  /** Puts in a value that is already stored. */
+  accept(key: string, text: string | undefined): void {
+    const stored = { ...this.#stored };
+    if (text === undefined) delete stored[key];
+    else stored[key] = text;
+    this.#stored = stored;
+    this.#values.delete(key);
+    this.#watched.delete(key);
+  }
+
+  /** Starts over with other data; objects that were handed out before are no longer part of the session. */
+  reset(stored: JsonByKey): void {
+    this.#stored = stored;
+    this.#values.clear();
+    this.#watched.clear();
+  }
+
+  /** From here on nothing can be stored: a change of a nested value that we parsed throws, too. */
+  close(): void {
+    for (const [key, how] of this.#watched) {
+      if (how === 'read') freeze(this.#values.get(key));
+    }
+  }
+
+  get(target: object, key: string | symbol): unknown {
+    return typeof key === 'string' && this.#has(key) ? this.#read(key) : Reflect.get(target, key);
+  }
+
+  has(target: object, key: string | symbol): boolean {
+    return (typeof key === 'string' && this.#has(key)) || Reflect.has(target, key);
+  }
+
+  set(_target: object, key: string | symbol, value: unknown): boolean {
+    this.#hooks.beforeChange();
+    const name = keyName(key);
+    this.#values.set(name, value);
+    this.#watched.set(name, 'assigned');
+    return true;
+  }
+
+  deleteProperty(_target: object, key: string | symbol): boolean {
+    if (typeof key === 'string' && this.#has(key)) {
+      this.#hooks.beforeChange();
+      this.#values.set(key, undefined);
+      this.#watched.set(key, 'assigned');
+    }
+    return true;
+  }
+
+  defineProperty(target: object, key: string | symbol, descriptor: PropertyDescriptor): boolean {
+    if (!('value' in descriptor)) {
+      throw new SessionError(
+        'ERR_DATA_KEY',
+        `session.data.${String(key)}: an accessor cannot be stored. Assign its value.`,
+      );
+    }
+    return this.set(target, key, descriptor.value);
+  }
+
+  ownKeys(): string[] {
+    const keys = new Set(Object.keys(this.#stored));
+    for (const [key, value] of this.#values) {
+      if (value === undefined) keys.delete(key);
+      else keys.add(key);
+    }
+    return [...keys];
+  }
+
+  getOwnPropertyDescriptor(_target: object, key: string | symbol): PropertyDescriptor | undefined {
+    if (typeof key !== 'string' || !this.#has(key)) return undefined;
+    return { value: this.#read(key), writable: true, enumerable: true, configurable: true };
+  }
+
+  #open(): Record<string, unknown> {
+    this.#dropInvalid();
+    return new Proxy<Record<string, unknown>>({}, this);
+  }
+
+  #has(key: string): boolean {
+    return this.#values.has(key) ? this.#values.get(key) !== undefined : Object.hasOwn(this.#stored, key);
+  }
+
+  #read(key: string): unknown {
+    if (this.#values.has(key)) return this.#values.get(key);
+    const value = this.#parse(key, this.#stored[key]!);
+    this.#values.set(key, value);
+    if (typeof value === 'object' && value !== null) this.#watched.set(key, 'read');
+    return value;
+  }
+
+  #parse(key: string, text: string): unknown {
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      return this.#hooks.onCorrupt(key, error);
+    }
+  }
+
+  #storedText(key: string): string | undefined {
+    return Object.hasOwn(this.#stored, key) ? this.#stored[key] : undefined;
+  }
+
+  #textOf(key: string): string | undefined {
+    const value = this.#values.get(key);
+    if (value === undefined) return undefined;
+    return jsonText(key, value);
+  }
+
+  #dropInvalid(): void {
+    const keys = this.#hooks.validate ? this.#invalid(Object.keys(this.#stored)) : [];
+    if (keys.length === 0) return;
+    for (const key of keys) {
+      this.#values.set(key, undefined);
+      this.#watched.set(key, 'assigned');
+    }
+    this.#hooks.onDropped(keys);
+  }
+
+  #refuseInvalid(changed: string[]): void {
+    const keys = this.#hooks.validate ? this.#invalid(changed) : [];
+    if (keys.length > 0) throw invalid(keys);
+  }
+
+  /** Which of `keys` the validator refuses, judged beside all the other data. */
+  #invalid(keys: string[]): string[] {
+    const refused = new Set(this.#hooks.validate!(this.#plain()));
+    return keys.filter((key) => refused.has(key));
+  }
+
+  /** All data as it would come back from the store: a Date, say, is a text by then. */
+  #plain(): Record<string, unknown> {
+    const all: Record<string, unknown> = {};
+    for (const [key, text] of Object.entries(this.carry(this.ownKeys()))) all[key] = this.#parse(key, text);
+    return all;
+  }
+}
+
+function invalid(keys: string[]): SessionError {
+  return new SessionError(
+    'ERR_DATA_INVALID',
+    `session.data: ${keys.join(', ')} ${keys.length > 1 ? 'do' : 'does'} not fit the class or schema given as the option "data". Validate input before it goes into the session.`,
+  );
+}
+
+/** The JSON text of a value that is to be stored under `key`. */
+export function jsonText(key: string, value: unknown): string {
+  let text: string | undefined;
+  let cause: unknown;
+  try {
+    text = JSON.stringify(value);
+  } catch (error) {
+    cause = error;
+  }
+  if (text === undefined) {
+    throw new SessionError(
+      'ERR_DATA_NOT_SERIALIZABLE',
+      `session.data.${key} cannot be written as JSON. Store plain values: text, numbers, booleans, arrays and objects of these.`,
+      { cause },
+    );
+  }
+  return text;
+}
+
+/** A key that cannot be mistaken for the prototype, in this process or in whatever reads the store. */
+export function keyName(key: string | symbol): string {
+  if (typeof key === 'symbol' || key === '__proto__' || key === '') {
+    throw new SessionError(
+      'ERR_DATA_KEY',
+      `session.data: ${String(key) || '""'} cannot be a key. Use a text other than "__proto__".`,
+    );
+  }
+  return key;
+}
+
+function freeze(value: unknown): void {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
+  Object.freeze(value);
+  for (const child of Object.values(value)) freeze(child);
+}

@@ -1,0 +1,138 @@
+import { Committing } from './committing.js';
+import { expireCookie, setCookie } from './cookie.js';
+import type { DataHooks } from './data.js';
+import { EngineContext, type EngineConfig } from './engine-context.js';
+import { sessionEnded, SessionError } from './errors.js';
+import type { EventHub } from './events.js';
+import type { Keeper } from './keeper.js';
+import { SessionLifecycle, type LoginOptions, type ReloginOptions } from './lifecycle.js';
+import { Opening } from './opening.js';
+import type { SessionRecord } from './record.js';
+import type { Awaitable } from './store.js';
+import { CookieFate, Lifecycle, type Client, type Unit } from './unit.js';
+import { updateKey } from './updating.js';
+
+/** Opens, changes, commits and ends sessions. Knows neither Nest nor HTTP beyond the cookie. */
+export class SessionEngine {
+  readonly #context: EngineContext;
+  readonly #opening: Opening;
+  readonly #committing: Committing;
+  readonly #lifecycle: SessionLifecycle;
+
+  constructor(config: EngineConfig, keeper: Keeper, events: EventHub) {
+    const context = new EngineContext(config, keeper, events);
+    this.#context = context;
+    this.#lifecycle = new SessionLifecycle(context);
+    this.#committing = new Committing(context, this.#lifecycle);
+    this.#opening = new Opening(context, (unit) => this.#hooks(unit));
+    keeper.subscribe((event) => events.emit({ ...event, remote: true }));
+  }
+
+  get config(): EngineConfig {
+    return this.#context.config;
+  }
+
+  get events(): EventHub {
+    return this.#context.events;
+  }
+
+  /** The unit of work for a Cookie header. At once, where the store has the value at hand. */
+  open(cookieHeader: string | undefined, client: Client): Awaitable<Unit> {
+    return this.#opening.open(cookieHeader, client);
+  }
+
+  /** Stores what changed and does what is intended. Idempotent. */
+  commit(unit: Unit, success = true): Awaitable<void> {
+    return this.#committing.commit(unit, success);
+  }
+
+  /** The Set-Cookie header that the response owes, if any. */
+  cookieOf(unit: Unit): string | undefined {
+    switch (unit.fate) {
+      case CookieFate.Keep:
+        return undefined;
+      case CookieFate.Expire:
+        return expireCookie(this.config.cookie);
+      case CookieFate.Set: {
+        const { record, token } = unit.held!;
+        return setCookie(
+          this.config.cookie,
+          token,
+          record.persistent ? this.expiryOf(unit) - unit.now() : undefined,
+        );
+      }
+    }
+  }
+
+  async login(unit: Unit, subject: string, options?: LoginOptions): Promise<void> {
+    unit.assertAnswerable();
+    return this.#lifecycle.login(unit, subject, options);
+  }
+
+  async relogin(unit: Unit, options?: ReloginOptions): Promise<void> {
+    unit.assertAnswerable();
+    return this.#lifecycle.relogin(unit, options);
+  }
+
+  async regenerate(unit: Unit, options?: { keep?: readonly string[] }): Promise<void> {
+    unit.assertAnswerable();
+    return this.#lifecycle.regenerate(unit, options);
+  }
+
+  async end(unit: Unit, reason: 'logout' | 'cleared', everywhere?: boolean): Promise<void> {
+    unit.assertChangeable();
+    return this.#lifecycle.end(unit, reason, everywhere);
+  }
+
+  async update(unit: Unit, key: string, fn: (value: unknown) => unknown): Promise<unknown> {
+    this.#assertWritable(unit);
+    await this.commit(unit);
+    return updateKey(this.#context, this.#lifecycle, unit, key, fn);
+  }
+
+  list(subject: string): Promise<SessionRecord[]> {
+    return this.#lifecycle.list(subject);
+  }
+
+  revoke(id: string, subject?: string): Promise<number> {
+    return this.#lifecycle.revoke(id, subject);
+  }
+
+  revokeAll(subject: string, except: readonly string[] = []): Promise<number> {
+    return this.#lifecycle.revokeAll(subject, except);
+  }
+
+  expiryOf(unit: Unit): number {
+    return this.#context.expiryOf(unit);
+  }
+
+  /** When the session of a record ends, in milliseconds since the epoch. */
+  recordExpiry(record: SessionRecord): number {
+    return this.#context.recordExpiry(record);
+  }
+
+  close(): Awaitable<void> {
+    return this.#context.keeper.close();
+  }
+
+  #hooks(unit: Unit): DataHooks {
+    return {
+      beforeChange: () => this.#assertWritable(unit),
+      onCorrupt: (key, cause) => {
+        unit.conclude({ reason: 'corrupt', everywhere: false });
+        throw new SessionError(
+          'ERR_RECORD_CORRUPT',
+          `What is stored under "${key}" is no JSON. The session was ended.`,
+          { cause },
+        );
+      },
+      onDropped: (keys) => this.#context.emit(unit, { type: 'data-dropped', keys }),
+      validate: this.config.validate,
+    };
+  }
+
+  #assertWritable(unit: Unit): void {
+    unit.assertChangeable();
+    if (unit.lifecycle === Lifecycle.Ended) throw sessionEnded();
+  }
+}

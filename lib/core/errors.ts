@@ -1,0 +1,70 @@
+/** What went wrong, stable across versions: switch on it, never on the message. */
+export type SessionErrorCode =
+  | 'ERR_OPTIONS'
+  | 'ERR_NO_SESSION'
+  | 'ERR_NOT_LOGGED_IN'
+  | 'ERR_SESSION_ENDED'
+  | 'ERR_SESSION_LIMIT'
+  | 'ERR_HEAD_SENT'
+  | 'ERR_NO_RESPONSE'
+  | 'ERR_DATA_KEY'
+  | 'ERR_DATA_INVALID'
+  | 'ERR_DATA_NOT_SERIALIZABLE'
+  | 'ERR_SUBJECT'
+  | 'ERR_CONFLICT'
+  | 'ERR_COOKIE_TOO_LARGE'
+  | 'ERR_RECORD_CORRUPT'
+  | 'ERR_STORE_UNAVAILABLE'
+  | 'ERR_LIST_UNAVAILABLE'
+  | 'ERR_REVOCATION_UNAVAILABLE';
+
+/** What the client is answered when nobody catches the error. The rest are mistakes of the application: 500. */
+const STATUS: Partial<Record<SessionErrorCode, number>> = {
+  ERR_NOT_LOGGED_IN: 401,
+  ERR_SESSION_ENDED: 401,
+  ERR_RECORD_CORRUPT: 401,
+  ERR_SESSION_LIMIT: 409,
+  ERR_CONFLICT: 409,
+  ERR_STORE_UNAVAILABLE: 503,
+  ERR_REVOCATION_UNAVAILABLE: 503,
+};
+
+/** Every error of this library. The `code` is stable, the message names the remedy, `cause` is what lies below. */
+export class SessionError extends Error {
+  override readonly name = 'SessionError';
+  readonly code: SessionErrorCode;
+  /** The HTTP status that fits, should the error reach the client. */
+  readonly statusCode: number;
+
+  constructor(code: SessionErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+    this.statusCode = STATUS[code] ?? 500;
+  }
+}
+
+/** Tells our errors apart by their code: an application may hold two copies of this module. */
+export function isSessionError(error: unknown): error is SessionError {
+  return (
+    error instanceof Error &&
+    error.name === 'SessionError' &&
+    typeof (error as Partial<SessionError>).code === 'string'
+  );
+}
+
+/** The error for a store that failed or did not answer in time. */
+export function unavailable(cause: unknown): SessionError {
+  if (isSessionError(cause)) return cause;
+  return new SessionError(
+    'ERR_STORE_UNAVAILABLE',
+    'The session store failed or did not answer in time. The request was refused rather than served without its session; see `cause`.',
+    { cause },
+  );
+}
+
+export function sessionEnded(): SessionError {
+  return new SessionError(
+    'ERR_SESSION_ENDED',
+    'The session was ended while this request was in flight, so its changes were not stored. Call login() or regenerate() to begin a new one.',
+  );
+}

@@ -1,0 +1,74 @@
+/** Why a session ended. */
+export type EndReason =
+  | 'logout'
+  | 'cleared'
+  | 'replaced'
+  | 'revoked'
+  | 'evicted'
+  | 'idle'
+  | 'lifetime'
+  | 'reused'
+  | 'protection'
+  | 'corrupt';
+
+interface EventOf<Type extends string> {
+  type: Type;
+  /** The session's public id; empty where none was recognised. */
+  id: string;
+  subject?: string;
+  /** Milliseconds since the epoch. */
+  at: number;
+  /** True where another node told of it. */
+  remote?: boolean;
+}
+
+/** What happens to sessions, for audit logs and metrics. Holds no secret. */
+export type SessionEvent =
+  | EventOf<'created'>
+  | (EventOf<'login'> & { factor: string; remember: boolean })
+  | (EventOf<'relogin'> & { factor: string })
+  | EventOf<'rolled'>
+  | EventOf<'rotated'>
+  | (EventOf<'ended'> & { reason: EndReason })
+  /** A superseded token came back after its grace: theft, or a client that lost an answer. The session is ended. */
+  | EventOf<'reused'>
+  /** The client is another than the one that logged in. */
+  | (EventOf<'suspicious'> & { verdict: 'relogin' | 'end' })
+  /** A cookie that this application never issued, or that was altered. */
+  | EventOf<'tampered'>
+  /** Many bad tokens from one address. */
+  | (EventOf<'guessing'> & { ip: string; count: number })
+  /** Data that no longer validates was dropped. */
+  | (EventOf<'data-dropped'> & { keys: string[] });
+
+/**
+ * Calls every listener. One that throws stops neither the others nor what is being told of
+ * (Jetty CVE-2021-34428: an exception in a listener kept the session alive).
+ */
+export class EventHub {
+  readonly #listeners = new Set<(event: SessionEvent) => void>();
+  readonly #onError: (error: unknown) => void;
+
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError;
+  }
+
+  get observed(): boolean {
+    return this.#listeners.size > 0;
+  }
+
+  emit(event: SessionEvent): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#onError(error);
+      }
+    }
+  }
+
+  listen(listener: (event: SessionEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}

@@ -1,0 +1,59 @@
+import type { SessionRecord } from './record.js';
+
+/** The time limits of a session, in milliseconds. */
+export interface Limits {
+  idle: number;
+  lifetime: number;
+}
+
+/** Where a session stands in time. */
+export enum Standing {
+  Live = 'live',
+  Idle = 'idle',
+  Outlived = 'lifetime',
+}
+
+/** expiry = min(last seen + idle, start + lifetime) */
+export function expiryOf(record: Pick<SessionRecord, 'lastSeenAt' | 'createdAt'>, limits: Limits): number {
+  return Math.min(record.lastSeenAt + limits.idle, record.createdAt + limits.lifetime);
+}
+
+/** A time that is missing, not a number or negative counts as passed: it fails closed. */
+export function standingOf(record: SessionRecord, limits: Limits, now: number): Standing {
+  if (!(now < record.createdAt + limits.lifetime)) return Standing.Outlived;
+  if (!(now < record.lastSeenAt + limits.idle)) return Standing.Idle;
+  return Standing.Live;
+}
+
+/** Whether the idle timeout should be extended by this request. */
+export function rollIsDue(record: SessionRecord, rollEvery: number, now: number): boolean {
+  return now - record.lastSeenAt >= rollEvery;
+}
+
+/**
+ * When the subject last proved itself, by the given factor or by any; `undefined` if it never did,
+ * or if what is stored is no time.
+ */
+export function authenticatedAt(
+  factors: Readonly<Record<string, number>>,
+  factor?: string,
+): number | undefined {
+  const times =
+    factor === undefined ? Object.values(factors) : Object.hasOwn(factors, factor) ? [factors[factor]!] : [];
+  if (times.length === 0 || !times.every((time) => Number.isFinite(time))) return undefined;
+  return Math.max(...times);
+}
+
+/**
+ * Whether the proof is recent. At an age of exactly `within` it is; a missing time or one in the
+ * future is not.
+ */
+export function isFresh(
+  factors: Readonly<Record<string, number>>,
+  within: number,
+  now: number,
+  factor?: string,
+): boolean {
+  const at = authenticatedAt(factors, factor);
+  return at !== undefined && at <= now && now - at <= within;
+}

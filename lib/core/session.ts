@@ -1,0 +1,158 @@
+import { inspect } from 'node:util';
+import type { SessionEngine } from './engine.js';
+import type { Duration } from './durations.js';
+import { milliseconds } from './durations.js';
+import { authenticatedAt, isFresh } from './policy.js';
+import type { Device } from './record.js';
+import type { Awaitable } from './store.js';
+import { Lifecycle, type Unit } from './unit.js';
+
+/**
+ * What a session may hold, by key. Applications add theirs:
+ * `declare module 'nest-sessions' { interface SessionData { cart: Cart } }`.
+ */
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- merged into by applications
+export interface SessionData {}
+
+/** A session is `new` until it is stored, `dirty` with changes that are not, and `ended` for good. */
+export type SessionState = 'new' | 'clean' | 'dirty' | 'ended';
+
+/** A session as one of a list, for a page with the user's devices. Holds no secret. */
+export interface SessionInfo {
+  id: string;
+  subject: string;
+  device: Device;
+  createdAt: Date;
+  lastSeenAt: Date;
+  expiresAt: Date;
+  /** The last active proof by any factor. */
+  authenticatedAt: Date | undefined;
+  /** Whether the cookie outlives the browser. */
+  remember: boolean;
+  /** Whether it is the session of this request. */
+  current: boolean;
+}
+
+// By symbol, so that another copy of this module in the process can ask as well.
+const UNIT = Symbol.for('nest-sessions/unit');
+
+/** The unit of work behind a session. */
+export const unitOf = (session: Session<object>): Unit => session[UNIT]();
+
+/** The session of one request. It shows no secret, neither to `JSON.stringify` nor to `util.inspect`. */
+export class Session<T extends object = SessionData> {
+  readonly #unit: Unit;
+  readonly #engine: SessionEngine;
+
+  /** Made by the library; ask for one with `@Session()` or `SessionService.current`. */
+  constructor(unit: Unit, engine: SessionEngine) {
+    this.#unit = unit;
+    this.#engine = engine;
+  }
+
+  /** The public handle: stable through rotation, safe to log. Of a new session that is never stored, it names nothing. */
+  get id(): string {
+    return this.#unit.id;
+  }
+
+  /** The user's id as given to `login()`. */
+  get subject(): string | undefined {
+    return this.#unit.held?.record.subject;
+  }
+
+  get loggedIn(): boolean {
+    return this.#unit.lifecycle === Lifecycle.Live && this.subject !== undefined;
+  }
+
+  get state(): SessionState {
+    switch (this.#unit.lifecycle) {
+      case Lifecycle.New:
+        return 'new';
+      case Lifecycle.Live:
+        return this.#unit.bag.changed ? 'dirty' : 'clean';
+      case Lifecycle.Ended:
+        return 'ended';
+    }
+  }
+
+  /** Plain JSON values by key. Assign or change them in place; what changed is stored before the response leaves. */
+  get data(): T {
+    return this.#unit.bag.proxy as T;
+  }
+
+  set data(value: T) {
+    const data = this.#unit.bag.proxy;
+    for (const key of Object.keys(data)) if (!Object.hasOwn(value, key)) delete data[key];
+    Object.assign(data, value);
+  }
+
+  /** Where the absolute lifetime starts. */
+  get createdAt(): Date {
+    return new Date(this.#unit.held?.record.createdAt ?? this.#unit.now());
+  }
+
+  get lastSeenAt(): Date {
+    return new Date(this.#unit.held?.record.lastSeenAt ?? this.#unit.now());
+  }
+
+  /** When it ends if nothing more is heard of it. */
+  get expiresAt(): Date {
+    return new Date(this.#engine.expiryOf(this.#unit));
+  }
+
+  /** When the user last proved who they are, by the given factor or by any. */
+  authenticatedAt(factor?: string): Date | undefined {
+    const at = this.loggedIn ? authenticatedAt(this.#unit.held!.record.factors, factor) : undefined;
+    return at === undefined ? undefined : new Date(at);
+  }
+
+  /** Whether that was at most `within` ago. */
+  isFresh(within: Duration, factor?: string): boolean {
+    if (!this.loggedIn || this.#unit.suspicious) return false;
+    return isFresh(this.#unit.held!.record.factors, milliseconds(within, 'within'), this.#unit.now(), factor);
+  }
+
+  /**
+   * Changes one key atomically: `fn` gets what is stored now and is called again if another request was
+   * faster. `undefined` removes the key. Stored when the promise resolves.
+   *
+   * @throws SessionError `ERR_SESSION_ENDED`, `ERR_CONFLICT`, `ERR_STORE_UNAVAILABLE`
+   */
+  update<K extends keyof T & string>(
+    key: K,
+    fn: (value: T[K] | undefined) => Awaitable<T[K] | undefined>,
+  ): Promise<T[K] | undefined> {
+    return this.#engine.update(this.#unit, key, fn as (value: unknown) => unknown) as Promise<
+      T[K] | undefined
+    >;
+  }
+
+  /**
+   * Stores the changes now. Needed only before a stream or server-sent events; every other response
+   * waits for it by itself.
+   *
+   * @throws SessionError `ERR_SESSION_ENDED`, `ERR_STORE_UNAVAILABLE`
+   */
+  async commit(): Promise<void> {
+    await this.#engine.commit(this.#unit);
+  }
+
+  [UNIT](): Unit {
+    return this.#unit;
+  }
+
+  toJSON(): Record<string, unknown> {
+    return {
+      id: this.id,
+      subject: this.subject,
+      state: this.state,
+      createdAt: this.createdAt,
+      lastSeenAt: this.lastSeenAt,
+      expiresAt: this.expiresAt,
+    };
+  }
+
+  [inspect.custom](): string {
+    return `Session ${inspect(this.toJSON())}`;
+  }
+}

@@ -1,0 +1,167 @@
+import type { Clock } from './clock.js';
+import { SessionBag, type DataHooks } from './data.js';
+import { SessionError } from './errors.js';
+import { newId } from './ids.js';
+import type { Held } from './keeper.js';
+import type { Device } from './record.js';
+
+/** Where a session is in its life, for one request. */
+export enum Lifecycle {
+  /** Not kept anywhere yet: an anonymous visitor. */
+  New = 'new',
+  Live = 'live',
+  Ended = 'ended',
+}
+
+/** What becomes of the cookie in this response. */
+export enum CookieFate {
+  Keep = 'keep',
+  Set = 'set',
+  Expire = 'expire',
+}
+
+/** Why the cookie that came opened nothing, where the client may be told. */
+export type Farewell = 'evicted' | undefined;
+
+/** What the request tells about who sent it. */
+export interface Client {
+  ip?: string;
+  userAgent?: string;
+}
+
+/** How the session of this request ends. */
+export interface Conclusion {
+  reason: 'logout' | 'cleared' | 'corrupt';
+  everywhere: boolean;
+}
+
+/**
+ * The unit of work: the session of one request, what the request wants to become of it, and what the
+ * response has to say of it. Internal; the application sees it as a `Session`.
+ */
+export class Unit {
+  lifecycle: Lifecycle;
+  held: Held | undefined;
+  fate = CookieFate.Keep;
+  readonly bag: SessionBag;
+  /** This request counts as activity, if it succeeds. */
+  active = false;
+  /** A logout that takes place if the handler succeeds. */
+  intent: { everywhere: boolean } | undefined;
+  /** Set once the session has ended for this request; the store may have to be told yet (then `held` is still there). */
+  conclusion: Conclusion | undefined;
+  /** The application looked at the session, so the response is not for everybody. */
+  accessed = false;
+  /** The head of the response is on its way: nothing can change any more. */
+  closed = false;
+  /** Ended by the user: the browser is to forget what it stored. */
+  forget = false;
+  /** Opened without a response that could take a cookie. */
+  detached = false;
+  /** The client is not the one that logged in: no login counts as fresh. */
+  suspicious = false;
+  farewell: Farewell;
+  /** The last commit failed with this. */
+  failure: unknown;
+  /** Milliseconds that the deciding clock is ahead of ours; unknown until the store was asked. */
+  skew: number | undefined;
+  /** Commits run one after the other. */
+  queue: Promise<void> | undefined;
+  readonly client: Client;
+
+  readonly #clock: Clock;
+  #newId: string | undefined;
+
+  constructor(clock: Clock, client: Client, held: Held | undefined, hooks: (unit: Unit) => DataHooks) {
+    this.#clock = clock;
+    this.client = client;
+    this.held = held;
+    this.lifecycle = held ? Lifecycle.Live : Lifecycle.New;
+    this.bag = new SessionBag(held?.record.data, hooks(this));
+  }
+
+  /** Stable from the first look at it until another session takes the place. */
+  get id(): string {
+    return this.held?.record.id ?? (this.#newId ??= newId());
+  }
+
+  now(): number {
+    return this.#clock.now() + (this.skew ?? 0);
+  }
+
+  get device(): Device {
+    const { ip, userAgent } = this.client;
+    return { ...(userAgent && { userAgent: userAgent.slice(0, 256) }), ...(ip && { ip }) };
+  }
+
+  /** @throws SessionError `ERR_HEAD_SENT` where a change would come too late to be stored or told */
+  assertChangeable(): void {
+    if (!this.closed) return;
+    throw new SessionError(
+      'ERR_HEAD_SENT',
+      'The session was changed after the head of the response had been written, when it can no longer be stored. Change it earlier; before a stream or server-sent events call `await session.commit()`.',
+    );
+  }
+
+  /** @throws SessionError `ERR_NO_RESPONSE` where the client could not be given the new cookie */
+  assertReachable(): void {
+    if (!this.detached) return;
+    throw new SessionError(
+      'ERR_NO_RESPONSE',
+      'This session was opened from the headers of a handshake, so no new cookie can reach the client. Log in, log in again and regenerate over HTTP.',
+    );
+  }
+
+  assertAnswerable(): void {
+    this.assertChangeable();
+    this.assertReachable();
+  }
+
+  /** Another session takes the place of the present one. */
+  adopt(held: Held): void {
+    this.held = held;
+    this.#newId = undefined;
+    this.lifecycle = Lifecycle.Live;
+    this.fate = CookieFate.Set;
+    this.forget = false;
+    this.suspicious = false;
+    this.intent = undefined;
+    this.conclusion = undefined;
+    this.bag.reset(held.record.data);
+  }
+
+  /**
+   * The session ends, first of all for this response: whatever the store says to it, the answer does not
+   * authenticate any more.
+   */
+  conclude(conclusion: Conclusion): void {
+    this.conclusion = conclusion;
+    this.intent = undefined;
+    this.lifecycle = Lifecycle.Ended;
+    this.fate = CookieFate.Expire;
+    this.forget = conclusion.reason === 'logout';
+    this.bag.reset({});
+  }
+
+  /** The request itself had its session ended in the store, so the client loses the cookie. */
+  expire(): void {
+    this.lose();
+    this.fate = CookieFate.Expire;
+  }
+
+  /** A new session after one that ended. */
+  begin(): void {
+    this.held = undefined;
+    this.conclusion = undefined;
+    this.lifecycle = Lifecycle.New;
+    this.bag.reset({});
+  }
+
+  /** Somebody else ended the session. What cookie the client has by now is not known: it stays as it is. */
+  lose(): void {
+    this.held = undefined;
+    this.lifecycle = Lifecycle.Ended;
+    this.fate = CookieFate.Keep;
+    this.bag.reset({});
+  }
+}

@@ -1,0 +1,44 @@
+import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { addVary } from '../http/cache-headers.js';
+import type { FrameworkRequest } from '../http/request-facts.js';
+import { isCrossOrigin, isUnsafe } from '../http/request-origin.js';
+import { rawResponse } from './challenge.js';
+import { sessionOf } from './session.context.js';
+import { crossOriginRefused } from './session.exceptions.js';
+import { policyOf } from './session.metadata.js';
+import type { SessionSettings } from './session.settings.js';
+import { SESSION_SETTINGS } from './tokens.js';
+
+/**
+ * Refuses unsafe requests that a browser makes on behalf of another site, login included, and any request
+ * to a logout. Installed by the module.
+ */
+@Injectable()
+export class CrossOriginGuard implements CanActivate {
+  readonly #settings: SessionSettings;
+
+  constructor(@Inject(SESSION_SETTINGS) settings: SessionSettings) {
+    this.#settings = settings;
+  }
+
+  canActivate(context: ExecutionContext): boolean {
+    if (context.getType() !== 'http' || this.#settings.crossOrigin === 'allow') return true;
+    const request = context
+      .switchToHttp()
+      .getRequest<FrameworkRequest & { raw?: FrameworkRequest; host?: string }>();
+    const policy = policyOf(context);
+    if (policy.allowCrossOrigin || !(isUnsafe(request.method) || policy.logout)) return true;
+    if (!sessionOf(context)) return true;
+    if (
+      !isCrossOrigin(
+        request.raw ?? request,
+        request.host ?? request.headers.host,
+        this.#settings.allowedOrigins,
+      )
+    )
+      return true;
+    // The same request from the application's own pages is answered otherwise.
+    addVary(rawResponse(context), 'Sec-Fetch-Site', 'Origin');
+    throw crossOriginRefused();
+  }
+}

@@ -1,0 +1,106 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ExecutionContext } from '@nestjs/common';
+import type { SessionEngine } from '../core/engine.js';
+import { Session } from '../core/session.js';
+import type { Unit } from '../core/unit.js';
+import { addVary, keepPrivate } from '../http/cache-headers.js';
+import type { ResponseListener } from '../http/response-seam.js';
+import { failureAnswer } from './session.exceptions.js';
+
+const REQUEST_SESSION = Symbol.for('nest-sessions/request-session');
+
+/** The way a cookie may go: `Set-Cookie` with Secure over plain HTTP would only be dropped by the browser. */
+export enum Channel {
+  Tls = 'tls',
+  /** Plain HTTP that never leaves the machine. */
+  Loopback = 'loopback',
+  Plain = 'plain',
+}
+
+/** The session of one request, and what its response owes to it. */
+export class RequestSession implements ResponseListener {
+  readonly unit: Unit;
+  readonly #engine: SessionEngine;
+  readonly #channel: () => Channel;
+  readonly #onUndeliverable: () => void;
+  #session: Session | undefined;
+  /** The handler vouches that its answer does not depend on the session. */
+  cacheable = false;
+
+  constructor(engine: SessionEngine, unit: Unit, channel: () => Channel, onUndeliverable: () => void) {
+    this.#engine = engine;
+    this.unit = unit;
+    this.#channel = channel;
+    this.#onUndeliverable = onUndeliverable;
+  }
+
+  /** The session as the application sees it. From now on the response is not for everybody. */
+  get session(): Session {
+    this.unit.accessed = true;
+    return (this.#session ??= new Session(this.unit, this.#engine));
+  }
+
+  commit(success: boolean): void | Promise<void> {
+    return this.#engine.commit(this.unit, success);
+  }
+
+  beforeHead(status: number): void | Promise<void> {
+    const { unit } = this;
+    // An answer that already says that the store failed need not wait for it a second time.
+    const refused = unit.failure !== undefined && status >= 500;
+    const done = refused ? undefined : this.#engine.commit(unit, status < 400);
+    unit.closed = true;
+    unit.bag.close();
+    return done;
+  }
+
+  onHead(response: ServerResponse): void {
+    const { unit } = this;
+    const cookie = this.#engine.cookieOf(unit);
+    if (cookie !== undefined) this.#carry(cookie, response);
+    if (cookie !== undefined || (unit.accessed && !this.cacheable))
+      keepPrivate(response, unit.held?.record.subject !== undefined);
+  }
+
+  answerFailure(error: unknown): { status: number; body: string } {
+    return failureAnswer(error);
+  }
+
+  #carry(cookie: string, response: ServerResponse): void {
+    const channel = this.#channel();
+    if (channel === Channel.Plain && this.#engine.config.cookie.secure) {
+      this.#onUndeliverable();
+      return;
+    }
+    response.appendHeader('Set-Cookie', cookie);
+    if (this.unit.forget && channel === Channel.Tls)
+      response.setHeader('Clear-Site-Data', '"cookies", "storage"');
+  }
+}
+
+/** Fastify wraps the raw request; Express hands it out. */
+type AnyRequest = IncomingMessage & { raw?: IncomingMessage };
+type Carrier = { [REQUEST_SESSION]?: RequestSession };
+
+export function attach(request: IncomingMessage, session: RequestSession): void {
+  (request as Carrier)[REQUEST_SESSION] = session;
+}
+
+export function attached(request: IncomingMessage): RequestSession | undefined {
+  return (request as Carrier)[REQUEST_SESSION];
+}
+
+// One storage for all copies of this module in the process.
+const STORAGE = Symbol.for('nest-sessions/storage');
+type Storage = AsyncLocalStorage<RequestSession>;
+const shared = globalThis as { [STORAGE]?: Storage };
+
+export const storage: Storage = (shared[STORAGE] ??= new AsyncLocalStorage<RequestSession>());
+
+/** The session of a handler's request; under GraphQL and the like by the asynchronous context. */
+export function sessionOf(context: ExecutionContext): RequestSession | undefined {
+  if (context.getType() !== 'http') return storage.getStore();
+  const request = context.switchToHttp().getRequest<AnyRequest>();
+  return attached(request.raw ?? request);
+}

@@ -1,0 +1,82 @@
+import {
+  applyDecorators,
+  createParamDecorator,
+  SetMetadata,
+  UseGuards,
+  type ExecutionContext,
+} from '@nestjs/common';
+import { milliseconds, type Duration } from '../core/durations.js';
+import { SessionError } from '../core/errors.js';
+import { ReloginGuard } from './relogin.guard.js';
+import { sessionOf } from './session.context.js';
+import {
+  ALLOW_CROSS_ORIGIN,
+  CACHEABLE,
+  LOGOUT,
+  PASSIVE,
+  PUBLIC,
+  RELOGIN,
+  type LogoutPolicy,
+  type ReloginPolicy,
+} from './session.metadata.js';
+
+/**
+ * The session of the request, or with a key one value of its data. `@nestjs/common` has a decorator of the
+ * same name, which returns `req.session`: import this one from `nest-sessions`, or use {@link CurrentSession}.
+ *
+ * @throws SessionError `ERR_NO_SESSION` on a route that the option `exclude` names
+ */
+export const Session = createParamDecorator((key: string | undefined, context: ExecutionContext): unknown => {
+  const current = sessionOf(context);
+  if (!current) {
+    throw new SessionError(
+      'ERR_NO_SESSION',
+      'This route has no session. Take it out of the option "exclude", or import SessionModule in the root module.',
+    );
+  }
+  const { session } = current;
+  return key === undefined ? session : (session.data as Record<string, unknown>)[key];
+});
+
+/** The same as `@Session()`, under a name that `@nestjs/common` does not have. */
+export const CurrentSession = Session;
+
+/**
+ * When the handler succeeds the session ends, here or `everywhere`; the cookie is taken away, and over
+ * HTTPS the browser is told to forget what it stored (Clear-Site-Data). When it throws or answers with an
+ * error the session stays.
+ */
+export const Logout = ({ everywhere = false }: Partial<LogoutPolicy> = {}): MethodDecorator =>
+  SetMetadata(LOGOUT, { everywhere });
+
+/**
+ * Asks for a login that is recent, by any factor or by the one named. Without a window the option
+ * `relogin.within` applies.
+ *
+ * @throws SessionError `ERR_OPTIONS`, when the class is defined, for something that is no duration
+ */
+export function Relogin(
+  policy: Duration | { within?: Duration; factor?: string } = {},
+): MethodDecorator & ClassDecorator {
+  const { within, factor } = typeof policy === 'object' ? policy : { within: policy, factor: undefined };
+  const resolved: ReloginPolicy = {
+    within: within === undefined ? undefined : milliseconds(within, '@Relogin()'),
+    factor,
+  };
+  return applyDecorators(SetMetadata(RELOGIN, resolved), UseGuards(ReloginGuard));
+}
+
+/** Not guarded where LoginGuard or ReloginGuard is global. */
+export const Public = (): MethodDecorator & ClassDecorator => SetMetadata(PUBLIC, true);
+
+/** Requests that are no activity of the user, such as polling: they extend nothing. */
+export const Passive = (): MethodDecorator & ClassDecorator => SetMetadata(PASSIVE, true);
+
+/** This handler takes unsafe requests from other sites: a `form_post` callback of OAuth, say. */
+export const AllowCrossOrigin = (): MethodDecorator & ClassDecorator => SetMetadata(ALLOW_CROSS_ORIGIN, true);
+
+/**
+ * The answer does not depend on the session, though the handler or a guard looks at it: its Cache-Control
+ * stays as it is, unless the response carries a session cookie.
+ */
+export const Cacheable = (): MethodDecorator & ClassDecorator => SetMetadata(CACHEABLE, true);

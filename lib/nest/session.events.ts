@@ -1,0 +1,38 @@
+import { Logger } from '@nestjs/common';
+import { Observable, Subscriber, type Observer, type Subscription } from 'rxjs';
+import type { EventHub, SessionEvent } from '../core/events.js';
+
+const logger = new Logger('nest-sessions');
+
+/**
+ * The events as an Observable. A subscriber that throws is logged; without this rxjs would throw once
+ * more from a timer, and end the process.
+ */
+export class SessionEvents extends Observable<SessionEvent> {
+  constructor(hub: EventHub) {
+    super((subscriber) => hub.listen((event) => subscriber.next(event)));
+  }
+
+  override subscribe(
+    observerOrNext?: Partial<Observer<SessionEvent>> | ((event: SessionEvent) => void) | null,
+    ...rest: unknown[]
+  ): Subscription {
+    // An operator subscribes with a Subscriber of its own, which hands errors on.
+    if (!observerOrNext || observerOrNext instanceof Subscriber) {
+      return super.subscribe(observerOrNext ?? undefined, ...(rest as []));
+    }
+    const observer = typeof observerOrNext === 'function' ? { next: observerOrNext } : observerOrNext;
+    return super.subscribe({
+      next: (event) => {
+        try {
+          observer.next?.(event);
+        } catch (error) {
+          logger.error(
+            'A subscriber of SessionService.events threw.',
+            error instanceof Error ? error.stack : String(error),
+          );
+        }
+      },
+    });
+  }
+}

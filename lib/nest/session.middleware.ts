@@ -1,0 +1,84 @@
+import type { ServerResponse } from 'node:http';
+import { Inject, Injectable, Logger, type NestMiddleware } from '@nestjs/common';
+import { isLoopbackAddress, isLoopbackHost } from '../core/cookie.js';
+import type { SessionEngine } from '../core/engine.js';
+import type { Client, Unit } from '../core/unit.js';
+import { clientAddress, isSecure, type FrameworkRequest } from '../http/request-facts.js';
+import { sewResponse } from '../http/response-seam.js';
+import { attach, attached, Channel, RequestSession, storage } from './session.context.js';
+import { asHttp } from './session.exceptions.js';
+import type { SessionSettings } from './session.settings.js';
+import { SESSION_ENGINE, SESSION_SETTINGS } from './tokens.js';
+
+/** Where a request gets its session: on Express and Fastify alike Nest hands a middleware the raw pair. */
+@Injectable()
+export class SessionMiddleware implements NestMiddleware<FrameworkRequest, ServerResponse> {
+  readonly #engine: SessionEngine;
+  readonly #context: boolean;
+  readonly #logger = new Logger('nest-sessions');
+  #warnedAt = -Infinity;
+
+  constructor(
+    @Inject(SESSION_ENGINE) engine: SessionEngine,
+    @Inject(SESSION_SETTINGS) settings: SessionSettings,
+  ) {
+    this.#engine = engine;
+    this.#context = settings.context;
+  }
+
+  use(request: FrameworkRequest, response: ServerResponse, next: () => void): void | Promise<void> {
+    if (attached(request)) return next();
+    const opened = this.#open(request);
+    return opened instanceof Promise
+      ? opened.then((unit) => this.#enter(unit, request, response, next))
+      : this.#enter(opened, request, response, next);
+  }
+
+  #open(request: FrameworkRequest): Unit | Promise<Unit> {
+    try {
+      const opened = this.#engine.open(request.headers.cookie, clientOf(request));
+      return opened instanceof Promise ? opened.catch(refuse) : opened;
+    } catch (error) {
+      return refuse(error);
+    }
+  }
+
+  #enter(unit: Unit, request: FrameworkRequest, response: ServerResponse, next: () => void): void {
+    const session = new RequestSession(
+      this.#engine,
+      unit,
+      () => channelOf(request),
+      () => this.#warn(request),
+    );
+    attach(request, session);
+    sewResponse(response, session);
+    if (this.#context) storage.run(session, next);
+    else next();
+  }
+
+  /** Once a minute at most: it concerns every response that should carry a cookie. */
+  #warn(request: FrameworkRequest): void {
+    const now = performance.now();
+    if (now - this.#warnedAt < 60_000) return;
+    this.#warnedAt = now;
+    this.#logger.error(
+      `The session cookie was not sent: it is Secure, and the request for ${request.headers.host ?? 'this host'} came over plain HTTP. ` +
+        'Behind a proxy that ends TLS set `trust proxy` (Express: app.set("trust proxy", 1); Fastify: new FastifyAdapter({ trustProxy: true })) and let it send X-Forwarded-Proto. ' +
+        'For an intranet without TLS set cookie: { secure: false }.',
+    );
+  }
+}
+
+function clientOf(request: FrameworkRequest): Client {
+  return { ip: clientAddress(request), userAgent: request.headers['user-agent'] };
+}
+
+function channelOf(request: FrameworkRequest): Channel {
+  if (isSecure(request)) return Channel.Tls;
+  const loopback = isLoopbackAddress(request.socket.remoteAddress) && isLoopbackHost(request.headers.host);
+  return loopback ? Channel.Loopback : Channel.Plain;
+}
+
+function refuse(error: unknown): never {
+  throw asHttp(error);
+}

@@ -1,0 +1,162 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Observable } from 'rxjs';
+import type { SessionEngine } from '../core/engine.js';
+import { SessionError } from '../core/errors.js';
+import type { SessionEvent } from '../core/events.js';
+import type { LoginOptions, ReloginOptions } from '../core/lifecycle.js';
+import { authenticatedAt } from '../core/policy.js';
+import type { SessionRecord } from '../core/record.js';
+import { Session, unitOf, type SessionData, type SessionInfo } from '../core/session.js';
+import type { Unit } from '../core/unit.js';
+import { storage } from './session.context.js';
+import { SessionEvents } from './session.events.js';
+import { SESSION_ENGINE } from './tokens.js';
+
+/** The session to act on; by default the current one. Needed where the option `context` is false. */
+export interface OnSession {
+  session?: Session<object>;
+}
+
+/** Where a handshake's headers come from: Node's or the fetch API's. */
+export type HandshakeHeaders =
+  { cookie?: string | undefined; 'user-agent'?: string | undefined } | { get(name: string): string | null };
+
+/**
+ * Logs users in and out. Each method that changes something has it stored when its promise resolves, and
+ * rejects with a `SessionError`: `ERR_STORE_UNAVAILABLE` when the store fails, `ERR_HEAD_SENT` when the
+ * response is already on its way.
+ */
+@Injectable()
+export class SessionService<T extends object = SessionData> {
+  /** What happens to sessions, on this node and, where the store tells of it, on the others. */
+  readonly events: Observable<SessionEvent>;
+  readonly #engine: SessionEngine;
+
+  constructor(@Inject(SESSION_ENGINE) engine: SessionEngine) {
+    this.#engine = engine;
+    this.events = new SessionEvents(engine.events);
+  }
+
+  /**
+   * The session of the present request.
+   *
+   * @throws SessionError `ERR_NO_SESSION` outside of one
+   */
+  get current(): Session<T> {
+    const current = storage.getStore();
+    if (current) return current.session as unknown as Session<T>;
+    throw new SessionError(
+      'ERR_NO_SESSION',
+      'There is no session here: outside of a request, on a route that the option "exclude" names, or with the option "context" off. Take it with @Session() in the handler and pass it on.',
+    );
+  }
+
+  /**
+   * Begins a session of a user who has just proved who they are: under a new id, with none of the anonymous
+   * session's data but the keys of `keep`. The old session is over.
+   *
+   * @throws SessionError `ERR_SESSION_LIMIT` where `maxSessions` refuses another, `ERR_SUBJECT`
+   */
+  login(subject: string, options: LoginOptions & OnSession = {}): Promise<void> {
+    return this.#engine.login(this.#unit(options), subject, options);
+  }
+
+  /**
+   * The user proved themselves again. The login counts as fresh, the lifetime starts anew, and the cookie
+   * gets a new secret; the old one is dead.
+   *
+   * @throws SessionError `ERR_NOT_LOGGED_IN`, `ERR_SESSION_ENDED`
+   */
+  relogin(options: ReloginOptions & OnSession = {}): Promise<void> {
+    return this.#engine.relogin(this.#unit(options), options);
+  }
+
+  /**
+   * A clean session under a new id, for a change of privilege. It stays logged in, with the same times; data
+   * goes, but for the keys of `keep`.
+   *
+   * @throws SessionError `ERR_SESSION_ENDED` if it was ended meanwhile
+   */
+  regenerate(options: { keep?: readonly string[] } & OnSession = {}): Promise<void> {
+    return this.#engine.regenerate(this.#unit(options), options);
+  }
+
+  /** Ends the session and takes its cookie away. Without a session it does nothing. */
+  clear(options: OnSession = {}): Promise<void> {
+    return this.#engine.end(this.#unit(options), 'cleared');
+  }
+
+  /** Ends the session, here or `everywhere`, and over HTTPS has the browser forget what it stored (Clear-Site-Data). */
+  logout({ everywhere, ...on }: { everywhere?: boolean } & OnSession = {}): Promise<void> {
+    return this.#engine.end(this.#unit(on), 'logout', everywhere);
+  }
+
+  /** The live sessions of a user, the latest first. */
+  async list(subject: string): Promise<SessionInfo[]> {
+    const records = await this.#engine.list(subject);
+    const current = storage.getStore()?.unit.held?.record.id;
+    return records.map((record) => this.#info(record, current));
+  }
+
+  /**
+   * Ends the session of this id, and returns how many that were: 1 or 0. Where a user asks for it give
+   * `subject`, so that nobody ends what is not theirs.
+   */
+  async revoke(id: string, { subject }: { subject?: string } = {}): Promise<number> {
+    const ended = await this.#engine.revoke(id, subject);
+    if (ended > 0) loseCurrent((current) => current === id);
+    return ended;
+  }
+
+  /** Ends all sessions of a user but those of the ids in `except`, and returns how many. */
+  async revokeAll(
+    subject: string,
+    { except = [] }: { except?: string | readonly string[] } = {},
+  ): Promise<number> {
+    const kept = typeof except === 'string' ? [except] : except;
+    const own = storage.getStore()?.unit.held?.record;
+    const ended = await this.#engine.revokeAll(subject, kept);
+    if (own?.subject === subject) loseCurrent((current) => !kept.includes(current));
+    return ended;
+  }
+
+  /**
+   * The session of a WebSocket's handshake, from its headers. It can be read, changed with `update()` and
+   * `commit()`, and ended; it does not roll, and what needs a new cookie throws `ERR_NO_RESPONSE`.
+   */
+  async open(headers: HandshakeHeaders): Promise<Session<T>> {
+    const read = (name: 'cookie' | 'user-agent'): string | undefined =>
+      'get' in headers && typeof headers.get === 'function'
+        ? (headers.get(name) ?? undefined)
+        : (headers as Record<string, string | undefined>)[name];
+    const unit = await this.#engine.open(read('cookie'), { userAgent: read('user-agent') });
+    unit.detached = true;
+    return new Session<T>(unit, this.#engine);
+  }
+
+  #unit({ session }: OnSession): Unit {
+    return unitOf(session ?? (this.current as Session<object>));
+  }
+
+  #info(record: SessionRecord, current: string | undefined): SessionInfo {
+    const proved = authenticatedAt(record.factors);
+    return {
+      id: record.id,
+      subject: record.subject!,
+      device: record.device ?? {},
+      createdAt: new Date(record.createdAt),
+      lastSeenAt: new Date(record.lastSeenAt),
+      expiresAt: new Date(this.#engine.recordExpiry(record)),
+      authenticatedAt: proved === undefined ? undefined : new Date(proved),
+      remember: record.persistent,
+      current: record.id === current,
+    };
+  }
+}
+
+/** The response of the request that ended its own session takes the cookie away. */
+function loseCurrent(ended: (id: string) => boolean): void {
+  const unit = storage.getStore()?.unit;
+  const id = unit?.held?.record.id;
+  if (unit && id !== undefined && ended(id)) unit.expire();
+}

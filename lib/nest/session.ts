@@ -1,0 +1,6 @@
+import { Session as SessionParameter } from './session.decorators.js';
+import type { Session as SessionType, SessionData } from '../core/session.js';
+
+/** One name for both: `@Session() session: Session`. As a value it is the decorator, as a type what it hands out. */
+export const Session = SessionParameter;
+export type Session<T extends object = SessionData> = SessionType<T>;

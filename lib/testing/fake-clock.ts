@@ -1,0 +1,22 @@
+import type { Clock } from '../core/clock.js';
+import { milliseconds, type Duration } from '../core/durations.js';
+
+/** A clock that stands still until it is told otherwise: give it as the option `clock`. */
+export class FakeClock implements Clock {
+  #now: number;
+
+  /** @param start milliseconds since the epoch, or a date; by default the beginning of 2030 */
+  constructor(start: number | Date = Date.UTC(2030, 0, 1)) {
+    this.#now = Number(start);
+  }
+
+  /** Milliseconds since the epoch. */
+  now(): number {
+    return this.#now;
+  }
+
+  /** Moves on by a span of time. */
+  advance(by: Duration): void {
+    this.#now += milliseconds(by, 'advance');
+  }
+}

@@ -1,0 +1,3 @@
+export { FakeClock } from './fake-clock.js';
+export { loginAs } from './login-as.js';
+export type { LoginAsOptions } from './login-as.js';

@@ -1,0 +1,27 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import type { SessionEngine } from '../core/engine.js';
+import type { LoginOptions } from '../core/lifecycle.js';
+import { SESSION_ENGINE } from '../nest/tokens.js';
+
+export interface LoginAsOptions extends Omit<LoginOptions, 'keep'> {
+  /** What the session holds. */
+  data?: Record<string, unknown>;
+}
+
+/**
+ * A session of a subject, without a login page: returns the Cookie header for it.
+ *
+ * @example await request(app.getHttpServer()).get('/account').set('Cookie', await loginAs(app, 'alice'))
+ */
+export async function loginAs(
+  app: INestApplicationContext,
+  subject: string,
+  { data = {}, ...options }: LoginAsOptions = {},
+): Promise<string> {
+  const engine = app.get<SessionEngine>(SESSION_ENGINE, { strict: false });
+  const unit = await engine.open(undefined, {});
+  await engine.login(unit, subject, options);
+  Object.assign(unit.bag.proxy, data);
+  await engine.commit(unit);
+  return engine.cookieOf(unit)!.split(';', 1)[0]!;
+}

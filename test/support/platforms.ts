@@ -1,0 +1,72 @@
+import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { INestApplication, ModuleMetadata, Type } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { SessionModule, type SessionModuleOptions } from 'nest-sessions';
+import { FakeClock } from 'nest-sessions/testing';
+
+export const SECRET = 'nRr1hT0m3yq6Zb8s5Vx2Kc9Wd4Jf7Lg0PaQeUiOtYp';
+
+export type PlatformName = 'express' | 'fastify';
+
+/** Every behaviour is specified once and holds on both. */
+export const platforms: [PlatformName][] = [['express'], ['fastify']];
+
+export interface Running {
+  app: INestApplication;
+  clock: FakeClock;
+  url: string;
+}
+
+export interface Setup {
+  options?: Partial<SessionModuleOptions>;
+  controllers?: Type[];
+  imports?: ModuleMetadata['imports'];
+  providers?: ModuleMetadata['providers'];
+  /** Without a fake clock the store's or the machine's decides. */
+  realClock?: boolean;
+  trustProxy?: boolean;
+  /** Before the application listens: middleware of its own, say. */
+  prepare?(app: INestApplication): void | Promise<void>;
+}
+
+const running: INestApplication[] = [];
+
+/** An application that listens on a free port of this machine. Closed by {@link closeAll}. */
+export async function start(platform: PlatformName, setup: Setup = {}): Promise<Running> {
+  const clock = new FakeClock();
+  const module = await Test.createTestingModule({
+    imports: [
+      SessionModule.forRoot({ secret: SECRET, ...(setup.realClock ? {} : { clock }), ...setup.options }),
+      ...(setup.imports ?? []),
+    ],
+    controllers: setup.controllers ?? [],
+    providers: setup.providers ?? [],
+  }).compile();
+  const app = create(platform, module, setup);
+  app.enableShutdownHooks([]);
+  await setup.prepare?.(app);
+  await app.listen(0, '127.0.0.1');
+  running.push(app);
+  return { app, clock, url: (await app.getUrl()).replace('[::1]', '127.0.0.1') };
+}
+
+function create(
+  platform: PlatformName,
+  module: Awaited<ReturnType<ReturnType<typeof Test.createTestingModule>['compile']>>,
+  setup: Setup,
+): INestApplication {
+  if (platform === 'fastify') {
+    return module.createNestApplication<NestFastifyApplication>(
+      new FastifyAdapter({ trustProxy: setup.trustProxy ?? false }),
+      { logger: false },
+    );
+  }
+  const app = module.createNestApplication<NestExpressApplication>(new ExpressAdapter(), { logger: false });
+  if (setup.trustProxy) app.set('trust proxy', true);
+  return app;
+}
+
+export async function closeAll(): Promise<void> {
+  for (const app of running.splice(0)) await app.close();
+}
