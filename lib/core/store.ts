@@ -7,7 +7,10 @@ export type Awaitable<T> = T | Promise<T>;
 /** Why a session that ended a moment ago is still remembered: its cookie may be on its way. */
 export type Epitaph = 'replaced' | 'evicted';
 
-/** A live record; `time` is the store's own clock, in milliseconds since the epoch, if it has one. */
+/**
+ * A live record as it was stored: every field, and the JSON text of the data exactly, since what reads it
+ * compares texts. `time` is the store's own clock, in milliseconds since the epoch, if it has one.
+ */
 export interface Loaded {
   record: SessionRecord;
   time?: number;
@@ -19,22 +22,29 @@ export interface Departed {
 }
 
 export interface SessionLimit {
-  /** How many sessions the subject may have, the new one included. */
+  /** How many live sessions the subject may have, the new one included. */
   max: number;
+  /** The oldest are those whose `createdAt` is smallest, as it is now: a re-login moves it. */
   onExceeded: 'evict-oldest' | 'reject';
-  /** The session that the new one takes the place of: it does not count. */
+  /** The session that the new one takes the place of: it does not count, if it is the subject's at all. */
   replaces?: string;
   /** Milliseconds for which an evicted session leaves the word `evicted`. */
   linger: number;
 }
 
-export type Created = { outcome: 'created'; evicted: SessionRecord[] } | { outcome: 'rejected' };
+/** `evicted` are the records that this call ended, each told by one call only; their data need not be filled in. */
+export type Created =
+  | { outcome: 'created'; evicted: SessionRecord[] }
+  /** Nothing was written. */
+  | { outcome: 'rejected' };
 
+/** `gone` comes before `conflict`: a delta whose secret opens nothing learns nothing of the revision. */
 export type Committed =
+  /** `revision` is that of the record after the commit. */
   | { outcome: 'saved'; revision: number }
-  /** There is no such record, or the secret no longer opens it. Nothing was written. */
+  /** There is no such record, or the secret no longer opens it (see `mayCommit`). Nothing was written. */
   | { outcome: 'gone' }
-  /** The revision or the secret to rotate from is another by now. Nothing was written. */
+  /** The revision or the secret to rotate from is another by now. Nothing was written, no expiry moved. */
   | { outcome: 'conflict' };
 
 /** What the module hands to a store at start. */
@@ -53,22 +63,38 @@ export interface StoreContext {
  * An error means that the store failed, and becomes a 503; a record that cannot be read is a
  * `SessionError` with the code `ERR_RECORD_CORRUPT`. Each method is atomic: of a commit and a destroy
  * that race, the destroy wins. `describeSessionStore` of `nest-sessions/testing` checks all of it.
+ *
+ * Times to live and lingers are milliseconds from now, perhaps with a fraction; zero or less is the past:
+ * such a record counts as stored and is gone at once, such a word is never said.
  */
 export interface SessionStore {
   /** Called once, before anything else. */
   bind?(context: StoreContext): void;
-  /** The live record. A read: it extends nothing. */
+  /**
+   * The live record, or the word of one that ended. A read: it extends nothing, and one round trip.
+   *
+   * @throws SessionError `ERR_RECORD_CORRUPT` for what is there and cannot be read
+   */
   load(id: string): Awaitable<Loaded | Departed | undefined>;
-  /** Inserts; a record of the same id is an error, it is never replaced. */
+  /**
+   * Inserts; a live record of the same id is an error, it is never replaced. With `limit`, which comes only
+   * with a subject, counting, evicting and inserting are one for all that do the same at that time.
+   */
   create(record: SessionRecord, ttl: number, limit?: SessionLimit): Awaitable<Created>;
-  /** Applies a delta to a record that exists. Never creates one. */
+  /** Applies a delta to a record that exists, all of it or nothing. Never creates one. */
   commit(id: string, delta: RecordDelta): Awaitable<Committed>;
   /**
-   * Ends a session and returns the record as it was last, or `undefined` if there was none. With `word`
-   * the store answers {@link Departed} for that id for the given milliseconds.
+   * Ends a session and returns the record as it was last, or `undefined` if there was none: of many that
+   * destroy one session a single call gets the record. With `word` the store answers {@link Departed} for
+   * that id for the given milliseconds, but only if this call ended it; a word that stands is left alone.
+   *
+   * @throws SessionError `ERR_RECORD_CORRUPT` for a record that cannot be read; it is removed nevertheless
    */
   destroy(id: string, word?: { epitaph: Epitaph; linger: number }): Awaitable<SessionRecord | undefined>;
-  /** The live sessions of a subject, in no order. Data need not be filled in. */
+  /**
+   * The live sessions of a subject, in no order: every one whose create has returned, and whose record can
+   * be read. Data need not be filled in.
+   */
   list(subject: string): Awaitable<SessionRecord[]>;
   /** The store's own clock in milliseconds since the epoch, if it has one that all nodes share. */
   time?(): Awaitable<number>;

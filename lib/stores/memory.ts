@@ -89,7 +89,7 @@ export class MemoryStore implements SessionStore {
     const evicted = limit ? this.#makeRoom(record, limit) : [];
     if (!evicted) return { outcome: 'rejected' };
     this.#put(record, ttl);
-    if (record.subject !== undefined) this.#index(record.subject).add(record.id);
+    if (record.subject !== undefined && ttl > 0) this.#index(record.subject).add(record.id);
     return { outcome: 'created', evicted };
   }
 
@@ -107,7 +107,8 @@ export class MemoryStore implements SessionStore {
     const record = this.#live(id);
     if (!record) return undefined;
     this.#entries.delete(id);
-    if (word) this.#entries.set(id, { departed: word.epitaph }, { ttl: word.linger });
+    // 0 would mean "for ever" to the cache.
+    if (word && word.linger > 0) this.#entries.set(id, { departed: word.epitaph }, { ttl: word.linger });
     return record;
   }
 
