@@ -83,7 +83,7 @@ interface Sewn extends ServerResponse {
  */
 export function sewResponse(response: ServerResponse, listener: ResponseListener): void {
   (response as Sewn)[SEAM] = new Seam(response, listener);
-  response.writeHead = writeHead as typeof response.writeHead;
+  response.writeHead = writeHead;
   response.write = write as typeof response.write;
   response.end = end as typeof response.end;
   response.flushHeaders = flushHeaders;
@@ -134,6 +134,8 @@ class Seam {
 
   write(args: unknown[]): boolean {
     if (this.#phase === Phase.Open) this.#begin(this.#response.statusCode);
+    // A stream goes on writing where an exception's answer took the place of its own; Node would end the process over it.
+    if (this.#ended) return true;
     if (this.#phase === Phase.Through) return this.#before.write.apply(this.#response, args);
     // `false` asks a stream to wait for "drain", which follows when the answer goes on.
     this.#hold(() => this.#before.write.apply(this.#response, args));
@@ -142,11 +144,8 @@ class Seam {
 
   end(args: unknown[]): void {
     if (this.#phase === Phase.Open) this.#begin(this.#response.statusCode);
-    if (this.#phase === Phase.Through) {
-      this.#before.end.apply(this.#response, args);
-      return;
-    }
-    this.#hold(() => this.#before.end.apply(this.#response, args));
+    if (this.#phase === Phase.Through) this.#before.end.apply(this.#response, args);
+    else this.#hold(() => this.#before.end.apply(this.#response, args));
     this.#ended = true;
   }
 
@@ -175,7 +174,7 @@ class Seam {
     try {
       return this.#listener.beforeHead(status);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 

@@ -104,17 +104,11 @@ export class MemoryStore implements SessionStore {
   }
 
   destroy(id: string, word?: { epitaph: Epitaph; linger: number }): SessionRecord | undefined {
-    const record = this.#live(id);
-    if (!record) return undefined;
-    this.#entries.delete(id);
-    // 0 would mean "for ever" to the cache.
-    if (word && word.linger > 0) this.#entries.set(id, { departed: word.epitaph }, { ttl: word.linger });
-    return record;
+    return this.#remove(id, word);
   }
 
   list(subject: string): SessionRecord[] {
-    const ids = this.#bySubject.get(subject) ?? [];
-    return [...ids].map((id) => this.#live(id)).filter((record) => record !== undefined);
+    return this.#of(subject);
   }
 
   /** Removes what has expired. Runs by itself once a minute. */
@@ -135,6 +129,20 @@ export class MemoryStore implements SessionStore {
     this.sweep();
   }
 
+  #remove(id: string, word?: { epitaph: Epitaph; linger: number }): SessionRecord | undefined {
+    const record = this.#live(id);
+    if (!record) return undefined;
+    this.#entries.delete(id);
+    // 0 would mean "for ever" to the cache.
+    if (word && word.linger > 0) this.#entries.set(id, { departed: word.epitaph }, { ttl: word.linger });
+    return record;
+  }
+
+  #of(subject: string): SessionRecord[] {
+    const ids = this.#bySubject.get(subject) ?? [];
+    return [...ids].map((id) => this.#live(id)).filter((record) => record !== undefined);
+  }
+
   #live(id: string): SessionRecord | undefined {
     const entry = this.#entries.get(id);
     return entry && 'record' in entry ? entry.record : undefined;
@@ -148,14 +156,14 @@ export class MemoryStore implements SessionStore {
 
   /** The sessions that had to go, or `undefined` where the newcomer may not come in. */
   #makeRoom(record: SessionRecord, limit: SessionLimit): SessionRecord[] | undefined {
-    const others = this.list(record.subject!)
+    const others = this.#of(record.subject!)
       .filter(({ id }) => id !== limit.replaces)
       .sort((a, b) => a.createdAt - b.createdAt);
     const surplus = others.length + 1 - limit.max;
     if (surplus <= 0) return [];
     if (limit.onExceeded === 'reject') return undefined;
     const evicted = others.slice(0, surplus);
-    for (const { id } of evicted) this.destroy(id, { epitaph: 'evicted', linger: limit.linger });
+    for (const { id } of evicted) this.#remove(id, { epitaph: 'evicted', linger: limit.linger });
     return evicted;
   }
 

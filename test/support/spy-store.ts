@@ -1,0 +1,109 @@
+import {
+  MemoryStore,
+  type Awaitable,
+  type Committed,
+  type Created,
+  type Departed,
+  type Epitaph,
+  type Loaded,
+  type RecordDelta,
+  type SessionLimit,
+  type SessionRecord,
+  type SessionStore,
+  type StoreContext,
+} from 'nest-sessions';
+
+export type Question = 'load' | 'create' | 'commit' | 'destroy' | 'list';
+
+/** How a store can fail: at once, later, or by never answering. */
+export type Fault = 'throws' | 'rejects' | 'hangs';
+
+/** A memory store that tells what it was asked, shows what it holds, and fails or lies on demand. */
+export class SpyStore implements SessionStore {
+  readonly memory = new MemoryStore();
+  readonly calls: { question: Question; args: unknown[] }[] = [];
+  /** Changes records on their way out, as damage in the store would. */
+  tamper: ((record: SessionRecord) => SessionRecord) | undefined;
+  #fault: Fault | undefined;
+  #failing: readonly Question[] = [];
+  readonly #ids = new Set<string>();
+
+  bind(context: StoreContext): void {
+    this.memory.bind(context);
+  }
+
+  close(): void {
+    this.memory.close();
+  }
+
+  /** From now on these questions fail; with none named all do. */
+  fail(fault: Fault, ...questions: Question[]): void {
+    this.#fault = fault;
+    this.#failing = questions;
+  }
+
+  heal(): void {
+    this.#fault = undefined;
+  }
+
+  /** How often it was asked this since the last {@link forget}. */
+  count(question: Question): number {
+    return this.calls.filter((call) => call.question === question).length;
+  }
+
+  forget(): void {
+    this.calls.length = 0;
+  }
+
+  /** All live records, as they are stored. */
+  records(): SessionRecord[] {
+    const found = [...this.#ids].map((id) => this.memory.load(id));
+    return found.flatMap((entry) => (entry && 'record' in entry ? [entry.record] : []));
+  }
+
+  /** Everything that was ever told to it or is in it, as text. */
+  dump(): string {
+    return JSON.stringify([this.calls, this.records()]);
+  }
+
+  load(id: string): Awaitable<Loaded | Departed | undefined> {
+    return this.#answer('load', [id], () => {
+      const found = this.memory.load(id);
+      return found && 'record' in found && this.tamper
+        ? { ...found, record: this.tamper(found.record) }
+        : found;
+    });
+  }
+
+  create(record: SessionRecord, ttl: number, limit?: SessionLimit): Awaitable<Created> {
+    this.#ids.add(record.id);
+    return this.#answer('create', [record, ttl, limit], () => this.memory.create(record, ttl, limit));
+  }
+
+  commit(id: string, delta: RecordDelta): Awaitable<Committed> {
+    return this.#answer('commit', [id, delta], () => this.memory.commit(id, delta));
+  }
+
+  destroy(id: string, word?: { epitaph: Epitaph; linger: number }): Awaitable<SessionRecord | undefined> {
+    return this.#answer('destroy', [id, word], () => this.memory.destroy(id, word));
+  }
+
+  list(subject: string): Awaitable<SessionRecord[]> {
+    return this.#answer('list', [subject], () => this.memory.list(subject));
+  }
+
+  #answer<T>(question: Question, args: unknown[], answer: () => T): Awaitable<T> {
+    this.calls.push({ question, args });
+    if (this.#fault === undefined || (this.#failing.length > 0 && !this.#failing.includes(question)))
+      return answer();
+    const error = new Error('the store is down');
+    switch (this.#fault) {
+      case 'throws':
+        throw error;
+      case 'rejects':
+        return Promise.reject(error);
+      case 'hangs':
+        return new Promise(() => undefined);
+    }
+  }
+}

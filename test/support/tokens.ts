@@ -1,0 +1,32 @@
+import { sign } from 'cookie-signature';
+import { SECRET } from './platforms.js';
+
+export const COOKIE = '__Host-session';
+
+export interface Token {
+  id: string;
+  secret: string;
+  signature: string;
+}
+
+/** Takes a Cookie or Set-Cookie header apart. */
+export function tokenOf(header: string): Token {
+  const value = header.slice(header.indexOf('=') + 1).split(';', 1)[0]!;
+  const [id = '', secret = '', signature = ''] = decodeURIComponent(value).slice('s:'.length).split('.');
+  return { id, secret, signature };
+}
+
+/** A Cookie header for any text, with a signature that this application would have made. */
+export const signedCookie = (text: string, secret = SECRET): string =>
+  `${COOKIE}=${encodeURIComponent(`s:${sign(text, secret)}`)}`;
+
+/** The attributes of a Set-Cookie header after the value, by lower-case name. */
+export function attributesOf(setCookie: string): Record<string, string> {
+  const attributes = setCookie.split(';').slice(1);
+  return Object.fromEntries(
+    attributes.map((attribute) => {
+      const [name = '', ...value] = attribute.trim().split('=');
+      return [name.toLowerCase(), value.join('=')];
+    }),
+  );
+}
