@@ -112,6 +112,6 @@ export class EngineContext {
     if (!this.events.observed) return;
     const subject = unit.held?.record.subject;
     const event = { ...told, id: unit.id, at: unit.now(), ...(subject !== undefined && { subject }) };
-    this.events.emit(event as SessionEvent);
+    this.events.emit(event);
   }
 }

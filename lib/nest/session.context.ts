@@ -4,7 +4,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import type { SessionEngine } from '../core/engine.js';
 import { Session } from '../core/session.js';
 import type { Unit } from '../core/unit.js';
-import { addVary, keepPrivate } from '../http/cache-headers.js';
+import { keepPrivate } from '../http/cache-headers.js';
 import type { ResponseListener } from '../http/response-seam.js';
 import { failureAnswer } from './session.exceptions.js';
 

@@ -35,7 +35,7 @@ export function policyOf(context: ExecutionContext): HandlerPolicy {
   const handler = context.getHandler();
   const type = context.getClass();
   let byClass = known.get(handler);
-  if (!byClass) known.set(handler, (byClass = new Map()));
+  if (!byClass) known.set(handler, (byClass = new Map<Handler, HandlerPolicy>()));
   let policy = byClass.get(type);
   if (!policy) byClass.set(type, (policy = read(handler, type)));
   return policy;

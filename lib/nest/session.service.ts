@@ -135,7 +135,7 @@ export class SessionService<T extends object = SessionData> {
   }
 
   #unit({ session }: OnSession): Unit {
-    return unitOf(session ?? (this.current as Session<object>));
+    return unitOf(session ?? this.current);
   }
 
   #info(record: SessionRecord, current: string | undefined): SessionInfo {
