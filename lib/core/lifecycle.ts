@@ -36,6 +36,7 @@ export class SessionLifecycle {
 
   async login(unit: Unit, subject: string, options: LoginOptions = {}): Promise<void> {
     assertSubject(subject);
+    await this.finish(unit);
     const { remember = false, factor = 'pwd', keep = [] } = options;
     const before = unit.held?.record.subject;
     // What belonged to somebody else never crosses, whatever the list says.
@@ -95,6 +96,7 @@ export class SessionLifecycle {
 
   /** A clean session under a new id, of the same subject with the same times. */
   async regenerate(unit: Unit, { keep = [] }: { keep?: readonly string[] } = {}): Promise<void> {
+    await this.finish(unit);
     const data = unit.bag.carry(keep);
     if (unit.lifecycle !== Lifecycle.Live) return startOver(unit, data);
     const { subject, factors, createdAt, persistent, device } = unit.held!.record;

@@ -47,8 +47,8 @@ export class RequestSession implements ResponseListener {
 
   beforeHead(status: number): void | Promise<void> {
     const { unit } = this;
-    // An answer that already says that the store failed need not wait for it a second time.
-    const refused = unit.failure !== undefined && status >= 500;
+    // An answer that already tells of the failure need not wait for it a second time.
+    const refused = unit.failure !== undefined && status >= 400;
     const done = refused ? undefined : this.#engine.commit(unit, status < 400);
     unit.closed = true;
     unit.bag.close();

@@ -135,8 +135,12 @@ function protectionOf(protection: NonNullable<SessionModuleOptions['protection']
   if (typeof protection === 'function') return protection;
   if (protection === 'off') return undefined;
   const verdict: ProtectionVerdict = protection === 'basic' ? 'relogin' : 'end';
-  return (now: Device, then: Device) =>
-    now.ip === then.ip && now.userAgent === then.userAgent ? 'ok' : verdict;
+  return (now, then) => (sameClient(now, then) ? 'ok' : verdict);
+}
+
+/** A handshake tells no address of its own (see `SessionService.open`). */
+function sameClient(now: Device, then: Device): boolean {
+  return (now.ip === undefined || now.ip === then.ip) && now.userAgent === then.userAgent;
 }
 
 const wrong = (message: string): SessionError => new SessionError('ERR_OPTIONS', `SessionModule: ${message}`);
