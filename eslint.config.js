@@ -2,7 +2,7 @@ import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescrip
 import importX from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
-const LAYERS = 'See "Layers" in the contributing guide: core and http import nothing above themselves.';
+const LAYERS = 'core and http import nothing above themselves; see the layers in eslint.config.js.';
 
 /** Who may import whom inside lib/: a layer sees itself and what is named here. */
 const layer = (target, except) => ({
