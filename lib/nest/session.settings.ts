@@ -138,9 +138,10 @@ function protectionOf(protection: NonNullable<SessionModuleOptions['protection']
   return (now, then) => (sameClient(now, then) ? 'ok' : verdict);
 }
 
-/** A handshake tells no address of its own (see `SessionService.open`). */
+/** What is not known of one of them is no difference: a handshake, say, tells no address of its own. */
 function sameClient(now: Device, then: Device): boolean {
-  return (now.ip === undefined || now.ip === then.ip) && now.userAgent === then.userAgent;
+  const sameAddress = now.ip === undefined || then.ip === undefined || now.ip === then.ip;
+  return sameAddress && (then.userAgent === undefined || now.userAgent === then.userAgent);
 }
 
 const wrong = (message: string): SessionError => new SessionError('ERR_OPTIONS', `SessionModule: ${message}`);
