@@ -29,7 +29,7 @@ export class ReloginGuard implements CanActivate {
     const policy = policyOf(context);
     // A window on the handler itself speaks louder than `@Public()` on its class.
     if (policy.public && !policy.relogin) return true;
-    this.#login.canActivate(context);
+    this.#login.admit(context);
     const { within = this.#settings.relogin.within, factor } = policy.relogin ?? {};
     const { unit } = sessionOf(context)!;
     if (isRecent(unit, within, factor)) return true;
