@@ -1,0 +1,3 @@
+import { tellStory } from './story.js';
+
+void tellStory('express').then(() => tellStory('fastify'));

@@ -1,0 +1,12 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { check, run } from './checks.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const bin = (name) => join(root, 'node_modules', '.bin', name);
+
+/** Every rule of both tools applies, but for those that are named here with their reason. */
+export async function checkTarball(tarball) {
+  await check('publint', () => run(bin('publint'), ['run', tarball, '--strict']));
+  await check('are the types wrong', () => run(bin('attw'), [tarball, '--no-emoji', '--format', 'ascii']));
+}

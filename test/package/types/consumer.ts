@@ -1,0 +1,37 @@
+import type { INestApplication } from '@nestjs/common';
+import { MemoryStore, SessionModule, type Session, type SessionService } from 'nest-sessions';
+import { PostgresStore } from 'nest-sessions/postgres';
+import { RedisStore } from 'nest-sessions/redis';
+import { SealedCookie } from 'nest-sessions/sealed';
+import { FakeClock, loginAs } from 'nest-sessions/testing';
+import { Pool } from 'pg';
+import { createClient } from 'redis';
+
+declare module 'nest-sessions' {
+  interface SessionData {
+    cart: string[];
+  }
+}
+
+const secret = 'only types are looked at';
+const clock = new FakeClock();
+SessionModule.forRoot({ secret, clock, store: new MemoryStore(), lifetime: '31d' });
+SessionModule.forRoot({ secret, store: new RedisStore({ client: createClient() }) });
+SessionModule.forRoot({ secret, store: new PostgresStore({ pool: new Pool() }) });
+SessionModule.forRoot({ secret, store: new SealedCookie() });
+// @ts-expect-error a duration has a unit that is known
+SessionModule.forRoot({ secret, lifetime: '31 moons' });
+// @ts-expect-error the secret is required
+SessionModule.forRoot({});
+
+export async function use(
+  app: INestApplication,
+  sessions: SessionService,
+  session: Session,
+): Promise<string> {
+  session.data.cart.push('book');
+  // @ts-expect-error a cart holds texts
+  session.data.cart.push(1);
+  await sessions.login('alice', { keep: ['cart'] });
+  return loginAs(app, 'alice');
+}
