@@ -1,0 +1,268 @@
+import { isSessionError, SessionError } from '../core/errors.js';
+import type { SessionEvent } from '../core/events.js';
+import type { RecordDelta, SessionRecord } from '../core/record.js';
+import type {
+  Committed,
+  Created,
+  Departed,
+  Epitaph,
+  Loaded,
+  SessionLimit,
+  SessionStore,
+  StoreContext,
+} from '../core/store.js';
+import { PostgresEvents } from './postgres-events.js';
+import {
+  ask,
+  inTransaction,
+  run,
+  type PostgresClient,
+  type PostgresPool,
+  type PostgresRow,
+} from './postgres-pool.js';
+import { recordOf } from './postgres-rows.js';
+import { PostgresStatements, type Statement } from './postgres-sql.js';
+
+export type { PostgresClient, PostgresPool, PostgresQuery, PostgresResult } from './postgres-pool.js';
+
+export interface PostgresStoreOptions {
+  /**
+   * A `Pool` of the package `pg` that the application made, and ends after the application has closed. One of its
+   * connections is kept to hear of endings on other nodes, see {@link events}.
+   */
+  pool: PostgresPool;
+  /**
+   * The table, with or without a schema: letters, digits and `_`, as it is (it is quoted, so case counts).
+   * @default 'nest_sessions'
+   */
+  table?: string;
+  /**
+   * Whether nodes tell each other which sessions ended (LISTEN/NOTIFY). Endings hold on every node either way.
+   * Set it to false behind a PgBouncer in transaction mode, where LISTEN does not work.
+   * @default true
+   */
+  events?: boolean;
+}
+
+const DEFAULT_TABLE = 'nest_sessions';
+
+/** An identifier has at most 63 bytes; the name of the table leaves room for the names of its indexes. */
+const TABLE = /^(?:[A-Za-z_][A-Za-z0-9_]{0,62}\.)?[A-Za-z_][A-Za-z0-9_]{0,47}$/;
+
+/** How often expired rows are swept out, in milliseconds. */
+const SWEEP_EVERY = 60_000;
+
+/** Rows that one statement of a sweep removes, so that none runs for long. */
+const SWEEP_BATCH = 1_000;
+
+/** What PostgreSQL takes as text: no NUL and no half of a surrogate pair. */
+const NOT_TEXT = /[\0\p{Surrogate}]/u;
+
+/**
+ * Sessions in a table of PostgreSQL 12 or later, through the application's own pool.
+ *
+ * Run {@link migrate} before the application starts. A load and a commit are one statement each. The clock of
+ * the database decides when a session ends, so nodes need not agree on the time.
+ */
+export class PostgresStore implements SessionStore {
+  readonly #pool: PostgresPool;
+  readonly #sql: PostgresStatements;
+  readonly #events: PostgresEvents | undefined;
+  #warn: (message: string) => void = () => undefined;
+  #sweeper: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  /** @throws SessionError `ERR_OPTIONS` */
+  constructor(options: PostgresStoreOptions) {
+    checkOptions(options);
+    const { pool, table = DEFAULT_TABLE, events = true } = options;
+    this.#pool = pool;
+    this.#sql = new PostgresStatements(table);
+    this.#events = events ? new PostgresEvents(pool, table, (message) => this.#warn(message)) : undefined;
+  }
+
+  /**
+   * The statements that make the table and its indexes, for those who migrate by other means.
+   *
+   * @throws SessionError `ERR_OPTIONS`
+   */
+  static ddl(table: string = DEFAULT_TABLE): string {
+    checkTable(table);
+    return new PostgresStatements(table).ddl;
+  }
+
+  get ddl(): string {
+    return this.#sql.ddl;
+  }
+
+  /** Makes the table and its indexes where they are missing. Several nodes may do so at once. */
+  async migrate(): Promise<void> {
+    // Without values it goes as one simple query, which may hold several statements.
+    await this.#pool.query({ text: this.#sql.migration });
+  }
+
+  bind({ warn }: StoreContext): void {
+    this.#warn = warn;
+    this.#closed = false;
+    // An idle connection that breaks is an event of the pool's, and without a listener it ends the process.
+    this.#pool.off('error', this.#poolFailed);
+    this.#pool.on('error', this.#poolFailed);
+    this.#sweeper ??= setInterval(() => void this.#sweepQuietly(), SWEEP_EVERY).unref();
+  }
+
+  async load(id: string): Promise<Loaded | Departed | undefined> {
+    if (NOT_TEXT.test(id)) return undefined;
+    const [row] = await this.#rows(this.#sql.load(id));
+    if (!row) return undefined;
+    const departed = row['departed'];
+    if (departed != null) return { departed: departed as Epitaph };
+    return { record: recordOf(row), time: Number(row['time']) };
+  }
+
+  async create(record: SessionRecord, ttl: number, limit?: SessionLimit): Promise<Created> {
+    const { subject } = record;
+    if (subject !== undefined) checkSubject(subject);
+    if (!limit || subject === undefined) {
+      await this.#rows(this.#sql.create(record, ttl));
+      return { outcome: 'created', evicted: [] };
+    }
+    return inTransaction(this.#pool, (client) => this.#createWithin(client, record, subject, ttl, limit));
+  }
+
+  async commit(id: string, delta: RecordDelta): Promise<Committed> {
+    const [row] = await this.#rows(this.#sql.commit(id, delta));
+    if (!row) return { outcome: 'gone' };
+    return row['revision'] == null
+      ? { outcome: 'conflict' }
+      : { outcome: 'saved', revision: Number(row['revision']) };
+  }
+
+  async destroy(id: string, word?: { epitaph: Epitaph; linger: number }): Promise<SessionRecord | undefined> {
+    if (NOT_TEXT.test(id)) return undefined;
+    const statement = word ? this.#sql.bury(id, word.epitaph, word.linger) : this.#sql.destroy(id);
+    const [row] = await this.#rows(statement);
+    return row && recordOf(row);
+  }
+
+  async list(subject: string): Promise<SessionRecord[]> {
+    checkSubject(subject);
+    return readable(await this.#rows(this.#sql.list(subject)));
+  }
+
+  async time(): Promise<number> {
+    const [row] = await this.#rows([this.#sql.time, []]);
+    return Number(row!['time']);
+  }
+
+  publish(event: SessionEvent): void {
+    this.#events?.publish(event);
+  }
+
+  subscribe(listener: (event: SessionEvent) => void): () => void {
+    return this.#events?.subscribe(listener) ?? (() => undefined);
+  }
+
+  /**
+   * Removes expired rows, a batch at a time, and returns how many. Runs by itself once a minute. Any number of
+   * nodes may do so at once: each takes the rows that no other has.
+   */
+  async sweep(): Promise<number> {
+    let removed = 0;
+    for (;;) {
+      const { rowCount } = await ask(this.#pool, ...this.#sql.sweep(SWEEP_BATCH));
+      removed += rowCount ?? 0;
+      if ((rowCount ?? 0) < SWEEP_BATCH) return removed;
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+    this.#events?.close();
+    this.#pool.off('error', this.#poolFailed);
+  }
+
+  async #rows([text, values]: Statement): Promise<PostgresRow[]> {
+    return (await ask(this.#pool, text, values)).rows;
+  }
+
+  async #createWithin(
+    client: PostgresClient,
+    record: SessionRecord,
+    subject: string,
+    ttl: number,
+    limit: SessionLimit,
+  ): Promise<Created> {
+    await run(client, ...this.#sql.lockSubject(subject));
+    const { rows } = await run(client, ...this.#sql.contenders(subject, limit.replaces));
+    const surplus = rows.length + 1 - limit.max;
+    if (surplus > 0 && limit.onExceeded === 'reject') return { outcome: 'rejected' };
+    const evicted = rows.slice(0, Math.max(0, surplus));
+    if (evicted.length > 0) {
+      const ids = evicted.map((row) => row['id']);
+      await run(client, ...this.#sql.evict(ids, limit.linger));
+    }
+    await run(client, ...this.#sql.create(record, ttl));
+    return { outcome: 'created', evicted: readable(evicted) };
+  }
+
+  async #sweepQuietly(): Promise<void> {
+    try {
+      await this.sweep();
+    } catch (error) {
+      if (!this.#closed) this.#warn(`Expired sessions could not be swept out: ${String(error)}`);
+    }
+  }
+
+  readonly #poolFailed = (error: Error): void =>
+    this.#warn(`An idle connection to PostgreSQL failed and is replaced when needed: ${error.message}`);
+}
+
+/** Without the rows that cannot be read: each ends when its cookie comes, and must not hide the others. */
+function readable(rows: readonly PostgresRow[]): SessionRecord[] {
+  return rows.flatMap((row) => {
+    try {
+      return [recordOf(row)];
+    } catch (error) {
+      if (isSessionError(error)) return [];
+      throw error;
+    }
+  });
+}
+
+function checkOptions(options: PostgresStoreOptions): void {
+  const { pool, table, events, ...unknown } = options ?? {};
+  if (['query', 'connect', 'on', 'off'].some((name) => !isFunction(pool, name))) {
+    throw wrong(
+      'pool: give a Pool of the package pg: new PostgresStore({ pool: new Pool({ connectionString }) }).',
+    );
+  }
+  if (table !== undefined) checkTable(table);
+  if (events !== undefined && typeof events !== 'boolean') {
+    throw wrong('events: true or false.');
+  }
+  const [stranger] = Object.keys(unknown);
+  if (stranger !== undefined)
+    throw wrong(`${stranger}: there is no such option. Use pool, table and events.`);
+}
+
+function checkTable(table: unknown): void {
+  if (typeof table === 'string' && TABLE.test(table)) return;
+  throw wrong(
+    "table: a name of letters, digits and _, at most 48, with a schema before it if need be: 'app.sessions'.",
+  );
+}
+
+function checkSubject(subject: string): void {
+  if (!NOT_TEXT.test(subject)) return;
+  throw new SessionError(
+    'ERR_SUBJECT',
+    'PostgreSQL stores no text with a NUL character or half a surrogate pair in it. Give the subject as plain text.',
+  );
+}
+
+const isFunction = (object: unknown, name: string): boolean =>
+  typeof (object as Record<string, unknown> | undefined | null)?.[name] === 'function';
+
+const wrong = (message: string): SessionError => new SessionError('ERR_OPTIONS', `PostgresStore: ${message}`);
