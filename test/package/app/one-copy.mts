@@ -15,6 +15,7 @@ for (const path of [
 ]) {
   const imported = (await import(path)) as Record<string, unknown>;
   const required = require(path) as Record<string, unknown>;
+  assert.notEqual(Object.keys(imported).length, 0);
   for (const name of Object.keys(imported)) assert.equal(required[name], imported[name], `${path}: ${name}`);
 }
 

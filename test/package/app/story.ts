@@ -74,7 +74,7 @@ async function loginAndLogout(url: string): Promise<void> {
 async function helpers(app: INestApplication): Promise<void> {
   const url = await app.getUrl();
   const cookie = await loginAs(app, 'bob');
-  assert.deepEqual(await (await ask(url, 'GET', '/me', cookie)).json(), { subject: 'bob' });
+  assert.equal(await (await ask(url, 'GET', '/me', cookie)).text(), '{"subject":"bob"}');
   const [session] = await app.get(SessionService).list('bob');
   assert.equal((await ask(url, 'GET', '/sensitive', cookie)).status, 200);
   clock.advance('6m');
