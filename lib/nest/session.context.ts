@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { inspect } from 'node:util';
 import type { ExecutionContext } from '@nestjs/common';
 import type { SessionEngine } from '../core/engine.js';
 import { Session } from '../core/session.js';
@@ -65,6 +66,15 @@ export class RequestSession implements ResponseListener {
 
   answerFailure(error: unknown): { status: number; body: string } {
     return failureAnswer(error);
+  }
+
+  /** Node 20 shows the asynchronous context on every timer and socket that is logged, and it leads to the request. */
+  [inspect.custom](): string {
+    return `RequestSession ${inspect({ id: this.unit.id })}`;
+  }
+
+  toJSON(): Record<string, unknown> {
+    return { id: this.unit.id };
   }
 
   #carry(cookie: string, response: ServerResponse): void {
