@@ -9,6 +9,9 @@ export default {
     '^nest-sessions/testing$': '<rootDir>/lib/testing/index.ts',
     '^nest-sessions/(.*)$': '<rootDir>/lib/stores/$1.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
+    // A sample that is installed has a Nest of its own. In a spec it shares ours: two copies do not know
+    // each other's exceptions.
+    '^@nestjs/(common|core|platform-express)$': '<rootDir>/node_modules/@nestjs/$1/index.js',
   },
   transform: {
     '^.+\\.ts$': [
