@@ -73,7 +73,7 @@ export class Committing {
     unit.assertReachable();
     const now = await this.#context.time(unit);
     const record = this.#context.draft(now, { id: unit.id, data: changes.set });
-    const { held } = await this.#context.keeper.create(record, this.#context.ttl(record, now));
+    const { held } = await this.#context.keeper.create(record, this.#context.ttl(record, now), unit.client);
     unit.held = held;
     unit.lifecycle = Lifecycle.Live;
     unit.fate = CookieFate.Set;

@@ -4,12 +4,12 @@ import type { DataHooks } from './data.js';
 import { EngineContext, type EngineConfig } from './engine-context.js';
 import { sessionEnded, SessionError } from './errors.js';
 import type { EventHub } from './events.js';
-import type { Keeper } from './keeper.js';
+import type { Client, Keeper } from './keeper.js';
 import { SessionLifecycle, type LoginOptions, type ReloginOptions } from './lifecycle.js';
 import { Opening } from './opening.js';
 import type { SessionRecord } from './record.js';
 import type { Awaitable } from './store.js';
-import { CookieFate, Lifecycle, type Client, type Unit } from './unit.js';
+import { CookieFate, Lifecycle, type Unit } from './unit.js';
 import { updateKey } from './updating.js';
 
 /** Opens, changes, commits and ends sessions. Knows neither Nest nor HTTP beyond the cookie. */
@@ -59,6 +59,7 @@ export class SessionEngine {
           this.config.cookie,
           token,
           record.persistent ? this.expiryOf(unit) - unit.now() : undefined,
+          this.#context.keeper.cookieIsRecord,
         );
       }
     }

@@ -68,3 +68,24 @@ export function sessionEnded(): SessionError {
     'The session was ended while this request was in flight, so its changes were not stored. Call login() or regenerate() to begin a new one.',
   );
 }
+
+export function sessionLimitReached(): SessionError {
+  return new SessionError(
+    'ERR_SESSION_LIMIT',
+    `This subject has as many sessions as "maxSessions" allows. Let them end one, or set onExceeded: 'evict-oldest'.`,
+  );
+}
+
+export function listUnavailable(): SessionError {
+  return new SessionError(
+    'ERR_LIST_UNAVAILABLE',
+    'Sealed cookies are kept by the browsers alone, so nobody can list or count them, nor tell whose an id is. Give SealedCookie an "index", a store that keeps who is logged in where.',
+  );
+}
+
+export function revocationUnavailable(): SessionError {
+  return new SessionError(
+    'ERR_REVOCATION_UNAVAILABLE',
+    'Sealed cookies without a revocation list cannot be revoked: every copy lives until it expires. Give SealedCookie "revocations": a MemoryRevocations, RedisRevocations or PostgresRevocations.',
+  );
+}

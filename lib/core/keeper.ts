@@ -1,8 +1,18 @@
+import type { IncomingMessage } from 'node:http';
 import type { Signer } from './signer.js';
 import type { SessionEvent } from './events.js';
 import type { DataChanges } from './data.js';
 import type { RecordHead, SessionRecord } from './record.js';
+import type { Limits } from './policy.js';
 import type { Awaitable, Epitaph, SessionLimit, StoreContext } from './store.js';
+
+/** What the request tells about who sent it. */
+export interface Client {
+  ip?: string;
+  userAgent?: string;
+  /** The raw request; absent where a session is opened without one. */
+  request?: IncomingMessage;
+}
 
 /** A live session as one request holds it. */
 export interface Held {
@@ -62,11 +72,11 @@ export interface Issued {
 export interface Keeper {
   /** True where the cookie holds the session itself, so that each change needs a new one. */
   readonly cookieIsRecord: boolean;
-  open(value: string): Awaitable<Opened>;
+  open(value: string, client: Client): Awaitable<Opened>;
   /** The time that decides for a session which was not loaded. */
   now(): Awaitable<number>;
   /** Makes a session. Throws `ERR_SESSION_LIMIT` where the subject may not have another. */
-  create(draft: SessionRecord, ttl: number, limit?: SessionLimit): Promise<Issued>;
+  create(draft: SessionRecord, ttl: number, client: Client, limit?: SessionLimit): Promise<Issued>;
   /** @param ttl milliseconds after which the record may be forgotten; without it that stays as it is */
   save(held: Held, change: Change, now: number, ttl?: number): Promise<Saved>;
   /** What others made of it meanwhile. */
@@ -75,7 +85,7 @@ export interface Keeper {
   destroy(held: Held, word?: { epitaph: Epitaph; linger: number }): Promise<SessionRecord | undefined>;
   list(subject: string): Promise<SessionRecord[]>;
   /** Ends the session of an id; with `subject` only if it is theirs. */
-  destroyById(id: string, subject?: string): Promise<SessionRecord[]>;
+  destroyById(id: string, subject?: string): Promise<EndedSession[]>;
   /** Ends the sessions of a subject. Returns those that were ended by this call. */
   destroyAll(subject: string, except: readonly string[]): Promise<EndedSession[]>;
   /** Tells the other nodes. Never throws. */
@@ -93,6 +103,9 @@ export interface KeeperContext extends StoreContext {
   secrets: readonly string[];
   signer: Signer;
   cookieName: string;
+  limitsOf(record: Pick<SessionRecord, 'persistent'>): Limits;
+  /** Whether the option `maxSessions` is there, so that a subject's sessions have to be counted. */
+  countsSessions: boolean;
   /** The longest that any token can be valid, in milliseconds. */
   longestLife: number;
   /** Milliseconds that a store may take to answer. */

@@ -117,7 +117,7 @@ export class SessionLifecycle {
     const { keeper } = this.#context;
     const old = unit.lifecycle === Lifecycle.Live ? unit.held : undefined;
     const now = unit.now();
-    const issued = await keeper.create(draft, this.#context.ttl(draft, now), limit);
+    const issued = await keeper.create(draft, this.#context.ttl(draft, now), unit.client, limit);
     let { held } = issued;
     if (old) {
       const last = await this.#retire(old, held);

@@ -3,10 +3,10 @@ import type { DataHooks } from './data.js';
 import type { EngineContext, ProtectionVerdict } from './engine-context.js';
 import type { EndReason } from './events.js';
 import { GuessCounter } from './guess-counter.js';
-import { Dead, type Held, type Opened } from './keeper.js';
+import { Dead, type Client, type Held, type Opened } from './keeper.js';
 import { Standing } from './policy.js';
 import type { Awaitable } from './store.js';
-import { CookieFate, Unit, type Client } from './unit.js';
+import { CookieFate, Unit } from './unit.js';
 
 /** More cookies of our name than this are nobody's browser. */
 const MAX_CANDIDATES = 8;
@@ -27,16 +27,17 @@ export class Opening {
   open(cookieHeader: string | undefined, client: Client): Awaitable<Unit> {
     const values = cookieValues(cookieHeader, this.#context.config.cookie.name);
     if (values.length === 0) return this.#unit(client);
-    const opened = values.length === 1 ? this.#context.keeper.open(values[0]!) : this.#openBest(values);
+    const opened =
+      values.length === 1 ? this.#context.keeper.open(values[0]!, client) : this.#openBest(values, client);
     return opened instanceof Promise
       ? opened.then((found) => this.#admit(found, client))
       : this.#admit(opened, client);
   }
 
-  async #openBest(values: string[]): Promise<Opened> {
+  async #openBest(values: string[], client: Client): Promise<Opened> {
     const distinct = [...new Set(values)];
     if (distinct.length > MAX_CANDIDATES) return { kind: 'dead', why: Dead.Tampered, id: '' };
-    const all = await Promise.all(distinct.map(async (value) => this.#context.keeper.open(value)));
+    const all = await Promise.all(distinct.map(async (value) => this.#context.keeper.open(value, client)));
     return all.reduce((best, one) => (this.#outranks(one, best) ? one : best));
   }
 

@@ -1,11 +1,12 @@
 import type { KeyObject } from 'node:crypto';
-import { SessionError, isSessionError, unavailable } from './errors.js';
+import { isSessionError, sessionLimitReached, unavailable } from './errors.js';
 import { decodeValue } from './cookie.js';
 import type { SessionEvent } from './events.js';
 import { hashSecret, newNonce, newSecret, sameText, successorOf } from './ids.js';
 import {
   Dead,
   type Change,
+  type Client,
   type EndedSession,
   type Held,
   type Issued,
@@ -53,15 +54,12 @@ export class StoreKeeper implements Keeper {
     return this.#ask(() => this.#store.time!());
   }
 
-  async create(draft: SessionRecord, ttl: number, limit?: SessionLimit): Promise<Issued> {
+  async create(draft: SessionRecord, ttl: number, _client: Client, limit?: SessionLimit): Promise<Issued> {
     const secret = newSecret();
     const record = { ...draft, secretHash: hashSecret(secret) };
     const created = await this.#ask(() => this.#store.create(record, ttl, limit));
     if (created.outcome === 'rejected') {
-      throw new SessionError(
-        'ERR_SESSION_LIMIT',
-        `This subject has as many sessions as "maxSessions" allows. Let them end one, or set onExceeded: 'evict-oldest'.`,
-      );
+      throw sessionLimitReached();
     }
     return { held: this.#hold(record, secret), evicted: created.evicted };
   }
@@ -265,7 +263,7 @@ class StoreHeld implements Held {
 }
 
 /** Rejects with `ERR_STORE_UNAVAILABLE` when the answer fails or takes longer than `timeout` milliseconds. */
-function inTime<T>(answer: Promise<T>, timeout: number): Promise<T> {
+export function inTime<T>(answer: Promise<T>, timeout: number): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const timer = setTimeout(() => reject(unavailable(new Error(`no answer within ${timeout} ms`))), timeout);
     answer.then(

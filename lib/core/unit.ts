@@ -2,7 +2,7 @@ import type { Clock } from './clock.js';
 import { SessionBag, type DataHooks } from './data.js';
 import { SessionError } from './errors.js';
 import { newId } from './ids.js';
-import type { Held } from './keeper.js';
+import type { Client, Held } from './keeper.js';
 import type { Device } from './record.js';
 
 /** Where a session is in its life, for one request. */
@@ -22,12 +22,6 @@ export enum CookieFate {
 
 /** Why the cookie that came opened nothing, where the client may be told. */
 export type Farewell = 'evicted' | undefined;
-
-/** What the request tells about who sent it. */
-export interface Client {
-  ip?: string;
-  userAgent?: string;
-}
 
 /** How the session of this request ends. */
 export interface Conclusion {

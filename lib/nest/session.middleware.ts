@@ -2,7 +2,8 @@ import type { ServerResponse } from 'node:http';
 import { Inject, Injectable, Logger, type NestMiddleware } from '@nestjs/common';
 import { isLoopbackAddress, isLoopbackHost } from '../core/cookie.js';
 import type { SessionEngine } from '../core/engine.js';
-import type { Client, Unit } from '../core/unit.js';
+import type { Client } from '../core/keeper.js';
+import type { Unit } from '../core/unit.js';
 import { clientAddress, isSecure, type FrameworkRequest } from '../http/request-facts.js';
 import { sewResponse } from '../http/response-seam.js';
 import { attach, attached, Channel, RequestSession, storage } from './session.context.js';
@@ -70,7 +71,7 @@ export class SessionMiddleware implements NestMiddleware<FrameworkRequest, Serve
 }
 
 function clientOf(request: FrameworkRequest): Client {
-  return { ip: clientAddress(request), userAgent: request.headers['user-agent'] };
+  return { ip: clientAddress(request), userAgent: request.headers['user-agent'], request };
 }
 
 function channelOf(request: FrameworkRequest): Channel {

@@ -85,6 +85,8 @@ function createKeeper(store: SessionStore | KeeperFactory, settings: SessionSett
     secrets: settings.secrets,
     signer: new Signer(settings.secrets),
     cookieName: cookie.name,
+    limitsOf: (record) => (record.persistent ? rememberLimits : limits),
+    countsSessions: settings.engine.maxSessions !== undefined,
     longestLife: Math.max(limits.lifetime, rememberLimits.lifetime),
     timeout: settings.storeTimeout,
     clock,
