@@ -1,0 +1,197 @@
+import { SessionError } from '../core/errors.js';
+
+/** What we need of a node-redis client (5 or later), as `createClient()` makes it. */
+export interface NodeRedisClient {
+  readonly isOpen: boolean;
+  sendCommand(args: string[]): Promise<unknown>;
+  duplicate(): object;
+}
+
+/** What we need of a node-redis cluster, as `createCluster()` makes it. */
+export interface NodeRedisCluster {
+  readonly isOpen: boolean;
+  readonly masters: unknown;
+  sendCommand(firstKey: string | undefined, isReadonly: boolean, args: string[]): Promise<unknown>;
+  duplicate(): object;
+}
+
+/** What we need of ioredis: `new Redis()` or `new Cluster()`. */
+export interface IoRedisClient {
+  readonly isCluster: boolean;
+  readonly status: string;
+  call(command: string, ...args: string[]): Promise<unknown>;
+  duplicate(): object;
+}
+
+/** A client that the application made, connected and closes. Recognised by its shape, so no driver is loaded here. */
+export type RedisClient = NodeRedisClient | NodeRedisCluster | IoRedisClient;
+
+/** An answer of the server, the same from every driver: numbers are texts. */
+export type Reply = string | null | Reply[];
+
+/** A connection of our own that listens. */
+export interface Listening {
+  stop(): void;
+}
+
+/** The one way in which the rest of the store speaks with the server. */
+export interface RedisPort {
+  /** True where keys lie on several servers, so that two commands keep no order unless one waits. */
+  readonly cluster: boolean;
+  /** What keeps the client from working, for a warning at start. */
+  readonly trouble: string | undefined;
+  /** @param key by which a cluster finds the server; without one any will do */
+  send(key: string | undefined, ...args: [string, ...string[]]): Promise<Reply>;
+  /** Hears a channel on a connection of its own, for as long as it takes, through reconnects. Never throws. */
+  listen(channel: string, onMessage: (text: string) => void, onError: (error: unknown) => void): Listening;
+}
+
+/** @throws SessionError `ERR_OPTIONS` for what is no client of a driver that we know */
+export function portOf(client: RedisClient): RedisPort {
+  if (isIoRedis(client)) return new IoRedisPort(client);
+  if (isNodeRedisCluster(client)) return new NodeRedisClusterPort(client);
+  if (isNodeRedis(client)) return new NodeRedisPort(client);
+  throw new SessionError(
+    'ERR_OPTIONS',
+    'client: this is no Redis client that is known here. Give what createClient() or createCluster() of "redis" (5 or later) returns, or a Redis or Cluster of "ioredis".',
+  );
+}
+
+const isIoRedis = (client: RedisClient): client is IoRedisClient =>
+  isObject(client) && 'call' in client && typeof client.call === 'function' && 'status' in client;
+
+const isNodeRedisCluster = (client: RedisClient): client is NodeRedisCluster =>
+  isObject(client) && 'sendCommand' in client && 'isOpen' in client && 'masters' in client;
+
+const isNodeRedis = (client: RedisClient): client is NodeRedisClient =>
+  // A sentinel client is ready like a plain one, but its commands have another form.
+  isObject(client) && 'sendCommand' in client && 'isReady' in client && !('getSentinelNode' in client);
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
+class NodeRedisPort implements RedisPort {
+  readonly cluster = false;
+  readonly #client: NodeRedisClient;
+
+  constructor(client: NodeRedisClient) {
+    this.#client = client;
+  }
+
+  get trouble(): string | undefined {
+    return notOpen(this.#client);
+  }
+
+  async send(_key: string | undefined, ...args: [string, ...string[]]): Promise<Reply> {
+    return normalised(await this.#client.sendCommand(args));
+  }
+
+  listen(channel: string, onMessage: (text: string) => void, onError: (error: unknown) => void): Listening {
+    return listenNodeRedis(this.#client, channel, onMessage, onError);
+  }
+}
+
+class NodeRedisClusterPort implements RedisPort {
+  readonly cluster = true;
+  readonly #client: NodeRedisCluster;
+
+  constructor(client: NodeRedisCluster) {
+    this.#client = client;
+  }
+
+  get trouble(): string | undefined {
+    return notOpen(this.#client);
+  }
+
+  async send(key: string | undefined, ...args: [string, ...string[]]): Promise<Reply> {
+    // Never as read-only: a replica may not have heard of a logout yet.
+    return normalised(await this.#client.sendCommand(key, false, args));
+  }
+
+  listen(channel: string, onMessage: (text: string) => void, onError: (error: unknown) => void): Listening {
+    return listenNodeRedis(this.#client, channel, onMessage, onError);
+  }
+}
+
+class IoRedisPort implements RedisPort {
+  readonly cluster: boolean;
+  readonly #client: IoRedisClient;
+
+  constructor(client: IoRedisClient) {
+    this.#client = client;
+    this.cluster = client.isCluster;
+  }
+
+  get trouble(): string | undefined {
+    return this.#client.status === 'end' ? 'it was closed' : undefined;
+  }
+
+  async send(_key: string | undefined, ...args: [string, ...string[]]): Promise<Reply> {
+    return normalised(await this.#client.call(...args));
+  }
+
+  listen(channel: string, onMessage: (text: string) => void, onError: (error: unknown) => void): Listening {
+    const own = this.#client.duplicate() as IoRedisSubscriber;
+    own.on('error', onError);
+    own.on('message', (from, text) => from === channel && onMessage(text));
+    const subscribe = () => void own.subscribe(channel).catch(onError);
+    // The driver subscribes again by itself only to what it once had; at each connection we make sure.
+    own.on('ready', subscribe);
+    if (own.status === 'wait') void own.connect().catch(onError);
+    return { stop: () => own.disconnect() };
+  }
+}
+
+function listenNodeRedis(
+  client: NodeRedisClient | NodeRedisCluster,
+  channel: string,
+  onMessage: (text: string) => void,
+  onError: (error: unknown) => void,
+): Listening {
+  const own = client.duplicate() as NodeRedisSubscriber;
+  let stopped = false;
+  const stop = () => {
+    stopped = true;
+    try {
+      own.destroy();
+    } catch {
+      // Not connected: there is nothing to close.
+    }
+  };
+  own.on('error', onError);
+  own
+    .connect()
+    .then(() => (stopped ? stop() : own.subscribe(channel, (text) => onMessage(String(text)))))
+    .catch((error: unknown) => {
+      if (!stopped) onError(error);
+    });
+  return { stop };
+}
+
+interface NodeRedisSubscriber {
+  on(event: 'error', listener: (error: unknown) => void): unknown;
+  connect(): Promise<unknown>;
+  subscribe(channel: string, listener: (text: unknown) => void): Promise<unknown>;
+  destroy(): void;
+}
+
+interface IoRedisSubscriber {
+  readonly status: string;
+  on(event: 'error', listener: (error: unknown) => void): unknown;
+  on(event: 'message', listener: (channel: string, text: string) => void): unknown;
+  on(event: 'ready', listener: () => void): unknown;
+  connect(): Promise<unknown>;
+  subscribe(channel: string): Promise<unknown>;
+  disconnect(): void;
+}
+
+function notOpen(client: { readonly isOpen: boolean }): string | undefined {
+  return client.isOpen ? undefined : 'it is not connected: call "await client.connect()" first';
+}
+
+/** Drivers map the server's types in several ways, some of them by the application's options. */
+function normalised(reply: unknown): Reply {
+  if (reply === null || reply === undefined) return null;
+  if (Array.isArray(reply)) return reply.map(normalised);
+  if (reply instanceof Uint8Array) return Buffer.from(reply).toString();
+  return String(reply as string | number | bigint);
+}

@@ -1,0 +1,48 @@
+import { Cluster, Redis } from 'ioredis';
+import { createClient, createCluster } from 'redis';
+import type { RedisClient } from 'nest-sessions/redis';
+
+/** What a spec opened, closed by {@link closeClients}. */
+const open: (() => unknown)[] = [];
+
+const ignore = () => undefined;
+
+export async function nodeRedis(url: string, options: object = {}) {
+  const client = createClient({ url, ...options });
+  client.on('error', ignore);
+  await client.connect();
+  open.push(() => client.isOpen && client.destroy());
+  return client;
+}
+
+export async function ioRedis(url: string, options: object = {}) {
+  const client = new Redis(url, options);
+  client.on('error', ignore);
+  open.push(() => client.disconnect());
+  return Promise.resolve(client);
+}
+
+export async function nodeRedisCluster(ports: readonly number[]) {
+  const client = createCluster({ rootNodes: ports.map((port) => ({ url: `redis://127.0.0.1:${port}` })) });
+  client.on('error', ignore);
+  await client.connect();
+  open.push(() => client.destroy());
+  return client;
+}
+
+export async function ioRedisCluster(ports: readonly number[]) {
+  const client = new Cluster(ports.map((port) => ({ host: '127.0.0.1', port })));
+  client.on('error', ignore);
+  open.push(() => client.disconnect());
+  return Promise.resolve(client);
+}
+
+/** The drivers, each with a way to a server. */
+export const drivers: [string, (url: string) => Promise<RedisClient>][] = [
+  ['node-redis', nodeRedis],
+  ['ioredis', ioRedis],
+];
+
+export function closeClients(): void {
+  for (const close of open.splice(0)) close();
+}
