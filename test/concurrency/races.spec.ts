@@ -59,6 +59,17 @@ async function run(platform: PlatformName, options: Setup['options'] = {}) {
   return { ...running, store, events, browser: new Browser(running.url) };
 }
 
+/** Holds whoever comes until `count` have come; who comes later passes. */
+function barrier(count: number): () => Promise<void> {
+  let come = 0;
+  let open!: () => void;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return () => {
+    if (++come === count) open();
+    return opened;
+  };
+}
+
 describe.each(platforms)('requests at the same time on %s', (platform) => {
   beforeEach(rendezvous);
 
@@ -169,7 +180,7 @@ describe.each(platforms)('requests at the same time on %s', (platform) => {
     await browser.post('/login', { user: 'alice' });
     const old = browser.cookie;
     clock.advance('16m');
-    store.delay = 1;
+    store.gate = barrier(50); // every one of them has read the old secret before the first rotates
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, i) => browser.post('/data', { [`k${i}`]: i }, { cookie: old })),
     );
