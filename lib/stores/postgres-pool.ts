@@ -95,6 +95,19 @@ export async function inTransaction<T>(
   }
 }
 
+/** Pools that have a listener of ours for good. */
+const guarded = new WeakSet<PostgresPool>();
+
+/**
+ * An idle connection that breaks is an event of the pool's, and where nobody listens it ends the process: also
+ * after the store has closed, for as long as there is a pool.
+ */
+export function guard(pool: PostgresPool): void {
+  if (guarded.has(pool)) return;
+  guarded.add(pool);
+  pool.on('error', ignore);
+}
+
 export function ignore(): void {}
 
 function codeOf(error: unknown): string {

@@ -14,6 +14,7 @@ import type {
 import { PostgresEvents } from './postgres-events.js';
 import {
   ask,
+  guard,
   inTransaction,
   run,
   type PostgresClient,
@@ -104,7 +105,7 @@ export class PostgresStore implements SessionStore {
   bind({ warn }: StoreContext): void {
     this.#warn = warn;
     this.#closed = false;
-    // An idle connection that breaks is an event of the pool's, and without a listener it ends the process.
+    guard(this.#pool);
     this.#pool.off('error', this.#poolFailed);
     this.#pool.on('error', this.#poolFailed);
     this.#sweeper ??= setInterval(() => void this.#sweepQuietly(), SWEEP_EVERY).unref();
@@ -130,6 +131,7 @@ export class PostgresStore implements SessionStore {
   }
 
   async commit(id: string, delta: RecordDelta): Promise<Committed> {
+    if (NOT_TEXT.test(id)) return { outcome: 'gone' };
     const [row] = await this.#rows(this.#sql.commit(id, delta));
     if (!row) return { outcome: 'gone' };
     return row['revision'] == null

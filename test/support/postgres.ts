@@ -38,6 +38,10 @@ export class PostgresServer {
     this.#directory = mkdtempSync(join(tmpdir(), 'nest-sessions-postgres-'));
   }
 
+  get running(): boolean {
+    return this.#process?.exitCode === null && this.#process.signalCode === null;
+  }
+
   /** A pool like that of an application. Ended by {@link stop}. */
   pool(options: pg.PoolConfig = {}): pg.Pool {
     const pool = new pg.Pool({ ...this.#address, ...options });
@@ -92,9 +96,9 @@ export class PostgresServer {
 
   async stop(): Promise<void> {
     await Promise.all(this.#pools.map((pool) => pool.end()));
-    if (this.#process?.exitCode === null && this.#process.signalCode === null) {
-      const gone = once(this.#process, 'exit');
-      this.#process.kill('SIGQUIT');
+    if (this.running) {
+      const gone = once(this.#process!, 'exit');
+      this.#process!.kill('SIGQUIT');
       await gone;
     }
     rmSync(this.#directory, { recursive: true, force: true });

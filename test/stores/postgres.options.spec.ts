@@ -1,0 +1,33 @@
+import pg from 'pg';
+import { PostgresStore, type PostgresStoreOptions } from 'nest-sessions/postgres';
+
+/** Connects only when asked something. */
+const pool = new pg.Pool();
+
+describe('the options of PostgresStore', () => {
+  it.each<[string, unknown, RegExp]>([
+    ['no options', undefined, /pool: give a Pool of the package pg: new PostgresStore/],
+    ['no pool', {}, /pool: give a Pool/],
+    ['an address', { pool: 'postgres://localhost' }, /pool: give a Pool/],
+    ['an empty table', { pool, table: '' }, /table: a name of letters/],
+    ['a table with a quote', { pool, table: 'a"; DROP TABLE users; --' }, /table: a name of letters/],
+    ['a table with a line break', { pool, table: 'sessions\n' }, /table: a name of letters/],
+    ['a table in a database', { pool, table: 'db.schema.sessions' }, /table: a name of letters/],
+    ['a table whose indexes would have no name', { pool, table: 'a'.repeat(49) }, /at most 48/],
+    ['events as a text', { pool, events: 'no' }, /events: true or false/],
+    ['an option of another store', { pool, tableName: 'x' }, /tableName: there is no such option/],
+  ])('refuse %s', (_, options, message) => {
+    const make = (): unknown => new PostgresStore(options as PostgresStoreOptions);
+    expect(make).toThrow(message);
+    expect(make).toThrow(expect.objectContaining({ code: 'ERR_OPTIONS' }));
+  });
+
+  it('print the table and its indexes, quoted, without a database', () => {
+    const ddl = PostgresStore.ddl('app.Sessions');
+    expect(ddl).toContain('CREATE TABLE IF NOT EXISTS "app"."Sessions" (');
+    expect(ddl).toContain('"Sessions_subject" ON "app"."Sessions" (subject)');
+    expect(new PostgresStore({ pool, table: 'app.Sessions' }).ddl).toBe(ddl);
+    expect(PostgresStore.ddl()).toContain('"nest_sessions"');
+    expect(() => PostgresStore.ddl('x y')).toThrow(/table: a name of letters/);
+  });
+});
