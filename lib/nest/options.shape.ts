@@ -26,10 +26,10 @@ function Checked(complaint: (value: unknown, name: string) => string | undefined
   });
 }
 
-const IsDuration = (): PropertyDecorator =>
+const IsDuration = (path = ''): PropertyDecorator =>
   Checked((value, name) => {
     try {
-      milliseconds(value as Duration, name);
+      milliseconds(value as Duration, path + name);
       return undefined;
     } catch (error) {
       if (isSessionError(error)) return error.message;
@@ -101,12 +101,12 @@ class CookieShape {
 }
 
 class RememberShape {
-  @IsOptional() @IsDuration() lifetime?: Duration;
-  @IsOptional() @IsDuration() idle?: Duration;
+  @IsOptional() @IsDuration('remember.') lifetime?: Duration;
+  @IsOptional() @IsDuration('remember.') idle?: Duration;
 }
 
 class ReloginShape {
-  @IsOptional() @IsDuration() within?: Duration;
+  @IsOptional() @IsDuration('relogin.') within?: Duration;
 
   @IsOptional()
   @Matches(/^\/(?![/\\])[^\s]*$/, {
