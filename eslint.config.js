@@ -43,7 +43,7 @@ export default tseslint.config(
       'import-x/no-cycle': 'error',
       'import-x/no-duplicates': 'error',
       'import-x/no-unresolved': 'error',
-      eqeqeq: 'error',
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       '@typescript-eslint/switch-exhaustiveness-check': [
         'error',
