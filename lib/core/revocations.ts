@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto';
+import type { Awaitable, StoreContext } from './store.js';
+
+/** What a cookie says of itself, once it was opened. */
+export interface SealedToken {
+  id: string;
+  /** Counts the rotations that killed what was before. */
+  version: number;
+  subject?: string;
+  /** When the login or the visit began that the token stems from; it moves neither by a roll nor by a re-login. */
+  issuedAt: number;
+  /** The list under which it was issued. */
+  epoch: string;
+}
+
+/** Everything under the rank of an entry is dead; this rank leaves nothing alive. */
+export const ALL_VERSIONS = Number.MAX_SAFE_INTEGER;
+
+/** Voids tokens of one session: those of a version below `rank`. */
+export interface SessionTerms {
+  kind: 'session';
+  id: string;
+  why: 'ended' | 'replaced' | 'evicted' | 'rotated';
+  /** Milliseconds since the epoch: till then a voided token is no sign of theft. */
+  grace: number;
+  /** Whether the immediate predecessor still opens the session till then. */
+  honoured: boolean;
+}
+
+/** Voids tokens of one subject that were issued at or before `rank`, a time in milliseconds. */
+export interface SubjectTerms {
+  kind: 'subject';
+  /** {@link subjectKey} of it: the list names nobody. */
+  subject: string;
+  /** Sessions that it leaves alone. */
+  except: readonly string[];
+  /** If given, it concerns no other sessions than these. */
+  only?: readonly string[];
+}
+
+export interface Revocation {
+  /** Of two entries with one key the higher rank stands. */
+  key: string;
+  rank: number;
+  /** Milliseconds since the epoch: when the longest token that it voids has expired. */
+  until: number;
+  terms: SessionTerms | SubjectTerms;
+}
+
+export type Verdict =
+  | { live: true; /** The version that the next cookie carries. */ version: number }
+  | { live: false; why: 'ended' | 'superseded' | 'evicted' | 'reused' };
+
+/** What the list needs to know of the module. */
+export interface RevocationContext extends StoreContext {
+  /** Milliseconds that the list may take to answer. */
+  timeout: number;
+}
+
+/**
+ * Which sealed cookies are dead although they have not expired. It holds what was revoked, not what lives.
+ *
+ * Lookups are answered from memory. An error means that the list could not be asked and the copy in memory
+ * may be out of date; it becomes a 503.
+ */
+export interface RevocationList {
+  /** Called before anything else, once by each module that uses the list. */
+  bind(context: RevocationContext): void;
+  /**
+   * Sees to it that the copy in memory is current, within the list's bound. Returns nothing if it is; else a
+   * promise that rejects with `ERR_STORE_UNAVAILABLE` if the list cannot be asked.
+   */
+  fresh(): void | Promise<void>;
+  /** Another one after the list lost its entries: tokens from before are refused. Known once it was fresh. */
+  readonly epoch: string;
+  /** Milliseconds that the list's clock is ahead of this machine's. */
+  readonly skew: number;
+  /** What becomes of a token, by the copy in memory. */
+  check(token: SealedToken): Verdict;
+  /** The latest time at or before which all tokens of a subject are void, or -Infinity. By the copy in memory. */
+  revokedSince(subject: string): number;
+  /**
+   * Records a revocation, for all nodes. False if there is one of the same key already that goes as far.
+   * Rejects with `ERR_STORE_UNAVAILABLE`.
+   */
+  add(revocation: Revocation): Promise<boolean>;
+  close(): Awaitable<void>;
+}
+
+/** Stands for a subject in the list, which is to hold no personal data. */
+export const subjectKey = (subject: string): string => digest(`nest-sessions/subject|${subject}`);
+
+/** Ends one session, or with `version` what it was below that. */
+export function revocationOf(
+  id: string,
+  until: number,
+  terms: Omit<SessionTerms, 'kind' | 'id'>,
+  version = ALL_VERSIONS,
+): Revocation {
+  return { key: `s:${id}`, rank: version, until, terms: { kind: 'session', id, ...terms } };
+}
+
+/** Ends the sessions of a subject that were issued at or before a time. */
+export function subjectRevocationOf(
+  subject: string,
+  before: number,
+  until: number,
+  { except = [], only }: { except?: readonly string[]; only?: readonly string[] } = {},
+): Revocation {
+  const hash = subjectKey(subject);
+  const scope = only ? `only|${sorted(only)}` : `except|${sorted(except)}`;
+  const terms: SubjectTerms = { kind: 'subject', subject: hash, except, ...(only && { only }) };
+  // One key a scope: the same call again only moves the time, and takes no more room.
+  return { key: `u:${hash}:${digest(scope)}`, rank: before, until, terms };
+}
+
+const sorted = (ids: readonly string[]): string => [...ids].sort().join(',');
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 22);

@@ -1,0 +1,403 @@
+import { createHmac } from 'node:crypto';
+import { MAX_COOKIE_OCTETS } from '../core/cookie.js';
+import { listUnavailable, revocationUnavailable, SessionError, sessionLimitReached } from '../core/errors.js';
+import {
+  Dead,
+  type Change,
+  type Client,
+  type EndedSession,
+  type Held,
+  type Issued,
+  type Keeper,
+  type KeeperContext,
+  type Opened,
+  type Saved,
+} from '../core/keeper.js';
+import { Standing, standingOf } from '../core/policy.js';
+import { applyDelta, type RecordDelta, type SessionRecord } from '../core/record.js';
+import {
+  revocationOf,
+  subjectRevocationOf,
+  type RevocationList,
+  type SessionTerms,
+  type Verdict,
+} from '../core/revocations.js';
+import { inTime } from '../core/store-keeper.js';
+import type { Awaitable, Epitaph, SessionLimit, SessionStore } from '../core/store.js';
+import type { SealedCodec } from './sealed-codec.js';
+import { readContent, writeContent, type Content } from './sealed-content.js';
+
+export interface SealedParts {
+  codec: SealedCodec;
+  /** Without it nothing can be revoked. */
+  list: RevocationList | undefined;
+  /** Who is logged in where, for `list()` and `maxSessions`. Never asked to open a session. */
+  index: SessionStore | undefined;
+  /** Whether a periodic rotation kills what was before. */
+  enforceRotation: boolean;
+  /** What ties a cookie to its bearer. */
+  bindTo: ((client: Client) => string | undefined) | undefined;
+}
+
+/** How long an entry outlives the last token that it voids, in milliseconds: clocks differ, and a roll may be on its way. */
+const MARGIN = 60_000;
+
+/** 128 bit in base64url. */
+const ID = /^[\w-]{22}$/;
+
+/** Keeps each session in its cookie; only what was revoked is kept elsewhere. */
+export class SealedKeeper implements Keeper {
+  readonly cookieIsRecord = true;
+  readonly #parts: SealedParts;
+  readonly #context: KeeperContext;
+
+  /** @throws SessionError `ERR_OPTIONS` for `maxSessions` without an index */
+  constructor(parts: SealedParts, context: KeeperContext) {
+    if (context.countsSessions && !parts.index) {
+      throw new SessionError(
+        'ERR_OPTIONS',
+        'SessionModule: maxSessions: sealed cookies are kept by the browsers alone, so nobody can count them. Give SealedCookie an "index", or drop maxSessions.',
+      );
+    }
+    this.#parts = parts;
+    this.#context = context;
+    parts.list?.bind(context);
+    parts.index?.bind?.(context);
+  }
+
+  /** Length, version, key, seal, times, revocation: in this order, and every failure has one result. */
+  open(value: string, client: Client): Awaitable<Opened> {
+    if (value.length > MAX_COOKIE_OCTETS) return dead(Dead.Tampered);
+    const now = this.now();
+    const binding = this.#parts.bindTo?.(client);
+    const text = this.#parts.codec.open(value, now, binding);
+    const content = text === undefined ? undefined : readContent(text);
+    if (!content) return dead(Dead.Tampered);
+    if (!this.#inTime(content, now)) return dead(Dead.Unknown, content.id);
+    const held = new SealedHeld(content, value, binding);
+    return this.#whenFresh(() => this.#admit(held));
+  }
+
+  now(): number {
+    const { clock, clockInjected } = this.#context;
+    return clockInjected ? clock.now() : clock.now() + (this.#parts.list?.skew ?? 0);
+  }
+
+  async create(draft: SessionRecord, ttl: number, client: Client, limit?: SessionLimit): Promise<Issued> {
+    await this.#parts.list?.fresh();
+    const content: Content = {
+      id: draft.id,
+      version: 0,
+      ...(draft.subject !== undefined && { subject: draft.subject }),
+      issuedAt: this.#issuedAt(draft),
+      epoch: this.#parts.list?.epoch ?? '',
+      record: draft,
+      expiresAt: draft.lastSeenAt + ttl,
+      endsAt: this.#endOf(draft, draft.createdAt),
+    };
+    const held = this.#seal(content, this.#bindingOf(client), {});
+    const evicted = await this.#enlist(draft, ttl, limit);
+    return { held, evicted };
+  }
+
+  async save(held: Held, change: Change, now: number, ttl?: number): Promise<Saved> {
+    await this.#parts.list?.fresh();
+    const { content, binding } = held as SealedHeld;
+    const verdict = this.#check(content);
+    if (!verdict.live) return { outcome: 'gone' };
+    const rotation = this.#enforced(change.rotate);
+    // Another request rotated first; this one comes with what it left behind, in its grace.
+    if (rotation && verdict.version !== content.version) return { outcome: 'conflict' };
+    const record = applyDelta(content.record, { secret: '', ...change.data, head: change.head });
+    const version = verdict.version + (rotation ? 1 : 0);
+    const next: Content = {
+      ...content,
+      version,
+      record,
+      expiresAt: ttl === undefined ? content.expiresAt : now + ttl,
+      endsAt: change.head?.createdAt === undefined ? content.endsAt : this.#endOf(record, record.createdAt),
+    };
+    const sealed = this.#seal(next, binding, content.record.data);
+    if (rotation && !(await this.#raise(next, now + rotation.grace, rotation.honoured)))
+      return { outcome: 'conflict' };
+    await this.#note(record.id, change.head, ttl);
+    return { outcome: 'saved', held: sealed };
+  }
+
+  async reload(held: Held): Promise<Opened> {
+    return this.#whenFresh(() => this.#admit(held as SealedHeld));
+  }
+
+  async destroy(held: Held, word?: { epitaph: Epitaph; linger: number }): Promise<SessionRecord | undefined> {
+    const { list } = this.#parts;
+    await list?.fresh();
+    const { content } = held as SealedHeld;
+    if (!this.#check(content).live) return undefined;
+    const terms = { why: word?.epitaph ?? 'ended', grace: this.now() + (word?.linger ?? 0) } as const;
+    const added = list ? await list.add(this.#revocation(content.record, terms)) : true;
+    await this.#delist(content.id);
+    return added ? content.record : undefined;
+  }
+
+  async list(subject: string): Promise<SessionRecord[]> {
+    const { index } = this.#parts;
+    if (!index) throw listUnavailable();
+    return this.#ask(() => index.list(subject));
+  }
+
+  async destroyById(id: string, subject?: string): Promise<EndedSession[]> {
+    const list = this.#revoking();
+    if (!ID.test(id)) return [];
+    const known = await this.#lookUp(id);
+    if (known && subject !== undefined && known.subject !== subject) return [];
+    if (!known && this.#parts.index) return [];
+    await list.fresh();
+    // Without an index nobody here knows whose it is, so the list is told and each node compares.
+    const revocation =
+      known || subject === undefined
+        ? this.#revocation(known ?? { id }, { why: 'ended', grace: 0 })
+        : subjectRevocationOf(subject, this.#voidBefore(subject), this.#longestIdle(), { only: [id] });
+    const added = await list.add(revocation);
+    await this.#delist(id);
+    return added ? [known ?? { id, ...(subject !== undefined && { subject }) }] : [];
+  }
+
+  async destroyAll(subject: string, except: readonly string[]): Promise<EndedSession[]> {
+    const list = this.#revoking();
+    const { index } = this.#parts;
+    await list.fresh();
+    const known = index && (await this.#ask(() => index.list(subject)));
+    const revocation = subjectRevocationOf(subject, this.#voidBefore(subject), this.#longestIdle(), {
+      except,
+    });
+    const added = await list.add(revocation);
+    const doomed = known?.filter(({ id }) => !except.includes(id));
+    for (const { id } of doomed ?? []) await this.#delist(id);
+    if (!added) return [];
+    return doomed ?? [{ id: '', subject }];
+  }
+
+  publish(): void {
+    // The list tells the other nodes what counts.
+  }
+
+  subscribe(): void {
+    // And they hear of revocations, not of sessions.
+  }
+
+  async close(): Promise<void> {
+    await this.#parts.list?.close();
+    await this.#parts.index?.close?.();
+  }
+
+  #admit(held: SealedHeld): Awaitable<Opened> {
+    const { content } = held;
+    const verdict = this.#check(content);
+    if (verdict.live) return this.#live(held, verdict.version);
+    switch (verdict.why) {
+      case 'ended':
+        return dead(Dead.Unknown, content.id);
+      case 'superseded':
+        return dead(Dead.Superseded, content.id);
+      case 'evicted':
+        return dead(Dead.Evicted, content.id);
+      case 'reused':
+        return this.#reused(content);
+    }
+  }
+
+  #live(held: SealedHeld, version: number): Opened {
+    const renewed = version !== held.content.version;
+    const now = this.now();
+    return { kind: 'live', held: renewed ? this.#successor(held, version, now) : held, now, renewed };
+  }
+
+  /** What the request that rotated was given, for one that came late: rotated by now, so that it does not rotate again. */
+  #successor({ content, binding }: SealedHeld, version: number, rotatedAt: number): SealedHeld {
+    const record = { ...content.record, rotatedAt };
+    return this.#seal({ ...content, version, record }, binding, record.data);
+  }
+
+  /** A token that was superseded, and somebody kept it: whoever holds the successor may be the thief. */
+  async #reused({ id, record }: Content): Promise<Opened> {
+    const ended = await this.#parts.list!.add(this.#revocation(record, { why: 'ended', grace: 0 }));
+    await this.#delist(id);
+    return { kind: 'dead', why: Dead.Reused, id, ...(ended && { ended: record }) };
+  }
+
+  #check(content: Content): Verdict {
+    const { list } = this.#parts;
+    if (!list) return { live: true, version: content.version };
+    return content.epoch === list.epoch ? list.check(content) : { live: false, why: 'ended' };
+  }
+
+  #inTime({ record, expiresAt, endsAt }: Content, now: number): boolean {
+    if (!(now < expiresAt && now < endsAt)) return false;
+    return standingOf(record, this.#context.limitsOf(record), now) === Standing.Live;
+  }
+
+  #whenFresh<T>(then: () => Awaitable<T>): Awaitable<T> {
+    const waiting = this.#parts.list?.fresh();
+    return waiting ? waiting.then(then) : then();
+  }
+
+  /** A re-login kills what was before; a periodic rotation does where the application wants to pay for it. */
+  #enforced(rotation: Change['rotate']): Change['rotate'] {
+    return rotation && (!rotation.honoured || this.#parts.enforceRotation) ? rotation : undefined;
+  }
+
+  async #raise({ record, version }: Content, grace: number, honoured: boolean): Promise<boolean> {
+    const { list } = this.#parts;
+    if (!list) return true;
+    return list.add(this.#revocation(record, { why: 'rotated', grace, honoured }, version));
+  }
+
+  /**
+   * Every token of the session, whoever rolled it, was rolled by now, so it has expired an idle timeout later.
+   * Not the session's end: that would keep entries for a lifetime.
+   */
+  #revocation(
+    record: Pick<SessionRecord, 'id'> & Partial<SessionRecord>,
+    terms: Omit<SessionTerms, 'kind' | 'id' | 'honoured'> & { honoured?: boolean },
+    version?: number,
+  ) {
+    const until =
+      record.persistent === undefined
+        ? this.#longestIdle()
+        : this.now() + this.#context.limitsOf({ persistent: record.persistent }).idle + MARGIN;
+    return revocationOf(record.id, until, { honoured: false, ...terms }, version);
+  }
+
+  /** When every token that exists now has expired for want of a roll. */
+  #longestIdle(): number {
+    const idles = [true, false].map((persistent) => this.#context.limitsOf({ persistent }).idle);
+    return this.now() + Math.max(...idles) + MARGIN;
+  }
+
+  #endOf(record: SessionRecord, start: number): number {
+    return start + this.#context.limitsOf(record).lifetime;
+  }
+
+  /** A login in the same millisecond as the revocation before it is later nevertheless. */
+  #issuedAt({ subject, createdAt, lastSeenAt }: SessionRecord): number {
+    if (subject === undefined || createdAt !== lastSeenAt) return createdAt;
+    return Math.max(createdAt, (this.#parts.list?.revokedSince(subject) ?? -Infinity) + 1);
+  }
+
+  #voidBefore(subject: string): number {
+    return Math.max(this.now(), this.#parts.list!.revokedSince(subject) + 1);
+  }
+
+  #revoking(): RevocationList {
+    const { list } = this.#parts;
+    if (!list) throw revocationUnavailable();
+    return list;
+  }
+
+  #bindingOf(client: Client): string | undefined {
+    const { bindTo } = this.#parts;
+    const binding = bindTo?.(client);
+    if (!bindTo || binding) return binding;
+    throw new SessionError(
+      'ERR_OPTIONS',
+      'SealedCookie: bindTo returned nothing for a request that begins a session, which could not be opened again. Return a text for every request that may log in.',
+    );
+  }
+
+  /** @throws SessionError `ERR_COOKIE_TOO_LARGE` */
+  #seal(content: Content, binding: string | undefined, before: SessionRecord['data']): SealedHeld {
+    const { lastSeenAt, subject } = content.record;
+    const envelope = { lastSeenAt, subject, expiresAt: content.expiresAt, binding };
+    const value = this.#parts.codec.seal(writeContent(content), envelope);
+    const octets = this.#context.cookieName.length + value.length;
+    if (octets > MAX_COOKIE_OCTETS) throw tooLarge(octets, before, content.record.data);
+    return new SealedHeld(content, value, binding);
+  }
+
+  async #enlist(draft: SessionRecord, ttl: number, limit?: SessionLimit): Promise<SessionRecord[]> {
+    const { index, list } = this.#parts;
+    if (!index || draft.subject === undefined) return [];
+    const record = { ...draft, secretHash: this.#shut(draft.id), data: {} };
+    const created = await this.#ask(() => index.create(record, ttl, limit));
+    if (created.outcome === 'rejected') throw sessionLimitReached();
+    const grace = this.now() + (limit?.linger ?? 0);
+    for (const evicted of created.evicted)
+      await list?.add(this.#revocation(evicted, { why: 'evicted', grace }));
+    return created.evicted;
+  }
+
+  async #note(id: string, head: RecordDelta['head'], ttl: number | undefined): Promise<void> {
+    const { index } = this.#parts;
+    if (!index || !head) return;
+    await this.#ask(() =>
+      index.commit(id, { secret: this.#shut(id), head, ...(ttl !== undefined && { ttl }) }),
+    );
+  }
+
+  async #delist(id: string): Promise<void> {
+    const { index } = this.#parts;
+    if (index) await this.#ask(() => index.destroy(id));
+  }
+
+  async #lookUp(id: string): Promise<SessionRecord | undefined> {
+    const { index } = this.#parts;
+    const found = index && (await this.#ask(() => index.load(id)));
+    return found && 'record' in found ? found.record : undefined;
+  }
+
+  /** In the form of a secret's hash, but of no secret: nothing opens a record of the index. */
+  #shut(id: string): string {
+    return createHmac('sha256', this.#context.signer.key)
+      .update(`nest-sessions/index|${id}`)
+      .digest('base64url');
+  }
+
+  #ask<T>(question: () => Awaitable<T>): Promise<T> {
+    return inTime(Promise.resolve().then(question), this.#context.timeout);
+  }
+}
+
+/** Shows its value to nobody but the cookie. */
+class SealedHeld implements Held {
+  readonly presented = '';
+  readonly #content: Content;
+  readonly #value: string;
+  readonly #binding: string | undefined;
+
+  constructor(content: Content, value: string, binding: string | undefined) {
+    this.#content = content;
+    this.#value = value;
+    this.#binding = binding;
+  }
+
+  get record(): SessionRecord {
+    return this.#content.record;
+  }
+
+  get token(): string {
+    return this.#value;
+  }
+
+  get content(): Content {
+    return this.#content;
+  }
+
+  get binding(): string | undefined {
+    return this.#binding;
+  }
+}
+
+const dead = (why: Dead, id = ''): Opened => ({ kind: 'dead', why, id });
+
+function tooLarge(octets: number, before: SessionRecord['data'], after: SessionRecord['data']): SessionError {
+  const grown = Object.entries(after)
+    .map(([key, text]) => ({ key, by: text.length - (before[key]?.length ?? -key.length) }))
+    .filter(({ by }) => by > 0)
+    .sort((a, b) => b.by - a.by)
+    .map(({ key, by }) => `${key} (+${by})`);
+  return new SessionError(
+    'ERR_COOKIE_TOO_LARGE',
+    `The session cookie would have ${octets} octets, and browsers keep ${MAX_COOKIE_OCTETS} (RFC 6265bis §5.6). ` +
+      `${grown.length > 0 ? `What grew: ${grown.join(', ')}. ` : ''}Keep less in session.data, or keep sessions in a store.`,
+  );
+}
