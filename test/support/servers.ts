@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { until } from './until.js';
 
 const run = promisify(execFile);
 
@@ -31,15 +31,6 @@ export function describeWith(programs: string[], remedy: string, name: string, s
 /** Specs on Redis servers that they start themselves. */
 export const describeWithRedis = (name: string, specs: () => void): void =>
   describeWith(['redis-server', 'redis-cli'], 'apt-get install redis-server (or redis, valkey)', name, specs);
-
-/** Asks until it is so. */
-export async function until(what: string, isSo: () => unknown, within = 20_000): Promise<void> {
-  const deadline = Date.now() + within;
-  while (!(await isSo())) {
-    if (Date.now() > deadline) throw new Error(`Waited ${within} ms in vain until ${what}.`);
-    await wait(20);
-  }
-}
 
 const servers: RedisServer[] = [];
 
@@ -75,7 +66,7 @@ export class RedisServer {
     const { port, directory } = this;
     const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', ''];
     this.#process = spawn('redis-server', [...fixed, '--daemonize', 'no', ...this.args], { stdio: 'ignore' });
-    await until(`Redis answers on port ${port}`, () => this.#answers(), START_TIMEOUT);
+    await until(() => this.#answers(), `Redis answering on port ${port}`, START_TIMEOUT);
   }
 
   /** Lets every connection stand and answers nothing. */
@@ -128,7 +119,11 @@ export async function startRedisCluster(): Promise<RedisServer[]> {
   const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
   await run('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes']);
   for (const node of nodes) {
-    await until('the cluster is up', async () => (await node.cli('CLUSTER', 'INFO')).includes('state:ok'));
+    await until(
+      async () => (await node.cli('CLUSTER', 'INFO')).includes('state:ok'),
+      'a cluster',
+      START_TIMEOUT,
+    );
   }
   return nodes;
 }
