@@ -27,12 +27,12 @@ export const DEMO_PASSWORDS = { alice: 'a-cup-of-tea', bob: 'two-lumps-please' }
 const SAMPLE: string = '../../sample/01-login/src/create-app.js';
 
 /** Starts `sample/01-login` in this process, with a clock that stands still and a window of five minutes. */
-export async function startLoginSample(store?: SessionStore): Promise<RunningSample> {
+export async function startLoginSample(store?: SessionStore, host = 'localhost'): Promise<RunningSample> {
   const { createApp } = (await import(SAMPLE)) as Sample;
   const clock = new FakeClock();
   const settings = { secret: SECRET, reloginWindow: 5 * 60 * 1000, clock, ...(store && { store }) };
   const app = await createApp(settings, { logger: false });
-  await app.listen(0, 'localhost');
+  await app.listen(0, host);
   const { port } = app.getHttpServer().address() as { port: number };
-  return { app, clock, url: `http://localhost:${port}` };
+  return { app, clock, url: `http://${host}:${port}` };
 }
