@@ -85,6 +85,7 @@ export class MemoryStore implements SessionStore {
 
   create(record: SessionRecord, ttl: number, limit?: SessionLimit): Created {
     if (this.#entries.has(record.id)) throw new Error('a session of this id exists');
+    this.#assertFits(record);
     if (this.#entries.size >= this.#entries.max) this.#sweepBeforeEviction();
     const evicted = limit ? this.#makeRoom(record, limit) : [];
     if (!evicted) return { outcome: 'rejected' };
@@ -99,6 +100,7 @@ export class MemoryStore implements SessionStore {
     if (delta.revision !== undefined && delta.revision !== record.revision) return { outcome: 'conflict' };
     if (delta.rotate && delta.rotate.from !== record.secretHash) return { outcome: 'conflict' };
     const next = applyDelta(record, delta);
+    this.#assertFits(next);
     this.#put(next, delta.ttl ?? this.#entries.getRemainingTTL(id));
     return { outcome: 'saved', revision: next.revision };
   }
@@ -146,6 +148,13 @@ export class MemoryStore implements SessionStore {
   #live(id: string): SessionRecord | undefined {
     const entry = this.#entries.get(id);
     return entry && 'record' in entry ? entry.record : undefined;
+  }
+
+  /** The cache would drop it, and what was there before, without a word. */
+  #assertFits(record: SessionRecord): void {
+    const { maxSize } = this.#entries;
+    if (maxSize > 0 && sizeOf({ record }, record.id) > maxSize)
+      throw new Error(`the session alone is larger than "maxBytes", ${maxSize}`);
   }
 
   #put(record: SessionRecord, ttl: number): void {
