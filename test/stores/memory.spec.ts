@@ -1,0 +1,236 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { MemoryStore, type MemoryStoreOptions, type SessionRecord } from 'nest-sessions';
+import { FakeClock, loginAs } from 'nest-sessions/testing';
+import { AppController } from '../support/app.js';
+import { Browser } from '../support/browser.js';
+import { flood } from '../support/flood.js';
+import { closeAll, platforms, start } from '../support/platforms.js';
+
+const MINUTE = 60_000;
+const opened: MemoryStore[] = [];
+
+afterEach(async () => {
+  for (const store of opened.splice(0)) store.close();
+  await closeAll();
+});
+
+function open(options?: MemoryStoreOptions) {
+  const clock = new FakeClock();
+  const warnings: string[] = [];
+  const store = new MemoryStore(options);
+  store.bind({ clock, clockInjected: true, warn: (message) => warnings.push(message) });
+  opened.push(store);
+  const record = (id: string, rest: Partial<SessionRecord> = {}): SessionRecord => ({
+    id,
+    secretHash: `hash of ${id}`,
+    revision: 0,
+    factors: {},
+    createdAt: clock.now(),
+    lastSeenAt: clock.now(),
+    rotatedAt: clock.now(),
+    persistent: false,
+    data: {},
+    ...rest,
+  });
+  const fill = (count: number, prefix = 'id') => {
+    for (let i = 0; i < count; i++) store.create(record(`${prefix}${i}`), 30 * MINUTE);
+  };
+  return { store, clock, warnings, record, fill };
+}
+
+describe('the memory store', () => {
+  it('holds no more sessions than it may, and lets the least recently used go', () => {
+    const { store, fill } = open({ maxCount: 100 });
+    fill(100, 'old');
+    // A visit keeps a session young.
+    store.load('old0');
+    fill(60, 'new');
+    expect(store.size).toBe(100);
+    expect(store.load('old0')).toBeDefined();
+    expect(store.load('old1')).toBeUndefined();
+    expect(store.load('old60')).toBeUndefined();
+    expect(store.load('old61')).toBeDefined();
+    expect(store.load('new0')).toBeDefined();
+    fill(10_000, 'more');
+    expect(store.size).toBe(100);
+  });
+
+  it('holds no more bytes than it may', () => {
+    const { store, record } = open({ maxBytes: 1_000_000 });
+    for (let i = 0; i < 100; i++)
+      store.create(record(`id${i}`, { data: { page: JSON.stringify('x'.repeat(50_000)) } }), MINUTE);
+    // Two bytes a character: at most ten of them fit.
+    expect(store.size).toBeGreaterThanOrEqual(8);
+    expect(store.size).toBeLessThanOrEqual(10);
+    expect(store.load('id99')).toBeDefined();
+    expect(store.commit('id98', { secret: 'hash of id98', set: { page: '1' } })).toMatchObject({
+      outcome: 'saved',
+    });
+    store.create(record('small'), MINUTE);
+    expect(store.load('id98')).toBeDefined();
+  });
+
+  it('refuses a session that cannot fit at all, and keeps what is there', () => {
+    const { store, record } = open({ maxBytes: 10_000 });
+    store.create(record('other'), MINUTE);
+    const data = { page: JSON.stringify('x'.repeat(10_000)) };
+    expect(() => store.create(record('huge', { data }), MINUTE)).toThrow(/maxBytes/);
+    expect(() => store.commit('other', { secret: 'hash of other', set: data })).toThrow(/maxBytes/);
+    expect(store.load('other')).toMatchObject({ record: { data: {} } });
+  });
+
+  it('warns once when sessions that are alive have to go', () => {
+    const { store, fill, warnings, clock } = open({ maxCount: 10 });
+    fill(10);
+    expect(warnings).toEqual([]);
+    fill(5, 'more');
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(/maxCount/);
+    fill(50, 'many');
+    clock.advance('1d');
+    fill(50, 'again');
+    expect(warnings).toHaveLength(1);
+    expect(store.size).toBe(10);
+  });
+
+  it('lets expired sessions go first, without a warning', () => {
+    const { store, record, fill, warnings, clock } = open({ maxCount: 10 });
+    // The one that lasts is the least recently used.
+    store.create(record('lasting'), 600 * MINUTE);
+    fill(9);
+    clock.advance('1h');
+    fill(9, 'next');
+    expect(warnings).toEqual([]);
+    expect(store.load('lasting')).toBeDefined();
+  });
+
+  it('warns in production, and only there', () => {
+    const before = process.env['NODE_ENV'];
+    try {
+      process.env['NODE_ENV'] = 'production';
+      const { warnings, fill } = open();
+      fill(3);
+      expect(warnings).toHaveLength(1);
+      expect(warnings[0]).toMatch(/RedisStore.*PostgresStore/);
+    } finally {
+      process.env['NODE_ENV'] = before;
+    }
+    expect(open().warnings).toEqual([]);
+  });
+
+  it('forgets a session when its time is over, to the millisecond', () => {
+    const { store, record, clock } = open();
+    store.create(record('a', { subject: 'alice' }), 30 * MINUTE);
+    clock.advance(30 * MINUTE - 1);
+    expect(store.load('a')).toBeDefined();
+    expect(store.list('alice')).toHaveLength(1);
+    clock.advance(2);
+    // What it says of an expired one is what it says of none.
+    expect(store.load('a')).toBeUndefined();
+    expect(store.list('alice')).toEqual([]);
+    expect(store.commit('a', { secret: 'hash of a', set: { x: '1' } })).toEqual({ outcome: 'gone' });
+    expect(store.destroy('a')).toBeUndefined();
+  });
+
+  it('keeps the end of a session where a commit does not move it', () => {
+    const { store, record, clock } = open();
+    store.create(record('a'), 10 * MINUTE);
+    clock.advance('9m');
+    store.commit('a', { secret: 'hash of a', set: { x: '1' } });
+    clock.advance('59s');
+    expect(store.load('a')).toBeDefined();
+    store.commit('a', { secret: 'hash of a', head: { lastSeenAt: clock.now() }, ttl: 10 * MINUTE });
+    clock.advance('9m');
+    expect(store.load('a')).toBeDefined();
+    clock.advance(MINUTE + 1);
+    expect(store.load('a')).toBeUndefined();
+  });
+
+  it('has one timer, whatever number of sessions, and none once it is closed', () => {
+    const [setTimer, setRepeated, clear] = [setTimeout, setInterval, clearInterval];
+    let running = 0;
+    let started = 0;
+    const counted = <F extends (...args: never[]) => unknown>(original: F): F =>
+      ((...args: never[]) => {
+        started++;
+        running++;
+        return original(...args);
+      }) as F;
+    try {
+      globalThis.setTimeout = counted(setTimer as never);
+      globalThis.setInterval = counted(setRepeated as never);
+      globalThis.clearInterval = ((timer: NodeJS.Timeout) => {
+        running--;
+        clear(timer);
+      }) as typeof clearInterval;
+      const { store, fill } = open();
+      fill(5_000);
+      for (let i = 0; i < 5_000; i++) {
+        store.load(`id${i}`);
+        store.commit(`id${i}`, { secret: `hash of id${i}`, ttl: MINUTE });
+      }
+      expect([started, running]).toEqual([1, 1]);
+      store.close();
+      expect(running).toBe(0);
+    } finally {
+      Object.assign(globalThis, { setTimeout: setTimer, setInterval: setRepeated, clearInterval: clear });
+    }
+  });
+
+  it('sweeps out what nobody asks for any more', () => {
+    const { store, fill, clock, record } = open();
+    fill(1_000);
+    store.create(record('lasting'), 600 * MINUTE);
+    clock.advance('31m');
+    expect(store.size).toBe(1_001);
+    store.sweep();
+    expect(store.size).toBe(1);
+  });
+
+  it('forgets the word of a departed session in time', () => {
+    const { store, record, clock } = open();
+    store.create(record('a'), MINUTE);
+    store.destroy('a', { epitaph: 'replaced', linger: 10_000 });
+    expect(store.load('a')).toEqual({ departed: 'replaced' });
+    expect(store.commit('a', { secret: 'hash of a', set: { x: '1' } })).toEqual({ outcome: 'gone' });
+    clock.advance(10_001);
+    expect(store.load('a')).toBeUndefined();
+    store.sweep();
+    expect(store.size).toBe(0);
+  });
+});
+
+describe.each(platforms)('the memory store under %s', (platform) => {
+  it('is left empty by 100,000 anonymous requests, and the heap as it was', async () => {
+    const store = new MemoryStore();
+    const { url } = await start(platform, { controllers: [AppController], options: { store } });
+    expect(await flood(url, '/look', 5_000)).toBe(5_000);
+    const before = heap();
+    expect(await flood(url, '/look', 100_000)).toBe(100_000);
+    const grown = heap() - before;
+    expect(store.size).toBe(0);
+    // One entry of the smallest kind for each would be 10 MB and more.
+    expect(grown).toBeLessThan(4_000_000);
+  }, 180_000);
+
+  it('lets nobody in again whose session had to make room', async () => {
+    const store = new MemoryStore({ maxCount: 3 });
+    const { app, url } = await start(platform, { controllers: [AppController], options: { store } });
+    const cookies = [];
+    for (let i = 0; i < 5; i++) cookies.push(await loginAs(app, 'alice'));
+    const browser = new Browser(url);
+    const statuses = [];
+    for (const cookie of cookies) statuses.push((await browser.get('/poll', { cookie })).status);
+    expect(statuses).toEqual([401, 401, 200, 200, 200]);
+    expect((await browser.get('/devices', { cookie: cookies[4]! })).json()).toHaveLength(3);
+  });
+});
+
+/** Bytes that are in use once the garbage is gone. */
+function heap(): number {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  for (let i = 0; i < 4; i++) collect();
+  return process.memoryUsage().heapUsed;
+}
