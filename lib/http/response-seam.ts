@@ -116,7 +116,10 @@ class Seam {
   #headDone = false;
   #held: Op[] | undefined;
   #waiting: { method: 'on' | 'once'; listener: Listener }[] = [];
+  /** The application has called `end`. */
   #ended = false;
+  /** And that has been carried out. */
+  #finished = false;
   #own: [string, PropertyDescriptor | undefined][] = [];
 
   constructor(response: ServerResponse, listener: ResponseListener) {
@@ -135,7 +138,7 @@ class Seam {
   write(args: unknown[]): boolean {
     if (this.#phase === Phase.Open) this.#begin(this.#response.statusCode);
     // A stream goes on writing where an exception's answer took the place of its own; Node would end the process over it.
-    if (this.#ended) return true;
+    if (this.#finished) return true;
     if (this.#phase === Phase.Through) return this.#before.write.apply(this.#response, args);
     // `false` asks a stream to wait for "drain", which follows when the answer goes on.
     this.#hold(() => this.#before.write.apply(this.#response, args));
@@ -144,9 +147,15 @@ class Seam {
 
   end(args: unknown[]): void {
     if (this.#phase === Phase.Open) this.#begin(this.#response.statusCode);
-    if (this.#phase === Phase.Through) this.#before.end.apply(this.#response, args);
-    else this.#hold(() => this.#before.end.apply(this.#response, args));
+    if (this.#phase === Phase.Through) this.#end(args);
+    else this.#hold(() => this.#end(args));
     this.#ended = true;
+  }
+
+  /** Over HTTP/2 this writes by `write`, so the answer is finished only afterwards. */
+  #end(args: unknown[]): void {
+    this.#before.end.apply(this.#response, args);
+    this.#finished = true;
   }
 
   flushHeaders(): void {
@@ -236,7 +245,7 @@ class Seam {
 
   #replace(error: unknown): void {
     this.#stopPretending();
-    this.#phase = Phase.Replaced;
+    this.#phase = Phase.Through;
     this.#held = undefined;
     const response = this.#response;
     if (response.destroyed) return;
@@ -247,7 +256,8 @@ class Seam {
     this.#headDone = true;
     this.#listener.onHead(response);
     this.#before.writeHead.call(response, status);
-    this.#before.end.call(response, body);
+    this.#end([body]);
+    this.#phase = Phase.Replaced;
     this.#drained();
   }
 
