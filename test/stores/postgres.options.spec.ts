@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { PostgresStore, type PostgresStoreOptions } from 'nest-sessions/postgres';
 
@@ -29,5 +30,9 @@ describe('the options of PostgresStore', () => {
     expect(new PostgresStore({ pool, table: 'app.Sessions' }).ddl).toBe(ddl);
     expect(PostgresStore.ddl()).toContain('"nest_sessions"');
     expect(() => PostgresStore.ddl('x y')).toThrow(/table: a name of letters/);
+  });
+
+  it('are documented with the statements that are printed', () => {
+    expect(readFileSync('docs/stores.md', 'utf8')).toContain(PostgresStore.ddl());
   });
 });

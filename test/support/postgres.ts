@@ -95,7 +95,7 @@ export class PostgresServer {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#pools.map((pool) => pool.end()));
+    await Promise.all(this.#pools.map((pool) => pool.ended || pool.end()));
     if (this.running) {
       const gone = once(this.#process!, 'exit');
       this.#process!.kill('SIGQUIT');
