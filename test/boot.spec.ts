@@ -25,7 +25,7 @@ class Shape {
 async function complaint(options: object): Promise<string> {
   try {
     const module = await Test.createTestingModule({
-      imports: [SessionModule.forRoot({ secret: SECRET, ...options } as SessionModuleOptions)],
+      imports: [SessionModule.forRoot({ secret: SECRET, ...options })],
     }).compile();
     await module.close();
   } catch (error) {

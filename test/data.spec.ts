@@ -17,7 +17,7 @@ import { SpyStore } from './support/spy-store.js';
 
 afterEach(closeAll);
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- what a spec does to the data, right or wrong
+ 
 type Act = (data: any, session: Session<any>) => unknown;
 
 /** What the handler does to the data; set by each spec. */

@@ -290,7 +290,7 @@ describe.each(platforms)('re-login on %s', (platform) => {
   ])('a session whose %s is %s is over', async (field, value) => {
     const { browser, store } = await open(platform);
     await browser.post('/login', { user: 'alice' });
-    store.tamper = (record) => ({ ...record, [field]: value }) as SessionRecord;
+    store.tamper = (record) => ({ ...record, [field]: value });
     expect((await browser.get('/me')).status).toBe(401);
     store.tamper = undefined;
     expect(store.records()).toEqual([]);
