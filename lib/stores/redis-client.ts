@@ -190,8 +190,10 @@ function notOpen(client: { readonly isOpen: boolean }): string | undefined {
 
 /** Drivers map the server's types in several ways, some of them by the application's options. */
 function normalised(reply: unknown): Reply {
+  if (typeof reply === 'string') return reply;
+  if (typeof reply === 'number' || typeof reply === 'bigint') return String(reply);
   if (reply === null || reply === undefined) return null;
   if (Array.isArray(reply)) return reply.map(normalised);
   if (reply instanceof Uint8Array) return Buffer.from(reply).toString();
-  return String(reply as string | number | bigint);
+  throw new TypeError('The Redis client answered with a type that no command of ours has.');
 }

@@ -173,7 +173,7 @@ function deviceOf(text: string): Device {
   for (const [name, value] of Object.entries(device)) {
     if (typeof value !== 'string') throw new Error(`${name} of the device is no text`);
   }
-  return device as Device;
+  return device;
 }
 
 function objectOf(text: string): Record<string, unknown> {

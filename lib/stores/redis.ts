@@ -17,6 +17,7 @@ import { RedisEvents } from './redis-events.js';
 import { SubjectIndex, type Member } from './redis-index.js';
 import { COMMIT, CREATE, DESTROY, LOAD } from './redis-scripts.js';
 
+export { RedisRevocations, type RedisRevocationsOptions } from './redis-revocations.js';
 export type { IoRedisClient, NodeRedisClient, NodeRedisCluster, RedisClient } from './redis-client.js';
 
 export interface RedisStoreOptions {

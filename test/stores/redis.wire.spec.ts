@@ -80,7 +80,7 @@ const awaited = (commands: string[]): string[] => commands.filter((command) => c
 describeWithRedis('commands a request', () => {
   let server: RedisServer;
   let monitor: Monitor;
-  let closers: (() => unknown)[] = [];
+  const closers: (() => unknown)[] = [];
 
   beforeAll(async () => {
     server = await startRedis();
@@ -206,7 +206,7 @@ describeWithRedis('commands a request', () => {
     const app = fastify();
     const store = new ConnectRedisStore({ client: await nodeRedis(server.url), prefix: 'fastify:' });
     await app.register(fastifyCookie);
-    await app.register(fastifySession, { store: store as never, secret: SECRET, cookie: { secure: false } });
+    await app.register(fastifySession, { store: store, secret: SECRET, cookie: { secure: false } });
     const data = (request: { session: unknown }) => request.session as Record<string, unknown>;
     app.get('/look', (request) => ({ a: data(request)['a'] }));
     app.get<{ Querystring: { a: string } }>('/set', (request) => {

@@ -143,7 +143,7 @@ export function listingSpecs(subject: StoreSubject): void {
       const [destroyed, expired] = await givenThree(owner);
       await subject.destroy(destroyed!.id, { epitaph: 'replaced', linger: TTL });
       await subject.commit(expired!.id, { secret: expired!.secretHash, ttl: 0 });
-      for (const _ of [1, 2]) {
+      for (let more = 0; more < 2; more++) {
         expect(await create(aRecord({ subject: owner }), { onExceeded: 'reject' })).toEqual({
           outcome: 'created',
           evicted: [],

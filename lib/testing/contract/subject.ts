@@ -1,7 +1,14 @@
 import { hashSecret, newId, newSecret } from '../../core/ids.js';
 import type { RecordDelta, SessionRecord } from '../../core/record.js';
-import type { Committed, Created, Departed, Epitaph, Loaded, SessionLimit } from '../../core/store.js';
-import type { SessionStore } from '../../core/store.js';
+import type {
+  Committed,
+  Created,
+  Departed,
+  Epitaph,
+  Loaded,
+  SessionLimit,
+  SessionStore,
+} from '../../core/store.js';
 
 /** Long enough for any test, in milliseconds. */
 export const TTL = 60_000;
