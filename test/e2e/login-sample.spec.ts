@@ -94,7 +94,7 @@ function inChromium(): void {
     await page.getByRole('banner').getByRole('button', { name: 'Log out' }).click();
     await arriveAt(page, '/?notice=logged-out');
     expect(await page.context().cookies()).toEqual([]);
-    await page.goBack();
+    await page.goBack({ waitUntil: 'commit' });
     await arriveAt(page, '/account');
     expect(await heading(page)).toBe('Log in');
     expect(await page.content()).not.toContain('wonderland');

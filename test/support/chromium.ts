@@ -11,6 +11,8 @@ export const HOW_TO_GET_IT = `There is no Chromium at ${EXECUTABLE}. Get it with
 export function launchChromium(): Promise<Browser> {
   return chromium.launch({
     executablePath: EXECUTABLE,
+    // People's browsers keep whole pages for the Back button, so this one does too.
+    ignoreDefaultArgs: ['--disable-back-forward-cache'],
     args: [
       '--no-sandbox',
       '--disable-gpu',

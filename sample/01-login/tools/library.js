@@ -1,26 +1,38 @@
-// Brings the built library into node_modules. In a fresh clone `npm ci` here could copy no build, for there
-// was none yet; an application that installs nest-sessions from a registry needs nothing of this.
+// Gets ready for the start: installs the packages if that was not done, builds the library if it was not or
+// is older than its source, and puts the build where npm put the package. An application that installs
+// nest-sessions from a registry needs nothing of this.
 import { execSync } from 'node:child_process';
-import { cpSync, existsSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
-const installed = fileURLToPath(new URL('../node_modules/nest-sessions/', import.meta.url));
+const sample = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const built = join(root, 'dist');
+const installed = join(sample, 'node_modules', 'nest-sessions');
 
-if (!existsSync(installed)) {
-  console.error('The packages of this sample are not installed yet. Run: npm ci');
-  process.exit(1);
+if (!existsSync(installed)) run('npm ci --no-audit --no-fund', sample);
+if (isOutdated()) {
+  console.log('Building nest-sessions …');
+  if (!existsSync(join(root, 'node_modules'))) run('npm ci --no-audit --no-fund', root);
+  run('npm run build', root);
 }
-if (!existsSync(`${root}dist/esm/index.js`)) {
-  console.log('Building nest-sessions, which is needed once …');
-  if (!existsSync(`${root}node_modules`)) run('npm ci --no-audit --no-fund');
-  run('npm run build');
-}
-rmSync(`${installed}dist`, { recursive: true, force: true });
-cpSync(`${root}dist`, `${installed}dist`, { recursive: true });
+rmSync(join(installed, 'dist'), { recursive: true, force: true });
+cpSync(built, join(installed, 'dist'), { recursive: true });
 
-function run(command) {
-  // The settings of the npm that started this script are meant for the sample, not for the library.
+function isOutdated() {
+  const entries = [join(built, 'esm', 'index.js'), join(built, 'cjs', 'index.js')];
+  if (!entries.every((entry) => existsSync(entry))) return true;
+  return newest(join(root, 'lib')) > newest(built);
+}
+
+function newest(folder) {
+  const files = readdirSync(folder, { recursive: true }).map((name) => statSync(join(folder, name)));
+  return Math.max(...files.map((file) => file.mtimeMs));
+}
+
+function run(command, cwd) {
+  // The settings of the npm that started this script are meant for that run alone.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
-  execSync(command, { cwd: root, env, stdio: 'inherit' });
+  execSync(command, { cwd, env, stdio: 'inherit' });
 }
