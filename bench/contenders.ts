@@ -1,0 +1,94 @@
+export type Platform = 'express' | 'fastify';
+
+/** One application under test. All of them answer the same routes with the same bodies. */
+export interface Contender {
+  name: string;
+  title: string;
+  platform: Platform;
+  /** What it is: the scale, this library, or what else one could use. */
+  kind: 'scale' | 'ours' | 'peer';
+  needs?: 'redis' | 'postgres';
+  /** Bytes of JSON that fit, where the data travels in the cookie (4096 octets, encoded). */
+  holds?: number;
+  /** Only measured in these profiles. */
+  only?: readonly string[];
+}
+
+const COOKIE_ROOM = 2_000;
+
+export const contenders: readonly Contender[] = [
+  { name: 'none', title: 'no sessions', platform: 'express', kind: 'scale' },
+  {
+    name: 'floor',
+    title: 'floor: no-op middleware, AsyncLocalStorage, no-op global interceptor',
+    platform: 'express',
+    kind: 'scale',
+    only: ['anonymous', 'read'],
+  },
+  { name: 'memory', title: 'nest-sessions, memory', platform: 'express', kind: 'ours' },
+  {
+    name: 'memory-no-context',
+    title: 'nest-sessions, memory, `context: false`',
+    platform: 'express',
+    kind: 'ours',
+    only: ['anonymous', 'read'],
+  },
+  { name: 'express-session', title: 'express-session, memory', platform: 'express', kind: 'peer' },
+  { name: 'redis', title: 'nest-sessions, Redis', platform: 'express', kind: 'ours', needs: 'redis' },
+  {
+    name: 'connect-redis',
+    title: 'express-session + connect-redis',
+    platform: 'express',
+    kind: 'peer',
+    needs: 'redis',
+  },
+  {
+    name: 'postgres',
+    title: 'nest-sessions, PostgreSQL',
+    platform: 'express',
+    kind: 'ours',
+    needs: 'postgres',
+  },
+  {
+    name: 'sealed',
+    title: 'nest-sessions, sealed cookie',
+    platform: 'express',
+    kind: 'ours',
+    holds: COOKIE_ROOM,
+  },
+  { name: 'cookie-session', title: 'cookie-session', platform: 'express', kind: 'peer', holds: COOKIE_ROOM },
+  { name: 'iron-session', title: 'iron-session', platform: 'express', kind: 'peer', holds: COOKIE_ROOM },
+  { name: 'fastify-none', title: 'no sessions', platform: 'fastify', kind: 'scale' },
+  {
+    name: 'fastify-floor',
+    title: 'floor: no-op middleware, AsyncLocalStorage, no-op global interceptor',
+    platform: 'fastify',
+    kind: 'scale',
+    only: ['anonymous', 'read'],
+  },
+  { name: 'fastify-memory', title: 'nest-sessions, memory', platform: 'fastify', kind: 'ours' },
+  { name: 'fastify-session', title: '@fastify/session, memory', platform: 'fastify', kind: 'peer' },
+  {
+    name: 'fastify-sealed',
+    title: 'nest-sessions, sealed cookie',
+    platform: 'fastify',
+    kind: 'ours',
+    holds: COOKIE_ROOM,
+  },
+  {
+    name: 'fastify-secure-session',
+    title: '@fastify/secure-session',
+    platform: 'fastify',
+    kind: 'peer',
+    holds: COOKIE_ROOM,
+  },
+];
+
+export const scaleOf = (platform: Platform): string => (platform === 'express' ? 'none' : 'fastify-none');
+
+export function contender(name: string): Contender {
+  const found = contenders.find((one) => one.name === name);
+  if (!found)
+    throw new Error(`no contender "${name}"; there are: ${contenders.map((c) => c.name).join(', ')}`);
+  return found;
+}

@@ -1,0 +1,77 @@
+import { parseArgs } from 'node:util';
+import type { Contender } from './contenders.js';
+import { nodeOf, versionOf } from './nodes.js';
+
+/** What is measured, and how long. Times are milliseconds. */
+export interface Plan {
+  node: string;
+  version: string;
+  rounds: number;
+  roundTime: number;
+  warmUp: number;
+  connections: number;
+  smoke: boolean;
+  parts: ReadonlySet<string>;
+  redis?: string;
+  postgres?: string;
+  wants(profile: string): boolean;
+  wantsContender(contender: Contender): boolean;
+}
+
+export const PARTS = ['throughput', 'latency', 'memory', 'growth', 'wire'] as const;
+
+export const USAGE = `npm run bench -- [options]
+  --node <major>        run the servers on this Node, from npm; by default the one that runs the benches
+  --rounds <n>          rounds of each contender (7)
+  --seconds <n>         length of a round (1)
+  --only <parts>        by commas: throughput, latency, memory, growth, wire
+  --profiles <names>    by commas: anonymous, read, guard, write, roll, 4kB, 54kB, 54kB-all
+  --contenders <names>  by commas: memory, express-session, ... (those without sessions always run)
+  --smoke               one short round of everything small, answers checked, no results written
+  --report              only render bench/results/*.json into docs/performance.md`;
+
+const OPTIONS = {
+  node: { type: 'string' },
+  rounds: { type: 'string', default: '7' },
+  seconds: { type: 'string', default: '1' },
+  only: { type: 'string' },
+  contenders: { type: 'string' },
+  profiles: { type: 'string' },
+  smoke: { type: 'boolean', default: false },
+  report: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const;
+
+export const readArguments = () => parseArgs({ options: OPTIONS }).values;
+
+export function planOf(
+  args: ReturnType<typeof readArguments>,
+  servers: Pick<Plan, 'redis' | 'postgres'>,
+): Plan {
+  const node = nodeOf(args.node);
+  const parts = listed(args.only) ?? new Set<string>(args.smoke ? ['throughput', 'latency', 'wire'] : PARTS);
+  for (const part of parts) {
+    if (!(PARTS as readonly string[]).includes(part))
+      throw new Error(`--only: ${PARTS.join(', ')}\n\n${USAGE}`);
+  }
+  const profiles = listed(args.profiles);
+  const contenders = listed(args.contenders);
+  return {
+    ...servers,
+    node,
+    version: versionOf(node),
+    rounds: args.smoke ? 1 : Number(args.rounds),
+    roundTime: args.smoke ? 50 : Number(args.seconds) * 1000,
+    warmUp: args.smoke ? 50 : 2_000,
+    connections: args.smoke ? 4 : 32,
+    smoke: args.smoke,
+    parts,
+    wants: (name) => profiles?.has(name) ?? true,
+    wantsContender: (one) =>
+      (one.needs === undefined || servers[one.needs] !== undefined) &&
+      (one.kind === 'scale' || (contenders?.has(one.name) ?? true)),
+  };
+}
+
+const listed = (text: string | undefined): Set<string> | undefined =>
+  text === undefined ? undefined : new Set(text.split(','));

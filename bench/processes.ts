@@ -1,0 +1,142 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { createServer } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { cpus } from 'node:os';
+import type { Active, FromServer, ServerSettings } from './server/settings.js';
+
+const canPin = cpus().length > 1 && spawnSync('taskset', ['--version']).status === 0;
+
+/** The core that servers under test have for themselves; everything else runs on another one. */
+const SERVER_CORE = '0';
+const LOAD_CORE = '1';
+
+/** Puts this process, and what it starts from now on, on the core of the load. */
+export function pinLoad(): boolean {
+  return canPin && spawnSync('taskset', ['-a', '-c', '-p', LOAD_CORE, String(process.pid)]).status === 0;
+}
+
+/** Puts a process that somebody else started there too, where that is allowed. */
+export function pinOther(pid: number): void {
+  if (canPin) spawnSync('taskset', ['-c', '-p', LOAD_CORE, String(pid)]);
+}
+
+export interface Usage {
+  /** Microseconds of CPU time so far. */
+  cpu: number;
+  /** Bytes. */
+  heap: number;
+}
+
+/** One application in its own process. */
+export class Server {
+  readonly #child: ChildProcess;
+  readonly port: number;
+  readonly active: readonly Active[];
+
+  private constructor(child: ChildProcess, port: number, active: readonly Active[]) {
+    this.#child = child;
+    this.port = port;
+    this.active = active;
+  }
+
+  static async start(node: string, settings: ServerSettings, flags: readonly string[] = []): Promise<Server> {
+    const main = fileURLToPath(new URL('./server/main.js', import.meta.url));
+    const command = [node, ...flags, main, JSON.stringify(settings)];
+    const [file, ...args] = canPin ? ['taskset', '-c', SERVER_CORE, ...command] : command;
+    const child = spawn(file!, args, {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      env: { ...process.env, NODE_ENV: 'production' },
+    });
+    const { port, active } = await reply(child, 'ready');
+    return new Server(child, port, active);
+  }
+
+  async usage(): Promise<Usage> {
+    this.#child.send('usage');
+    return reply(this.#child, 'usage');
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null) return;
+    const gone = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.disconnect();
+    await gone;
+  }
+}
+
+/** Servers to take and give back. Each is a new one, unless they are kept, where only the answers count. */
+export class Servers {
+  readonly #node: string;
+  readonly #keep: boolean;
+  readonly #running = new Map<string, Server>();
+
+  constructor(node: string, keep: boolean) {
+    this.#node = node;
+    this.#keep = keep;
+  }
+
+  async take(settings: ServerSettings): Promise<Server> {
+    const key = JSON.stringify(settings);
+    const running = this.#running.get(key) ?? (await Server.start(this.#node, settings));
+    this.#running.set(key, running);
+    return running;
+  }
+
+  async giveBack(server: Server): Promise<void> {
+    if (this.#keep) return;
+    for (const [key, one] of this.#running) if (one === server) this.#running.delete(key);
+    await server.stop();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#running.values()].map((server) => server.stop()));
+    this.#running.clear();
+  }
+}
+
+function reply<T extends FromServer['type']>(
+  child: ChildProcess,
+  type: T,
+): Promise<Extract<FromServer, { type: T }>> {
+  return new Promise((resolve, reject) => {
+    const onMessage = (message: FromServer): void => {
+      if (message.type !== type) return;
+      done();
+      resolve(message as Extract<FromServer, { type: T }>);
+    };
+    const onExit = (code: number | null): void => {
+      done();
+      reject(new Error(`the server ended with ${code}`));
+    };
+    const done = (): void => {
+      child.off('message', onMessage);
+      child.off('exit', onExit);
+    };
+    child.on('message', onMessage);
+    child.on('exit', onExit);
+  });
+}
+
+/** A Redis of our own on a free port, without persistence; `undefined` where there is no redis-server. */
+export async function startRedis(): Promise<{ url: string; port: number; stop(): void } | undefined> {
+  if (spawnSync('redis-server', ['--version']).status !== 0) return undefined;
+  const port = await freePort();
+  const child = spawn('redis-server', ['--port', String(port), '--save', '', '--appendonly', 'no'], {
+    stdio: 'ignore',
+    cwd: '/tmp',
+  });
+  await wait(300);
+  return { url: `redis://127.0.0.1:${port}`, port, stop: () => child.kill() };
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.on('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
+}

@@ -1,0 +1,149 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { chart } from './chart.js';
+import { contenders, type Platform } from './contenders.js';
+import { goalsOf, isReached } from './goals.js';
+import { profiles } from './profiles.js';
+import type { Results } from './results.js';
+import type { Spread } from './statistics.js';
+
+/** Renders all results: a table and a chart beside each, and the tables between the markers of the docs. */
+export function report(results: string, docs: string): void {
+  const all = readdirSync(results)
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => JSON.parse(readFileSync(join(results, name), 'utf8')) as Results)
+    .sort((a, b) => major(b) - major(a));
+  for (const one of all) {
+    writeFileSync(join(results, `node${major(one)}.md`), `# Node ${major(one)}\n\n${everything(one)}\n`);
+    if (one.throughput) writeFileSync(join(results, `read-node${major(one)}.svg`), chart(one));
+  }
+  if (existsSync(docs)) writeFileSync(docs, filledIn(readFileSync(docs, 'utf8'), all));
+}
+
+const SECTIONS: Record<string, (results: Results) => string> = {
+  goals,
+  throughput,
+  latency,
+  memory,
+  growth,
+  wire,
+};
+
+const everything = (results: Results): string =>
+  Object.values(SECTIONS)
+    .map((section) => section(results))
+    .filter((text) => text !== '')
+    .join('\n\n');
+
+/** `<!-- bench:goals -->` … `<!-- /bench -->` gets the section of every Node that was measured. */
+function filledIn(text: string, all: Results[]): string {
+  return text.replace(
+    /(<!-- bench:(\w+) -->\n)[^]*?(<!-- \/bench -->)/g,
+    (_whole, open: string, name: string, close: string) => {
+      const parts = all.map(SECTIONS[name]!).filter((part) => part !== '');
+      return `${open}\n${parts.join('\n\n')}\n\n${close}`;
+    },
+  );
+}
+
+function goals(results: Results): string {
+  const rows = goalsOf(results).map((goal) => {
+    const verdict = { true: 'reached', false: '**not reached**', undefined: 'not measured' }[
+      String(isReached(goal)) as 'true'
+    ];
+    return [goal.title, `${goal.most ? '≤' : '≥'} ${goal.goal}`, goal.reached?.toFixed(2) ?? '–', verdict];
+  });
+  return `${caption(results)}\n\n${table(['what', 'goal', 'measured', ''], rows)}`;
+}
+
+function throughput(results: Results): string {
+  if (!results.throughput) return '';
+  const chartFile = `../bench/results/read-node${major(results)}.svg`;
+  const picture = `![Logged-in reads on Node ${major(results)}, as shares of the application without sessions](${chartFile})`;
+  const tables = (['express', 'fastify'] as const).map((platform) => throughputTable(results, platform));
+  return [picture, ...tables].join('\n\n');
+}
+
+function throughputTable(results: Results, platform: Platform): string {
+  const measured = results.throughput!;
+  const cell = (contender: string, profile: string): string => {
+    const found = measured.find((one) => one.contender === contender && one.profile === profile);
+    return found ? spread(found.share) : '–';
+  };
+  const here = contenders.filter(
+    ({ name, ...one }) => one.platform === platform && measured.some(({ contender }) => contender === name),
+  );
+  const shown = profiles.filter(({ name }) =>
+    measured.some(({ contender, profile }) => profile === name && here.some((one) => one.name === contender)),
+  );
+  const rows = here.map(({ name, title, kind }) => [
+    kind === 'ours' ? `**${title}**` : title,
+    cpuOf(results, name),
+    ...shown.map((profile) => cell(name, profile.name)),
+  ]);
+  const title = platform === 'express' ? 'Express' : 'Fastify';
+  return `${caption(results)}, ${title}\n\n${table(['', 'CPU of a read, µs', ...shown.map((one) => one.title)], rows)}`;
+}
+
+function cpuOf({ throughput: measured }: Results, contender: string): string {
+  const found = measured!.find((one) => one.contender === contender && one.profile === 'read');
+  return found ? found.cpu.median.toFixed(1) : '–';
+}
+
+function latency(results: Results): string {
+  if (!results.latency?.[0]) return '';
+  const rows = results.latency.map(({ contender, p50, p99 }) => [titleOf(contender), ms(p50), ms(p99)]);
+  const { rate } = results.latency[0];
+  return `${caption(results)}, ${count(rate)} requests arriving each second\n\n${table(['', 'p50, ms', 'p99, ms'], rows)}`;
+}
+
+function memory(results: Results): string {
+  if (!results.memory) return '';
+  const sizes = [...new Set(results.memory.map(({ sessions }) => sessions))];
+  const stores = [...new Set(results.memory.map(({ store }) => store))];
+  const rows = stores.map((store) => [
+    `${store}, MemoryStore`,
+    ...sizes.map((size) => {
+      const found = results.memory!.find((one) => one.store === store && one.sessions === size);
+      return found ? count(Math.round(found.bytes)) : '–';
+    }),
+  ]);
+  return `${caption(results)}, bytes for each of\n\n${table(['', ...sizes.map(count)], rows)}`;
+}
+
+function growth(results: Results): string {
+  if (!results.growth) return '';
+  const rows = results.growth.map(({ contender, of, count: n, time, cpu }) => [
+    titleOf(contender),
+    `${count(n)} ${of}`,
+    spread(time, 1),
+    spread(cpu, 1),
+  ]);
+  return `${caption(results)}\n\n${table(['', 'with', 'µs a request', 'µs of CPU a request'], rows)}`;
+}
+
+function wire(results: Results): string {
+  if (!results.wire) return '';
+  const rows = results.wire.map(({ contender, profile, roundTrips, sent, received }) => [
+    titleOf(contender),
+    profiles.find(({ name }) => name === profile)!.title,
+    String(Math.round(roundTrips * 10) / 10),
+    count(Math.round(sent)),
+    count(Math.round(received)),
+  ]);
+  return `${caption(results)}\n\n${table(['', 'request', 'round trips', 'bytes sent', 'bytes received'], rows)}`;
+}
+
+const caption = ({ node }: Results): string => `Node ${node}`;
+const major = ({ node }: Results): number => Number(node.split('.')[0]);
+const titleOf = (name: string): string => contenders.find((one) => one.name === name)!.title;
+const ms = (value: number): string => value.toFixed(2);
+const count = (value: number): string => value.toLocaleString('en-US');
+
+const spread = ({ median, lowest, highest }: Spread, digits = 2): string =>
+  `${median.toFixed(digits)} <sub>${lowest.toFixed(digits)}–${highest.toFixed(digits)}</sub>`;
+
+function table(head: string[], rows: string[][]): string {
+  const line = (cells: string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
+}

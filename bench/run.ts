@@ -1,0 +1,65 @@
+import { mkdirSync, readFileSync, writeFileSync, existsSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { measureGrowth } from './growth.js';
+import { measureLatency } from './latency.js';
+import { measureMemory } from './memory.js';
+import { planOf, readArguments, USAGE, type Plan } from './options.js';
+import { pinLoad, startRedis } from './processes.js';
+import { report } from './report.js';
+import { measureThroughput } from './throughput.js';
+import { postgresUrl } from './postgres.js';
+import { measureWire } from './wire.js';
+
+/** The repository, seen from the compiled file. */
+const ROOT = join(import.meta.dirname, '..', '..');
+const RESULTS = join(ROOT, 'bench', 'results');
+
+const args = readArguments();
+if (args.help) console.log(USAGE);
+else if (args.report) report(RESULTS, join(ROOT, 'docs', 'performance.md'));
+else await run();
+
+async function run(): Promise<void> {
+  const pinned = pinLoad();
+  const redis = await startRedis();
+  const postgres = await postgresUrl();
+  try {
+    const plan = planOf(args, { redis: redis?.url, postgres });
+    console.log(`Node ${plan.version}, ${cpus().length} cores, ${pinned ? 'pinned' : 'not pinned'}`);
+    for (const missing of ['redis', 'postgres'] as const) {
+      if (plan[missing] === undefined) console.log(`without ${missing}: it does not run here`);
+    }
+    const results = await measure(plan);
+    if (!plan.smoke) write(plan, { pinned, ...results });
+  } finally {
+    redis?.stop();
+  }
+}
+
+async function measure(plan: Plan): Promise<object> {
+  const { parts } = plan;
+  return {
+    ...(parts.has('throughput') && { throughput: await measureThroughput(plan) }),
+    ...(parts.has('latency') && { latency: await measureLatency(plan) }),
+    ...(parts.has('memory') && { memory: await measureMemory(plan) }),
+    ...(parts.has('growth') && { growth: await measureGrowth(plan) }),
+    ...(parts.has('wire') && { wire: await measureWire(plan) }),
+  };
+}
+
+/** A part that was not measured this time stays as it was. */
+function write(plan: Plan, results: object): void {
+  mkdirSync(RESULTS, { recursive: true });
+  const file = join(RESULTS, `node${plan.version.split('.')[0]}.json`);
+  const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as object) : {};
+  const about = {
+    node: plan.version,
+    cores: cpus().length,
+    rounds: plan.rounds,
+    roundTime: plan.roundTime,
+    connections: plan.connections,
+  };
+  writeFileSync(file, `${JSON.stringify({ ...before, ...about, ...results }, null, 2)}\n`);
+  report(RESULTS, join(ROOT, 'docs', 'performance.md'));
+}

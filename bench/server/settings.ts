@@ -1,0 +1,28 @@
+/** How one server is to be started; comes as JSON in the first argument. */
+export interface ServerSettings {
+  contender: string;
+  rolling: boolean;
+  redis?: string;
+  postgres?: string;
+  table?: string;
+  /** Nothing rolls while it is measured. */
+  still?: boolean;
+  /** Sessions to make before the first request. */
+  prefill?: number;
+  /** Entries to make in the revocation list. */
+  revoked?: number;
+}
+
+/** A session that was made beforehand: its user, and its Cookie header. */
+export interface Active {
+  subject: string;
+  cookie: string;
+}
+
+/** What a server tells its parent. */
+export type FromServer =
+  | { type: 'ready'; port: number; active: Active[] }
+  /** CPU time so far in microseconds, memory in bytes. */
+  | { type: 'usage'; cpu: number; heap: number };
+
+export const SECRET = 'q3Wv8RzT1nYb6LkPd0SxFg5HjMa2CuEoKiXyVt7Ne9B';

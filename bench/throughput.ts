@@ -1,0 +1,150 @@
+import { contenders, scaleOf, type Contender } from './contenders.js';
+import { hammer, request } from './load.js';
+import { pinBackends } from './postgres.js';
+import { Servers, type Server } from './processes.js';
+import { profiles, takesPart, type Profile } from './profiles.js';
+import type { Plan } from './options.js';
+import { median, spreadOf, type Spread } from './statistics.js';
+import { Visitors } from './visitors.js';
+
+export interface Measured {
+  contender: string;
+  profile: string;
+  /** Requests per second. */
+  rate: Spread;
+  /** Of the rate of the application without sessions in the same round. */
+  share: Spread;
+  /** Microseconds of the server's CPU time per request. */
+  cpu: Spread;
+  /** How busy the server's core was: near 1, or something else was the bottleneck. */
+  busy: number;
+}
+
+interface Entrant {
+  contender: Contender;
+  server: Server;
+  visitors: Visitors;
+  rounds: Round[];
+}
+
+interface Round {
+  rate: number;
+  cpu: number;
+  busy: number;
+}
+
+/** Every profile with every contender that it is for, round by round. */
+export async function measureThroughput(plan: Plan): Promise<Measured[]> {
+  const servers = new Servers(plan.node, plan.smoke);
+  try {
+    return await measureAll(plan, servers);
+  } finally {
+    await servers.close();
+  }
+}
+
+async function measureAll(plan: Plan, servers: Servers): Promise<Measured[]> {
+  const measured: Measured[] = [];
+  for (const profile of profiles.filter(({ name }) => plan.wants(name))) {
+    for (const platform of ['express', 'fastify'] as const) {
+      const entering = contenders.filter(
+        (one) => one.platform === platform && plan.wantsContender(one) && takesPart(one, profile),
+      );
+      if (entering.every(({ kind }) => kind === 'scale')) continue;
+      measured.push(...(await compare(plan, servers, profile, entering)));
+    }
+  }
+  return measured;
+}
+
+async function compare(
+  plan: Plan,
+  servers: Servers,
+  profile: Profile,
+  entering: Contender[],
+): Promise<Measured[]> {
+  const entrants: Entrant[] = [];
+  try {
+    for (const contender of entering) {
+      const entrant = await enter(plan, servers, profile, contender);
+      entrants.push(entrant);
+      if (contender.needs === 'postgres') await pinBackends(plan.postgres!);
+      await hammer(entrant.visitors.connections, plan.warmUp);
+    }
+    const started = Date.now();
+    // Each round begins with another one, so that nobody always follows the same neighbour.
+    for (let round = 0; round < plan.rounds; round++) {
+      for (let i = 0; i < entrants.length; i++)
+        await runRound(entrants[(i + round) % entrants.length]!, plan);
+    }
+    if (profile.rolling) await assertRolled(entrants, started);
+  } finally {
+    for (const { visitors, server } of entrants) {
+      visitors.leave();
+      await servers.giveBack(server);
+    }
+  }
+  const results = summarise(profile, entrants);
+  for (const { contender, rate, share, cpu, busy } of results) {
+    const shares = [share.median, share.lowest, share.highest].map((one) => one.toFixed(3));
+    console.log(
+      `${profile.name.padEnd(10)} ${contender.padEnd(24)} ${rate.median.toFixed(0).padStart(7)}/s ` +
+        `${shares[0]} (${shares[1]} to ${shares[2]}) ${cpu.median.toFixed(1)} us CPU, busy ${busy.toFixed(2)}`,
+    );
+  }
+  return results;
+}
+
+async function enter(plan: Plan, servers: Servers, profile: Profile, contender: Contender): Promise<Entrant> {
+  const server = await servers.take({
+    contender: contender.name,
+    rolling: profile.rolling ?? false,
+    redis: plan.redis,
+    postgres: plan.postgres,
+  });
+  try {
+    const visitors = await Visitors.come(server, contender, profile, plan.connections);
+    return { contender, server, visitors, rounds: [] };
+  } catch (error) {
+    throw new Error(`${contender.name}, ${profile.name}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+async function runRound(
+  { contender, server, visitors, rounds }: Entrant,
+  { roundTime }: Plan,
+): Promise<void> {
+  const before = await server.usage();
+  const { requests, milliseconds } = await hammer(visitors.connections, roundTime).catch((error: unknown) => {
+    throw new Error(`${contender.name}: ${(error as Error).message}`, { cause: error });
+  });
+  const after = await server.usage();
+  const cpu = after.cpu - before.cpu;
+  rounds.push({
+    rate: (requests * 1000) / milliseconds,
+    cpu: cpu / requests,
+    busy: cpu / (milliseconds * 1000),
+  });
+}
+
+/** That the requests of the profile did extend the sessions. Only ours tells when a session was last seen. */
+async function assertRolled(entrants: readonly Entrant[], started: number): Promise<void> {
+  for (const { contender, server, visitors } of entrants) {
+    if (contender.kind !== 'ours') continue;
+    const { body } = await request(server.port, 'GET', '/seen', visitors.cookies[0]);
+    const at = Number(/"at":(\d+)/.exec(body)?.[1]);
+    if (!(at > started)) throw new Error(`${contender.name}: no request extended the session`);
+  }
+}
+
+function summarise(profile: Profile, entrants: readonly Entrant[]): Measured[] {
+  const scale = entrants.find(({ contender }) => contender.name === scaleOf(contender.platform))!;
+  return entrants.map(({ contender, rounds }) => ({
+    contender: contender.name,
+    profile: profile.name,
+    rate: spreadOf(rounds.map(({ rate }) => rate)),
+    share: spreadOf(rounds.map(({ rate }, i) => rate / scale.rounds[i]!.rate)),
+    cpu: spreadOf(rounds.map(({ cpu }) => cpu)),
+    busy: median(rounds.map(({ busy }) => busy)),
+  }));
+}

@@ -1,0 +1,52 @@
+import type { Contender } from './contenders.js';
+import { Connection, request } from './load.js';
+import type { Server } from './processes.js';
+import { subjectOf, type Profile } from './profiles.js';
+
+type Cookies = Map<string, string>;
+
+/** Connections that are logged in as the profile wants it, each as another user. */
+export class Visitors {
+  private constructor(
+    readonly connections: readonly Connection[],
+    /** By connection; kept up to date with what answers set. */
+    readonly cookies: readonly Cookies[],
+  ) {}
+
+  static async come(
+    server: Server,
+    contender: Contender,
+    profile: Profile,
+    count: number,
+  ): Promise<Visitors> {
+    const connections: Connection[] = [];
+    const all: Cookies[] = [];
+    const { bytes } = profile;
+    const known = bytes !== undefined && contender.kind !== 'scale';
+    for (let i = 0; i < count; i++) {
+      const cookies: Cookies = known ? await logIn(server, subjectOf(i), bytes) : new Map();
+      const ask = { ...profile, cookies, expect: profile.answer(contender, i) };
+      connections.push(await Connection.open(server.port, [ask]));
+      all.push(cookies);
+    }
+    if (known) await assertStrangerUnknown(server);
+    return new Visitors(connections, all);
+  }
+
+  leave(): void {
+    for (const connection of this.connections) connection.close();
+  }
+}
+
+async function logIn({ port }: Server, subject: string, bytes: number): Promise<Cookies> {
+  const { status, body, cookies } = await request(port, 'POST', '/login', undefined, { subject, bytes });
+  if (status !== 200) throw new Error(`login: ${status} ${body}`);
+  if (cookies.size === 0) throw new Error('the login set no cookie');
+  return cookies;
+}
+
+/** Who has no cookie is nobody, so whoever is somebody was recognised by the cookie. */
+async function assertStrangerUnknown({ port }: Server): Promise<void> {
+  const { body } = await request(port, 'GET', '/me');
+  if (!body.includes('"subject":null')) throw new Error(`a stranger was taken for somebody: ${body}`);
+}
