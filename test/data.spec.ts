@@ -17,7 +17,6 @@ import { SpyStore } from './support/spy-store.js';
 
 afterEach(closeAll);
 
- 
 type Act = (data: any, session: Session<any>) => unknown;
 
 /** What the handler does to the data; set by each spec. */

@@ -282,8 +282,7 @@ function captureOutput(into: string[]): () => void {
   const writes = streams.map((stream) => stream.write);
   const methods = ['log', 'info', 'warn', 'error', 'debug', 'trace'] as const;
   const before = methods.map((method) => console[method]);
-  for (const stream of streams)
-    stream.write = ((chunk: unknown) => (into.push(String(chunk)), true));
+  for (const stream of streams) stream.write = (chunk: unknown) => (into.push(String(chunk)), true);
   for (const method of methods)
     console[method] = (...parts: unknown[]) => void into.push(parts.map((part) => inspect(part)).join(' '));
   return () => {

@@ -1,3 +1,4 @@
+import { promisify } from 'node:util';
 import {
   Body,
   Controller,
@@ -35,9 +36,7 @@ class PeerController {
   @Post('login')
   @HttpCode(200)
   async login(@Req() request: PeerRequest, @Body() body: { user: string }) {
-    await new Promise<void>((resolve, reject) =>
-      request.session.regenerate((error: unknown) => (error ? reject(error) : resolve())),
-    );
+    await promisify(request.session.regenerate.bind(request.session))();
     request.session.user = body.user;
     return { ok: true };
   }
