@@ -51,6 +51,7 @@ const RAW = { getTypeParser: () => (value: string) => value };
 
 /** One statement. Repeated where the database isolates more strictly than READ COMMITTED and asks for it. */
 export async function ask(pool: PostgresPool, text: string, values?: unknown[]): Promise<PostgresResult> {
+  guard(pool);
   for (let attempt = 1; ; attempt++) {
     try {
       return await run(pool, text, values);
@@ -116,7 +117,7 @@ function codeOf(error: unknown): string {
 
 function notMigrated(cause: unknown): Error {
   return new Error(
-    'PostgresStore: its table is missing, or has other columns. Run `await store.migrate()` once before the application starts, or apply what `PostgresStore.ddl()` prints.',
+    'Its table is missing in PostgreSQL, or has other columns. Run `await store.migrate()` once before the application starts (PostgresRevocations has one, too), or apply what `PostgresStore.ddl()` prints.',
     { cause },
   );
 }

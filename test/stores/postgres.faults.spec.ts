@@ -114,6 +114,23 @@ describePostgres('PostgreSQL that fails', (server) => {
       expect((await browser.get('/me')).status).toBe(200);
     });
 
+    it('is no crash where a connection breaks in the middle of a transaction', async () => {
+      const { url } = await startNode(platform, server(), { table, options: { maxSessions: 3 } });
+      await loggedIn(url);
+      const other = await server().pool().connect();
+      other.on('error', () => undefined);
+      await other.query('BEGIN');
+      await other.query(`SELECT FROM ${table} FOR UPDATE`);
+      const login = new Browser(url).post('/login', { user: 'alice' });
+      const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%${table}%'`;
+      await until(async () => (await server().ask(waiting)).length === 1, 'the waiting');
+      await server().kill();
+      expect((await login).status).toBe(503);
+      other.release(true);
+      await server().run();
+      await loggedIn(url);
+    });
+
     it('loses none of 1,000 writes that it acknowledged when it is killed in the middle', async () => {
       const { url } = await node();
       const writers = await Promise.all(Array.from({ length: 20 }, () => loggedIn(url)));
