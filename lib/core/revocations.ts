@@ -7,7 +7,7 @@ export interface SealedToken {
   /** Counts the rotations that killed what was before. */
   version: number;
   subject?: string;
-  /** When the login or the visit began that the token stems from; it moves neither by a roll nor by a re-login. */
+  /** When the session began, in milliseconds since the epoch; it moves neither by a roll nor by a re-login. */
   issuedAt: number;
   /** The list under which it was issued. */
   epoch: string;
@@ -71,6 +71,8 @@ export interface RevocationList {
    * promise that rejects with `ERR_STORE_UNAVAILABLE` if the list cannot be asked.
    */
   fresh(): void | Promise<void>;
+  /** Takes in all that was recorded up to now, on whichever node. Rejects with `ERR_STORE_UNAVAILABLE`. */
+  sync(): void | Promise<void>;
   /** Another one after the list lost its entries: tokens from before are refused. Known once it was fresh. */
   readonly epoch: string;
   /** Milliseconds that the list's clock is ahead of this machine's. */

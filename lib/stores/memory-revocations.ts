@@ -45,6 +45,10 @@ export class MemoryRevocations implements RevocationList {
     // What is in this process is all there is.
   }
 
+  sync(): void {
+    // As above.
+  }
+
   check(token: SealedToken): Verdict {
     return this.#table.check(token, this.#clock.now());
   }

@@ -141,6 +141,9 @@ class IoRedisPort implements RedisPort {
   }
 }
 
+/** Milliseconds after which a subscription that failed is tried again. */
+const SUBSCRIBE_AGAIN = 250;
+
 function listenNodeRedis(
   client: NodeRedisClient | NodeRedisCluster,
   channel: string,
@@ -158,12 +161,19 @@ function listenNodeRedis(
     }
   };
   own.on('error', onError);
-  own
-    .connect()
-    .then(() => (stopped ? stop() : own.subscribe(channel, (text) => onMessage(String(text)))))
-    .catch((error: unknown) => {
-      if (!stopped) onError(error);
+  const hear = (text: unknown) => onMessage(String(text));
+  const failed = (error: unknown) => {
+    if (!stopped) onError(error);
+  };
+  const subscribe = (): void => {
+    if (stopped) return stop();
+    own.subscribe(channel, hear).catch((error: unknown) => {
+      failed(error);
+      // Lost on its way: the driver subscribes again by itself only to what it once had.
+      setTimeout(subscribe, SUBSCRIBE_AGAIN).unref();
     });
+  };
+  own.connect().then(subscribe, failed);
   return { stop };
 }
 

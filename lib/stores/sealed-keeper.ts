@@ -42,6 +42,9 @@ export interface SealedParts {
 /** How long an entry outlives the last token that it voids, in milliseconds: clocks differ, and a roll may be on its way. */
 const MARGIN = 60_000;
 
+/** How far the clocks of two nodes may be apart, measured against the list's, in milliseconds. */
+const TOLERANCE = 1_000;
+
 /** 128 bit in base64url. */
 const ID = /^[\w-]{22}$/;
 
@@ -84,12 +87,12 @@ export class SealedKeeper implements Keeper {
   }
 
   async create(draft: SessionRecord, ttl: number, client: Client, limit?: SessionLimit): Promise<Issued> {
-    await this.#parts.list?.fresh();
+    await this.#current(draft.subject);
     const content: Content = {
       id: draft.id,
       version: 0,
       ...(draft.subject !== undefined && { subject: draft.subject }),
-      issuedAt: this.#issuedAt(draft),
+      issuedAt: this.#issuedAt(draft.subject),
       epoch: this.#parts.list?.epoch ?? '',
       record: draft,
       expiresAt: draft.lastSeenAt + ttl,
@@ -236,6 +239,15 @@ export class SealedKeeper implements Keeper {
     return standingOf(record, this.#context.limitsOf(record), now) === Standing.Live;
   }
 
+  /**
+   * What was revoked up to now is known before a session of a user begins: else one that follows another could
+   * be issued after the revocation that killed that one, and a login right after it before it.
+   */
+  #current(subject: string | undefined): void | Promise<void> {
+    const { list } = this.#parts;
+    return subject === undefined ? list?.fresh() : list?.sync();
+  }
+
   #whenFresh<T>(then: () => Awaitable<T>): Awaitable<T> {
     const waiting = this.#parts.list?.fresh();
     return waiting ? waiting.then(then) : then();
@@ -278,14 +290,18 @@ export class SealedKeeper implements Keeper {
     return start + this.#context.limitsOf(record).lifetime;
   }
 
-  /** A login in the same millisecond as the revocation before it is later nevertheless. */
-  #issuedAt({ subject, createdAt, lastSeenAt }: SessionRecord): number {
-    if (subject === undefined || createdAt !== lastSeenAt) return createdAt;
-    return Math.max(createdAt, (this.#parts.list?.revokedSince(subject) ?? -Infinity) + 1);
+  /** Later than every revocation of the subject that is known, whatever the clocks say. */
+  #issuedAt(subject: string | undefined): number {
+    const now = this.now();
+    return subject === undefined ? now : Math.max(now, (this.#parts.list?.revokedSince(subject) ?? 0) + 1);
   }
 
+  /**
+   * A little ahead, for a node whose clock is. A login that comes after it is issued later nevertheless, by
+   * {@link #issuedAt}.
+   */
   #voidBefore(subject: string): number {
-    return Math.max(this.now(), this.#parts.list!.revokedSince(subject) + 1);
+    return Math.max(this.now() + TOLERANCE, this.#parts.list!.revokedSince(subject) + 1);
   }
 
   #revoking(): RevocationList {

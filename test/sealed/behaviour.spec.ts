@@ -235,6 +235,18 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect(await status(bob)).toBe(401);
   });
 
+  it('a session that was left alone may be regenerated after the others were revoked', async () => {
+    const { url, clock } = await run(platform, { format });
+    const [one, two] = [await loggedIn(url), await loggedIn(url)];
+    clock.advance('1m');
+    await one.post('/revoke-others');
+    await one.post('/regenerate', {});
+    clock.advance('1m');
+    await one.post('/regenerate', {});
+    expect([await status(one), await status(two)]).toEqual([200, 401]);
+    expect(await status(await loggedIn(url))).toBe(200);
+  });
+
   it('logs out everywhere', async () => {
     const { url } = await run(platform, { format });
     const [one, two] = [await loggedIn(url), await loggedIn(url)];

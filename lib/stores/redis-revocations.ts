@@ -1,0 +1,145 @@
+import { randomBytes } from 'node:crypto';
+import { SessionError } from '../core/errors.js';
+import type { Revocation } from '../core/revocations.js';
+import { portOf, type RedisClient, type RedisPort, type Reply } from './redis-client.js';
+import { Script } from './redis-scripts.js';
+import {
+  readRevocation,
+  SharedRevocations,
+  writeRevocation,
+  type Changes,
+  type RevocationSource,
+  type SharedRevocationsOptions,
+} from './shared-revocations.js';
+
+export interface RedisRevocationsOptions extends SharedRevocationsOptions {
+  /** A client that the application made and connected, and that it closes, of `redis` 5 or later or `ioredis`. */
+  client: RedisClient;
+  /** What all keys and the channel begin with. @default 'nest-sessions:' */
+  prefix?: string;
+}
+
+/**
+ * Revocations in Redis 5 or later, alone or as a cluster, for `SealedCookie` on any number of nodes.
+ *
+ * What is revoked stays so as long as Redis keeps it: turn persistence on (`appendonly yes`) and eviction off.
+ * Should it lose the list as a whole, all cookies from before are refused; should it come back as it was some
+ * seconds ago, what was revoked in these seconds is known only to the nodes that are still running.
+ */
+export class RedisRevocations extends SharedRevocations {
+  /** @throws SessionError `ERR_OPTIONS` */
+  constructor({ client, prefix = 'nest-sessions:', ...options }: RedisRevocationsOptions) {
+    if (typeof prefix !== 'string') {
+      throw new SessionError('ERR_OPTIONS', 'RedisRevocations: prefix is the text that all keys begin with.');
+    }
+    super(new RedisSource(portOf(client), prefix), options);
+  }
+}
+
+/** Entries per answer. */
+const LIMIT = 1_000;
+
+/**
+ * KEYS[1], a hash with the epoch and the number of the last write; beside it the entries by key, their keys
+ * by the number of the write, and by when they expire. All of them under one hash tag, so on one server.
+ */
+const KEYS = `
+local base = KEYS[1]
+local entries, log, expiry = base .. ':entries', base .. ':log', base .. ':expiry'`;
+
+/** ARGV: key, rank, until, body, channel, epoch. Answers whether it was written, and what stands. */
+const ADD = new Script(`${KEYS}
+local key, rank, till, body, channel, epoch = unpack(ARGV, 1, 6)
+redis.call('HSETNX', base, 'epoch', epoch)
+local have = redis.call('HGET', entries, key)
+if have then
+  local haveRank, haveTill, haveBody = string.match(have, '^(%d+)|(%d+)|(.*)$')
+  -- A driver that lost the answer sends the command again: that is the same write.
+  if haveBody == body then return {'1', have} end
+  if tonumber(haveRank) >= tonumber(rank) then return {'0', have} end
+  if tonumber(haveTill) > tonumber(till) then till = haveTill end
+end
+local entry = rank .. '|' .. till .. '|' .. body
+local seq = redis.call('HINCRBY', base, 'seq', 1)
+redis.call('HSET', entries, key, entry)
+redis.call('ZADD', log, seq, key)
+redis.call('ZADD', expiry, till, key)
+redis.call('PUBLISH', channel, entry)
+return {'1', entry}`);
+
+/**
+ * ARGV: the number of the last write that is known, how many at most, the time or '' for the server's own, epoch.
+ * Removes some of what has expired. Answers the epoch, seconds, microseconds, the number to go on from, and the
+ * entries.
+ */
+const CHANGES = new Script(`${KEYS}
+redis.call('HSETNX', base, 'epoch', ARGV[4])
+local time = redis.call('TIME')
+local now = ARGV[3]
+if now == '' then now = string.format('%.0f', time[1] * 1000) end
+for _, key in ipairs(redis.call('ZRANGEBYSCORE', expiry, '-inf', '(' .. now, 'LIMIT', 0, 1000)) do
+  redis.call('HDEL', entries, key)
+  redis.call('ZREM', log, key)
+  redis.call('ZREM', expiry, key)
+end
+local found = redis.call('ZRANGEBYSCORE', log, '(' .. ARGV[1], '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[2])
+local answer = {redis.call('HGET', base, 'epoch'), time[1], time[2], redis.call('HGET', base, 'seq') or '0'}
+if #found / 2 >= tonumber(ARGV[2]) then answer[4] = found[#found] end
+for i = 1, #found, 2 do answer[#answer + 1] = redis.call('HGET', entries, found[i]) end
+return answer`);
+
+class RedisSource implements RevocationSource {
+  readonly #port: RedisPort;
+  readonly #key: string;
+  readonly #channel: string;
+
+  constructor(port: RedisPort, prefix: string) {
+    this.#port = port;
+    this.#key = `{${prefix}revocations}`;
+    this.#channel = `${prefix}revocations`;
+  }
+
+  async changes(cursor: number, now: number | undefined): Promise<Changes> {
+    const time = now === undefined ? '' : String(now);
+    const args = [String(cursor), String(LIMIT), time, newEpoch()];
+    const answer = (await CHANGES.run(this.#port, this.#key, ...args)) as string[];
+    const [epoch, seconds, microseconds, next, ...texts] = answer as [
+      string,
+      string,
+      string,
+      string,
+      ...string[],
+    ];
+    return {
+      epoch,
+      time: now ?? Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000),
+      cursor: Number(next),
+      revocations: texts.map(parse).filter((revocation) => revocation !== undefined),
+      more: texts.length >= LIMIT,
+    };
+  }
+
+  async add(revocation: Revocation): Promise<{ added: boolean; standing: Revocation }> {
+    const { key, rank, until, body } = writeRevocation(revocation, newEpoch());
+    const args = [key, rank, until, body, this.#channel, newEpoch()];
+    const [added, text] = (await ADD.run(this.#port, this.#key, ...args)) as [string, Reply];
+    return { added: added === '1', standing: parse(String(text)) ?? revocation };
+  }
+
+  listen(onRevocation: (revocation: Revocation) => void): () => void {
+    const hear = (text: string) => {
+      const revocation = parse(text);
+      if (revocation) onRevocation(revocation);
+    };
+    // A feed that fails makes nobody uncertain: the list is asked for what is new in any case.
+    const listening = this.#port.listen(this.#channel, hear, () => undefined);
+    return () => listening.stop();
+  }
+}
+
+const newEpoch = (): string => randomBytes(6).toString('base64url');
+
+function parse(text: string): Revocation | undefined {
+  const [, rank, until, body] = /^(\d+)\|(\d+)\|(.*)$/s.exec(text) ?? [];
+  return body === undefined ? undefined : readRevocation(rank!, until!, body);
+}
