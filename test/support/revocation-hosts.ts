@@ -1,0 +1,153 @@
+import type { Pool } from 'pg';
+import type { RedisClient } from 'nest-sessions/redis';
+import { RedisRevocations } from 'nest-sessions/redis';
+import { PostgresRevocations } from 'nest-sessions/postgres';
+import type { Duration, SessionModuleOptions } from 'nest-sessions';
+import type { RevocationList } from 'nest-sessions/sealed';
+import { PostgresServer } from './postgres.js';
+import { closeClients, ioRedis, nodeRedis } from './redis-clients.js';
+import { startRedis, stopServers, type RedisServer } from './servers.js';
+
+/** A server of our own that keeps a revocation list, and what may happen to it. */
+export interface RevocationHost {
+  /** The list as another node has it, over a connection of its own. */
+  list(staleness?: Duration): Promise<RevocationList & { readonly size: number }>;
+  /** Kills every connection that listens, and those that take their place, until the function that it returns is called. */
+  cutFeed(): Promise<() => Promise<void>>;
+  /** It answers nothing more, and closes no connection. */
+  pause(): void;
+  resume(): void;
+  /** As the power fails, and comes back. */
+  restart(): Promise<void>;
+  /** How many revocations it keeps. */
+  count(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+export type HostName = 'redis by node-redis' | 'redis by ioredis' | 'postgres';
+
+export const hosts: [HostName][] = [['redis by node-redis'], ['redis by ioredis'], ['postgres']];
+
+export function startHost(name: HostName): Promise<RevocationHost> {
+  if (name === 'postgres') return PostgresHost.start();
+  return RedisHost.start(name === 'redis by ioredis' ? ioRedis : nodeRedis);
+}
+
+/** What the specs set, so that a server which does not answer is noticed soon. */
+export const IMPATIENT: Partial<SessionModuleOptions> = { storeTimeout: '300ms' };
+
+/** Does something every few milliseconds, one after the other, until the function that it returns is called. */
+function again(act: () => Promise<unknown>): () => Promise<void> {
+  let going = true;
+  const done = (async () => {
+    while (going) {
+      await act();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  })();
+  return () => {
+    going = false;
+    return done;
+  };
+}
+
+class RedisHost implements RevocationHost {
+  private constructor(
+    readonly server: RedisServer,
+    readonly connect: (url: string) => Promise<RedisClient>,
+  ) {}
+
+  static async start(connect: (url: string) => Promise<RedisClient>): Promise<RedisHost> {
+    const server = await startRedis(['--appendonly', 'yes', '--appendfsync', 'always']);
+    return new RedisHost(server, connect);
+  }
+
+  async list(staleness?: Duration) {
+    const client = await this.connect(this.server.url);
+    return new RedisRevocations({ client, ...(staleness !== undefined && { staleness }) });
+  }
+
+  /** A feed that is killed is back within milliseconds, so it is also kept from coming back. */
+  async cutFeed() {
+    const admin = await nodeRedis(this.server.url);
+    const ask = (...args: string[]) => admin.sendCommand(args);
+    await ask('ACL', 'SETUSER', 'default', '-subscribe');
+    await ask('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    return async () => {
+      await ask('ACL', 'SETUSER', 'default', '+subscribe');
+      await ask('CLIENT', 'KILL', 'TYPE', 'normal');
+    };
+  }
+
+  pause() {
+    this.server.pause();
+  }
+
+  resume() {
+    this.server.resume();
+  }
+
+  async restart() {
+    await this.server.kill();
+    await this.server.start();
+  }
+
+  async count() {
+    return Number(await this.server.cli('HLEN', '{nest-sessions:revocations}:entries'));
+  }
+
+  async stop() {
+    closeClients();
+    await stopServers();
+  }
+}
+
+class PostgresHost implements RevocationHost {
+  readonly #migrated: Promise<void>;
+
+  private constructor(readonly server: PostgresServer) {
+    this.#migrated = new PostgresRevocations({ pool: this.#pool() }).migrate();
+  }
+
+  static async start(): Promise<PostgresHost> {
+    return new PostgresHost(await PostgresServer.start());
+  }
+
+  async list(staleness?: Duration) {
+    await this.#migrated;
+    return new PostgresRevocations({ pool: this.#pool(), ...(staleness !== undefined && { staleness }) });
+  }
+
+  cutFeed() {
+    const kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'";
+    return Promise.resolve(again(() => this.server.ask(kill)));
+  }
+
+  pause() {
+    this.server.pause();
+  }
+
+  resume() {
+    this.server.resume();
+  }
+
+  async restart() {
+    await this.server.kill();
+    await this.server.run();
+  }
+
+  async count() {
+    const [row] = await this.server.ask<{ n: string }>('SELECT count(*) AS n FROM session_revocations');
+    return Number(row!.n);
+  }
+
+  async stop() {
+    await this.server.stop();
+  }
+
+  #pool(): Pool {
+    const pool = this.server.pool();
+    pool.on('error', () => undefined);
+    return pool;
+  }
+}
