@@ -181,7 +181,9 @@ describe.each(platforms)('what a client learns on %s', (platform) => {
       }
       store.heal();
       expect(browser.cookie).toBe(cookie);
-      expect((await browser.get('/look')).json()).toMatchObject({ subject: 'alice', data: {} });
+      expect((await browser.get('/look')).json()).toEqual(
+        expect.objectContaining({ subject: 'alice', data: {} }),
+      );
     },
   );
 

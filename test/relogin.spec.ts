@@ -231,14 +231,18 @@ describe.each(platforms)('re-login on %s', (platform) => {
     await browser.post('/data', { diary: 'dear' });
     const before = browser.cookie;
     expect((await browser.post('/relogin', { subject: 'bob' })).status).toBe(200);
-    expect((await browser.get('/look')).json()).toMatchObject({ subject: 'bob', data: {} });
+    expect((await browser.get('/look')).json()).toEqual(
+      expect.objectContaining({ subject: 'bob', data: {} }),
+    );
     expect(tokenOf(browser.cookie).id).not.toBe(tokenOf(before).id);
     expect((await browser.get('/me', { cookie: before })).status).toBe(401);
     expect(store.records().map((record) => record.subject)).toEqual(['bob']);
     await browser.post('/data', { diary: 'mine' });
     // Not even what a login would keep.
     await browser.post('/login', { user: 'carol', keep: ['diary'] });
-    expect((await browser.get('/look')).json()).toMatchObject({ subject: 'carol', data: {} });
+    expect((await browser.get('/look')).json()).toEqual(
+      expect.objectContaining({ subject: 'carol', data: {} }),
+    );
   });
 
   it('that fails changes nothing', async () => {
@@ -334,7 +338,9 @@ describe.each(platforms)('re-login on %s', (platform) => {
     for (const path of ['/me', '/sensitive', '/otp', '/vault/gold'])
       expect(code(await browser.get(path))).toEqual([401, 'ERR_LOGIN_REQUIRED']);
     await browser.post('/login', { user: 'mallory' });
-    expect((await browser.get('/look')).json()).toMatchObject({ subject: 'mallory', data: {} });
+    expect((await browser.get('/look')).json()).toEqual(
+      expect.objectContaining({ subject: 'mallory', data: {} }),
+    );
     await browser.post('/data', planted);
     expect((await browser.get('/me')).json()).toEqual({ subject: 'mallory' });
     expect(code(await browser.get('/otp'))).toEqual(STALE);

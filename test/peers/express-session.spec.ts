@@ -149,7 +149,7 @@ describe.each(sides)('beside express-session, %s', (side) => {
     const answer = await browser.post('/data', { x: 1 });
     expect([answer.status, answer.setCookies.length]).toEqual(here ? [503, 0] : [200, 1]);
     if (!here) expect(answer.json()).toEqual({ ok: true });
-    expect((await browser.get('/look')).json()).toMatchObject({ data: {} });
+    expect((await browser.get('/look')).json()).toEqual(expect.objectContaining({ data: {} }));
   });
 
   it(`${here ? 'answers 503' : 'serves without a session'} while the store is away`, async () => {
