@@ -112,7 +112,8 @@ export function guard(pool: PostgresPool): void {
 export function ignore(): void {}
 
 function codeOf(error: unknown): string {
-  return String((error as { code?: unknown } | undefined)?.code ?? '');
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' ? code : '';
 }
 
 function notMigrated(cause: unknown): Error {

@@ -1,5 +1,5 @@
 import { SessionError } from '../core/errors.js';
-import type { Device, PredecessorSecret, SessionRecord } from '../core/record.js';
+import type { PredecessorSecret, SessionRecord } from '../core/record.js';
 import type { PostgresRow } from './postgres-pool.js';
 
 /** The version of the layout that this module writes. It reads no other. */
@@ -51,7 +51,7 @@ function readRow(row: PostgresRow): SessionRecord {
     factors: valuesOf(objectOf(row, 'factors'), 'factors', 'number') as SessionRecord['factors'],
     data: readData(row),
     ...(row['subject'] != null && { subject: row['subject'] }),
-    ...(row['device'] != null && { device: objectOf(row, 'device') as Device }),
+    ...(row['device'] != null && { device: objectOf(row, 'device') }),
     ...(row['previous'] != null && { previous: readPrevious(row) }),
   };
 }

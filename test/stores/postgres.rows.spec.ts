@@ -113,7 +113,7 @@ describePostgres('the table of PostgresStore', (server) => {
     });
 
     it('does not care for the parsers that the application gave its driver', async () => {
-      const pool = server().pool({ types: { getTypeParser: () => () => 'parsed' } } as never);
+      const pool = server().pool({ types: { getTypeParser: () => () => 'parsed' } });
       const { store, table } = await aStore();
       const record = aRecord({ data: { a: '{"b":1}' }, subject: 'alice', factors: { pwd: 5 } });
       await store.create(record, HOUR);
@@ -156,6 +156,34 @@ describePostgres('the table of PostgresStore', (server) => {
       const limit = { max: 1, onExceeded: 'evict-oldest', linger: HOUR } as const;
       expect(await store.create(newcomer, HOUR, limit)).toMatchObject({ outcome: 'created' });
       expect(await store.load(broken.id)).toEqual({ departed: 'evicted' });
+    });
+  });
+
+  describe('an ending that leaves a word', () => {
+    const word = { epitaph: 'replaced', linger: HOUR } as const;
+
+    it('waits for whoever writes, and returns what they wrote', async () => {
+      const { store, table } = await aStore();
+      const record = aRecord();
+      await store.create(record, HOUR);
+      const writer = await server().pool().connect();
+      await writer.query('BEGIN');
+      await writer.query(`UPDATE ${table} SET data = '{"late": "1"}'`);
+      const destroyed = store.destroy(record.id, word);
+      const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%${table}"%'`;
+      await until(async () => (await server().ask(waiting)).length === 1, 'the waiting');
+      await writer.query('COMMIT');
+      writer.release();
+      expect((await destroyed)!.data).toEqual({ late: '1' });
+      expect(await store.load(record.id)).toEqual({ departed: 'replaced' });
+    });
+
+    it('returns the record to one of many', async () => {
+      const { store } = await aStore();
+      const record = aRecord();
+      await store.create(record, HOUR);
+      const all = await Promise.all(Array.from({ length: 20 }, () => store.destroy(record.id, word)));
+      expect(all.filter((last) => last !== undefined)).toEqual([record]);
     });
   });
 

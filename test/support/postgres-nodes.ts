@@ -28,7 +28,7 @@ export async function startNode(
   { table, options, controllers = [] }: NodeSetup,
 ): Promise<PostgresNode> {
   const statements: string[] = [];
-  const pool = server.pool({ Client: recording(statements) } as pg.PoolConfig);
+  const pool = server.pool({ Client: recording(statements) });
   const store = new PostgresStore({ pool, table });
   await store.migrate();
   const { app, url } = await start(platform, {
@@ -51,5 +51,5 @@ function recording(statements: string[]): typeof pg.Client {
       statements.push((typeof query === 'string' ? query : query.text).replace(/\s+/g, ' ').trim());
       return (super.query as (...rest: unknown[]) => unknown)(...args) as never;
     }
-  } as typeof pg.Client;
+  };
 }
