@@ -212,7 +212,7 @@ describe.each(platforms)('the memory store under %s', (platform) => {
     expect(store.size).toBe(0);
     // One entry of the smallest kind for each would be 10 MB and more.
     expect(grown).toBeLessThan(4_000_000);
-  }, 180_000);
+  }, 300_000);
 
   it('lets nobody in again whose session had to make room', async () => {
     const store = new MemoryStore({ maxCount: 3 });
