@@ -14,7 +14,6 @@ import type {
 import { PostgresEvents } from './postgres-events.js';
 import {
   ask,
-  guard,
   inTransaction,
   run,
   type PostgresClient,
@@ -24,6 +23,7 @@ import {
 import { recordOf } from './postgres-rows.js';
 import { PostgresStatements, type Statement } from './postgres-sql.js';
 
+export { PostgresRevocations, type PostgresRevocationsOptions } from './postgres-revocations.js';
 export type { PostgresClient, PostgresPool, PostgresQuery, PostgresResult } from './postgres-pool.js';
 
 export interface PostgresStoreOptions {
@@ -105,7 +105,6 @@ export class PostgresStore implements SessionStore {
   bind({ warn }: StoreContext): void {
     this.#warn = warn;
     this.#closed = false;
-    guard(this.#pool);
     this.#pool.off('error', this.#poolFailed);
     this.#pool.on('error', this.#poolFailed);
     this.#sweeper ??= setInterval(() => void this.#sweepQuietly(), SWEEP_EVERY).unref();
