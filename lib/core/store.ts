@@ -32,7 +32,10 @@ export interface SessionLimit {
   linger: number;
 }
 
-/** `evicted` are the records that this call ended, each told by one call only; their data need not be filled in. */
+/**
+ * `evicted` are the records that this call ended, each told by one call only; their data need not be filled
+ * in. Of several logins at once the new one may be among them.
+ */
 export type Created =
   | { outcome: 'created'; evicted: SessionRecord[] }
   /** Nothing was written. */

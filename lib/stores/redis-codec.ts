@@ -24,11 +24,13 @@ const FIELD = {
   previousUntil: 'pu',
   previousHonoured: 'po',
   previousNonce: 'pn',
+  /** Of the last commit that was made for one revision only: tells whether it was carried out. */
+  commit: 'n',
   /** Stands alone: the session ended, and this is the word it left. */
   epitaph: 'x',
 } as const;
 
-/** Everything but the data. */
+/** Everything but the data. Scripts know some of them by name. */
 export const HEAD_FIELDS: readonly string[] = Object.values(FIELD);
 
 const DATA = ':';
@@ -62,12 +64,16 @@ export function encode(record: SessionRecord): string[] {
   return flat;
 }
 
-/** What a delta sets, fields and values by turns, and the fields that it removes. */
-export function encodeDelta({ set = {}, remove = [], head = {}, rotate }: RecordDelta): {
-  set: string[];
-  remove: string[];
-} {
-  const flat: string[] = [];
+/**
+ * What a delta sets, fields and values by turns, and the fields that it removes.
+ *
+ * @param commit a text of this commit alone, or an empty one
+ */
+export function encodeDelta(
+  { set = {}, remove = [], head = {}, rotate }: RecordDelta,
+  commit: string,
+): { set: string[]; remove: string[] } {
+  const flat: string[] = commit === '' ? [] : [FIELD.commit, commit];
   if (head.factors) flat.push(FIELD.factors, JSON.stringify(head.factors));
   if (head.createdAt !== undefined) flat.push(FIELD.createdAt, String(head.createdAt));
   if (head.lastSeenAt !== undefined) flat.push(FIELD.lastSeenAt, String(head.lastSeenAt));

@@ -2,7 +2,7 @@ import { isSessionError } from '../core/errors.js';
 import type { SessionRecord } from '../core/record.js';
 import { decode, HEAD_FIELDS, type Fields } from './redis-codec.js';
 import type { RedisPort, Reply } from './redis-client.js';
-import { ENTER, MEMBERS } from './redis-scripts.js';
+import { ENTER, HEAD, MEMBERS } from './redis-scripts.js';
 
 /** A session in the index, with the order of its arrival. */
 export interface Member {
@@ -104,12 +104,12 @@ export class SubjectIndex {
   async #record(subject: string, id: string): Promise<SessionRecord | undefined> {
     const key = this.#keyOf(id);
     try {
-      const values = (await this.#port.send(key, 'HMGET', key, ...HEAD_FIELDS)) as (string | null)[];
+      const values = (await HEAD.run(this.#port, key, ...HEAD_FIELDS)) as (string | null)[];
       const found = decode(id, headOf(values));
       return found && 'id' in found && found.subject === subject ? found : undefined;
     } catch (error) {
       const unreadable =
-        isSessionError(error) || (error instanceof Error && /^WRONGTYPE/.test(error.message));
+        isSessionError(error) || (error instanceof Error && error.message.includes('WRONGTYPE'));
       if (!unreadable) throw error;
       return undefined;
     }

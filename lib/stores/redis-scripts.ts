@@ -45,7 +45,7 @@ return {time[1], time[2], all}`);
 /** ARGV: ttl, hash of the secret, field, value, … Answers 1, or 0 where the id is taken. */
 export const CREATE = new Script(`${PUT}
 if redis.call('EXISTS', KEYS[1]) == 1 then
-  -- A driver that lost the answer sends the command again: that is the same session, and it is there.
+  -- The driver sent it again: that is this session, and it is there.
   if redis.pcall('HGET', KEYS[1], 'h') == ARGV[2] then return 1 end
   return 0
 end
@@ -56,12 +56,15 @@ end
 return 1`);
 
 /**
- * ARGV: format version, secret, revision, secret to rotate from and to, ttl, whether data changes, how many of
- * the rest are pairs to set, the pairs, the fields to remove. An empty text stands for "none".
- * Answers the outcome, the revision and, if there is a ttl, the subject.
+ * ARGV: format version, secret, revision, secret to rotate from and to, ttl, whether data changes, a number of
+ * no other commit, how many of the rest are pairs to set, the pairs, the fields to remove. An empty text stands
+ * for "none". Answers the outcome, the revision and, if there is a ttl, the subject.
+ *
+ * A driver that lost its connection may send a command again that had been carried out. What would be a
+ * conflict is told from that by what this very commit left behind.
  */
 export const COMMIT = new Script(`${PUT}
-local have = redis.pcall('HMGET', KEYS[1], 'h', 'r', 'ph', 'po', 'v', 'u')
+local have = redis.pcall('HMGET', KEYS[1], 'h', 'r', 'ph', 'po', 'v', 'u', 'n')
 if have.err then
   if not string.find(have.err, 'WRONGTYPE', 1, true) then return have end
   return {'corrupt'}
@@ -71,19 +74,17 @@ local hash, count = have[1], have[2]
 if not hash then return {'gone'} end
 if have[5] ~= version or not count or not string.match(count, '^%d+$') then return {'corrupt'} end
 if secret ~= hash and not (have[4] == '1' and secret == have[3]) then return {'gone'} end
+local again = ARGV[8] ~= '' and have[7] == ARGV[8] or to ~= '' and to == hash
+if again then return {'saved', count, ttl ~= '' and have[6]} end
 if revision ~= '' and revision ~= count then return {'conflict'} end
-if from ~= '' and from ~= hash then
-  -- A driver that lost the answer sends the command again: we rotated ourselves.
-  if to ~= hash then return {'conflict'} end
-  return {'saved', count, ttl ~= '' and have[6]}
-end
+if from ~= '' and from ~= hash then return {'conflict'} end
 if ttl ~= '' and tonumber(ttl) <= 0 then
   redis.call('DEL', KEYS[1])
   return {'saved', count, have[6]}
 end
 if ARGV[7] == '1' then count = tostring(redis.call('HINCRBY', KEYS[1], 'r', 1)) end
-local pairsEnd = 8 + tonumber(ARGV[8])
-put(9, pairsEnd)
+local pairsEnd = 9 + tonumber(ARGV[9])
+put(10, pairsEnd)
 for i = pairsEnd + 1, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
 if ttl ~= '' then redis.call('PEXPIRE', KEYS[1], ttl) end
 return {'saved', count, ttl ~= '' and have[6]}`);
@@ -123,6 +124,9 @@ redis.call('ZADD', KEYS[1], 'NX', score, ARGV[1])
 local ttl = tonumber(ARGV[2])
 if redis.call('PTTL', KEYS[1]) < ttl then redis.call('PEXPIRE', KEYS[1], ttl) end
 return {tostring(redis.call('ZCARD', KEYS[1])), score, string.format('%.0f', now), before}`);
+
+/** ARGV: fields. A script only so that no client asks a replica, which may be behind. */
+export const HEAD = new Script(`return redis.call('HMGET', KEYS[1], unpack(ARGV))`);
 
 /** Answers the time in microseconds and the members with their scores. */
 export const MEMBERS = new Script(`

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { SessionError } from '../core/errors.js';
 import type { SessionEvent } from '../core/events.js';
 import type { RecordDelta, SessionRecord } from '../core/record.js';
@@ -82,7 +83,9 @@ export class RedisStore implements SessionStore {
 
   async commit(id: string, delta: RecordDelta): Promise<Committed> {
     const { secret, revision, rotate, ttl } = delta;
-    const { set, remove } = encodeDelta(delta);
+    // A retry of `update()` on top of a commit that was carried out, but never answered, would count twice.
+    const commit = revision === undefined ? '' : randomBytes(6).toString('base64url');
+    const { set, remove } = encodeDelta(delta, commit);
     const changed = delta.set !== undefined || delta.remove !== undefined;
     const args = [
       FORMAT_VERSION,
@@ -92,6 +95,7 @@ export class RedisStore implements SessionStore {
       rotate?.to ?? '',
       ttl === undefined ? '' : String(Math.ceil(ttl)),
       changed ? '1' : '',
+      commit,
       String(set.length),
     ];
     const done = (await COMMIT.run(this.#port, this.#key(id), ...args, ...set, ...remove)) as Reply[];

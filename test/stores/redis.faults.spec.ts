@@ -4,7 +4,7 @@ import type { RedisClient } from 'nest-sessions/redis';
 import type { Answer, Browser } from '../support/browser.js';
 import { closeAll, platforms } from '../support/platforms.js';
 import { startOverRedis } from '../support/redis-app.js';
-import { closeClients, drivers, nodeRedis } from '../support/redis-clients.js';
+import { closeClients, drivers, ioRedis, nodeRedis } from '../support/redis-clients.js';
 import {
   describeWithRedis,
   START_TIMEOUT,
@@ -167,6 +167,25 @@ describeWithRedis('Redis that stumbles', () => {
         expect(await flushed(() => browser.get('/me'))).toBe(401);
       });
     });
+
+    it.each([
+      ['node-redis', (url: string) => nodeRedis(url, { awaited: false })],
+      ['ioredis', (url: string) => ioRedis(url)],
+    ])(
+      'may be away while the application starts (%s)',
+      async (_driver, connect: (url: string) => Promise<RedisClient>) => {
+        await server.kill();
+        const app = await startOverRedis(platform, { client: await connect(server.url), options });
+        const browser = app.browser();
+        expect((await timed(() => browser.post('/login', { user: 'alice' }))).status).toBe(503);
+        await server.start();
+        await until(async () => (await browser.post('/login', { user: 'alice' })).status === 200, 'a login');
+        expect((await browser.get('/me')).status).toBe(200);
+        const subscribed = () => server.cli('PUBSUB', 'NUMSUB', 'nest-sessions:events');
+        await until(async () => (await subscribed()).endsWith('\n1'), 'a subscription', TEST_TIMEOUT / 2);
+      },
+      TEST_TIMEOUT,
+    );
 
     it('refuses writes while the memory is full, and still reads and logs out', async () => {
       const client = await nodeRedis(server.url);

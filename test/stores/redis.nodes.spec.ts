@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { SessionEvent } from 'nest-sessions';
+import { RedisStore } from 'nest-sessions/redis';
 import { Browser } from '../support/browser.js';
 import { compiled, type Compiled } from '../support/compiled.js';
 import { closeAll, platforms, type PlatformName } from '../support/platforms.js';
@@ -284,4 +285,27 @@ describeWithRedis('several nodes over a cluster', () => {
     },
     START_TIMEOUT,
   );
+
+  it('never have a session that is not in the index, though these are on different servers', async () => {
+    const client = await nodeRedisCluster(ports);
+    const sent: string[] = [];
+    // The server of the index fails; that of the session would have taken it.
+    const halfDead = new Proxy(client, {
+      get: (target, name) =>
+        name === 'sendCommand'
+          ? (key: string | undefined, isReadonly: boolean, args: string[]) => {
+              sent.push(key!.split(':')[1]!);
+              return key?.includes(':u:')
+                ? Promise.reject(new Error('CLUSTERDOWN'))
+                : target.sendCommand(key, isReadonly, args);
+            }
+          : (Reflect.get(target, name) as unknown),
+    });
+    const store = new RedisStore({ client: halfDead });
+    const times = { createdAt: 1, lastSeenAt: 1, rotatedAt: 1, factors: {}, data: {}, persistent: false };
+    const record = { id: 'unlisted', secretHash: 'hash', revision: 0, subject: 'dora', ...times };
+    await expect(store.create(record, MINUTE)).rejects.toThrow('CLUSTERDOWN');
+    expect(sent).toEqual(['u']);
+    expect(await store.load('unlisted')).toBeUndefined();
+  });
 });

@@ -202,6 +202,23 @@ describeWithRedis('records in Redis', () => {
       expect(await store.commit(one.id, delta)).toEqual({ outcome: 'saved', revision: 0 });
       expect(await store.commit(one.id, delta)).toEqual({ outcome: 'saved', revision: 0 });
     });
+
+    it('count an update once that a driver sent twice', async () => {
+      const client = await nodeRedis(server.url);
+      const twice = new Proxy(client, {
+        get: (target, name) =>
+          name === 'sendCommand'
+            ? async (args: string[]) => (await target.sendCommand(args), target.sendCommand(args))
+            : (Reflect.get(target, name) as unknown),
+      });
+      const { store, record } = await bound(twice);
+      const one = record();
+      await store.create(one, 60_000);
+      const delta = { secret: one.secretHash, revision: 0, set: { n: '1' } };
+      expect(await store.commit(one.id, delta)).toEqual({ outcome: 'saved', revision: 1 });
+      expect(await store.commit(one.id, delta)).toEqual({ outcome: 'conflict' });
+      expect(await store.load(one.id)).toMatchObject({ record: { revision: 1, data: { n: '1' } } });
+    });
   });
 
   describe('and clients', () => {

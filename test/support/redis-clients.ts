@@ -5,12 +5,19 @@ import type { RedisClient } from 'nest-sessions/redis';
 /** What a spec opened, closed by {@link closeClients}. */
 const open: (() => unknown)[] = [];
 
+interface NodeRedisOptions {
+  awaited?: boolean;
+  [option: string]: unknown;
+}
+
 const ignore = () => undefined;
 
-export async function nodeRedis(url: string, options: object = {}) {
+/** Connected when the promise settles, or, not `awaited`, some time later. */
+export async function nodeRedis(url: string, { awaited = true, ...options }: NodeRedisOptions = {}) {
   const client = createClient({ url, ...options });
   client.on('error', ignore);
-  await client.connect();
+  const connected = client.connect().catch(ignore);
+  if (awaited) await connected;
   open.push(() => client.isOpen && client.destroy());
   return client;
 }
@@ -39,8 +46,8 @@ export async function ioRedisCluster(ports: readonly number[]) {
 
 /** The drivers, each with a way to a server. */
 export const drivers: [string, (url: string) => Promise<RedisClient>][] = [
-  ['node-redis', nodeRedis],
-  ['ioredis', ioRedis],
+  ['node-redis', (url) => nodeRedis(url)],
+  ['ioredis', (url) => ioRedis(url)],
 ];
 
 export function closeClients(): void {
