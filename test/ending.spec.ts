@@ -12,6 +12,7 @@ import {
 } from '@nestjs/common';
 import { Logout, SessionService, type SessionEvent, type SessionModuleOptions } from 'nest-sessions';
 import { FakeClock } from 'nest-sessions/testing';
+import type { SessionEngine } from '../lib/core/engine.js';
 import { AppController, type Data } from './support/app.js';
 import { Browser, send } from './support/browser.js';
 import { LogSink } from './support/log-sink.js';
@@ -343,9 +344,13 @@ describe.each(platforms)('ending on %s', (platform) => {
   });
 
   it('is not stopped by a listener that throws', async () => {
-    const { login, sessions, store, events, sink } = await open(platform);
+    const { app, login, sessions, store, events, sink } = await open(platform);
     const browser = await login();
     const captured = browser.cookie;
+    // The library's own listeners are called the same way.
+    app.get<SessionEngine>(Symbol.for('nest-sessions/engine')).events.listen(() => {
+      throw new Error('of the library');
+    });
     for (const problem of [new Error('listener'), 'text', undefined])
       sessions.events.subscribe(() => {
         throw problem;
@@ -358,6 +363,7 @@ describe.each(platforms)('ending on %s', (platform) => {
     expect(events.at(-1)).toMatchObject({ type: 'ended', reason: 'logout' });
     expect(after).toMatchObject([{ type: 'ended', reason: 'logout' }]);
     expect(sink.text).toContain('listener');
+    expect(sink.text).toContain('of the library');
     const other = await login();
     expect(await sessions.revokeAll('alice')).toBe(1);
     expect(await statusOf(other)).toBe(401);

@@ -136,11 +136,14 @@ describe('the memory store', () => {
   it('keeps the end of a session where a commit does not move it', () => {
     const { store, record, clock } = open();
     store.create(record('a'), 10 * MINUTE);
+    store.create(record('b'), 10 * MINUTE);
     clock.advance('9m');
-    store.commit('a', { secret: 'hash of a', set: { x: '1' } });
+    for (const id of ['a', 'b']) store.commit(id, { secret: `hash of ${id}`, set: { x: '1' } });
     clock.advance('59s');
     expect(store.load('a')).toBeDefined();
     store.commit('a', { secret: 'hash of a', head: { lastSeenAt: clock.now() }, ttl: 10 * MINUTE });
+    clock.advance(1_001);
+    expect(store.load('b')).toBeUndefined();
     clock.advance('9m');
     expect(store.load('a')).toBeDefined();
     clock.advance(MINUTE + 1);
