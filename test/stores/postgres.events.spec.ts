@@ -1,9 +1,13 @@
+import { jest } from '@jest/globals';
 import type { SessionEvent } from 'nest-sessions';
 import { PostgresStore } from 'nest-sessions/postgres';
 import { describePostgres } from '../support/postgres.js';
 import { until } from '../support/until.js';
 
 const ended = (id: string): SessionEvent => ({ type: 'ended', id, reason: 'revoked', at: 1 });
+
+// Processes are started and waited for, on machines that have other things to do.
+jest.setTimeout(60_000);
 
 describePostgres('the events of PostgresStore', (server) => {
   const stores: PostgresStore[] = [];

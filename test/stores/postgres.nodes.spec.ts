@@ -30,6 +30,9 @@ const WRITES = ['INSERT INTO', 'UPDATE "', 'DELETE FROM', 'pg_notify'];
 const verbs = (statements: string[]): string[] =>
   statements.map((text) => WRITES.find((verb) => text.includes(verb))?.split(' ')[0] ?? 'read');
 
+// Processes are started and waited for, on machines that have other things to do.
+jest.setTimeout(60_000);
+
 describePostgres('applications over PostgreSQL', (server) => {
   describe.each(platforms)('on %s', (platform) => {
     it('ask one statement for a read and two for a change', async () => {

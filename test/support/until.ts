@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 export async function until(
   so: () => unknown,
   what = 'what was waited for',
-  timeout = 10_000,
+  timeout = 30_000,
 ): Promise<void> {
   const deadline = performance.now() + timeout;
   while (!(await so())) {
