@@ -1,5 +1,6 @@
 import { Body, Controller, Get, HttpCode, Post, type Type } from '@nestjs/common';
-import { IsInt, IsOptional, IsString } from 'class-validator';
+import { Type as Nested } from 'class-transformer';
+import { IsInt, IsOptional, IsString, Min, ValidateNested } from 'class-validator';
 import {
   isSessionError,
   Session,
@@ -332,6 +333,15 @@ const ShapeByZod = z.object({
   visits: z.number().int().optional(),
 });
 
+class ItemByClass {
+  @IsString() sku!: string;
+  @IsInt() @Min(1) count!: number;
+}
+
+class CartByClass {
+  @ValidateNested({ each: true }) @Nested(() => ItemByClass) cart?: ItemByClass[];
+}
+
 const StrictZod = z.strictObject({ theme: z.string().optional(), visits: z.number().int().optional() });
 
 describe.each(platforms)('validated data on %s', (platform) => {
@@ -400,8 +410,11 @@ describe.each(platforms)('validated data on %s', (platform) => {
     expect((await browser.post('/write')).status).toBe(200);
   });
 
-  it('by a Zod schema: nested values are checked', async () => {
-    const { browser } = await open(platform, { data: ShapeByZod });
+  it.each([
+    ['a class', CartByClass],
+    ['a Zod schema', ShapeByZod],
+  ] as [string, Type | StandardSchemaV1][])('by %s: nested values are checked', async (_, data) => {
+    const { browser } = await open(platform, { data });
     expect((await browser.post('/data', { cart: [{ sku: 'book', count: 1 }] })).status).toBe(200);
     act = (data) => (data.cart[0].count = 0);
     expect((await browser.post('/write')).status).toBe(500);

@@ -83,6 +83,21 @@ class OpenController {
   }
 }
 
+@Controller()
+@Relogin('5m')
+class GuardedController {
+  @Get('let-in')
+  @Public()
+  letIn() {
+    return { ok: true };
+  }
+
+  @Get('kept-out')
+  keptOut() {
+    return { ok: true };
+  }
+}
+
 async function open(platform: PlatformName, options: Partial<SessionModuleOptions> = {}) {
   const store = new SpyStore();
   const running = await start(platform, {
@@ -351,7 +366,7 @@ describe.each(platforms)('re-login on %s', (platform) => {
     ['ReloginGuard', ReloginGuard],
   ])('is not asked for by @Public() handlers where %s is global', async (_, useClass) => {
     const { app, url } = await start(platform, {
-      controllers: [AppController, OpenController],
+      controllers: [AppController, OpenController, GuardedController],
       providers: [{ provide: APP_GUARD, useClass }],
     });
     const browser = new Browser(url);
@@ -360,6 +375,8 @@ describe.each(platforms)('re-login on %s', (platform) => {
     // A window of the handler's own counts for more than what its class says.
     expect((await browser.get('/shut')).status).toBe(401);
     expect((await browser.get('/shut', { cookie: await loginAs(app, 'alice') })).status).toBe(200);
+    expect((await browser.get('/let-in')).status).toBe(200);
+    expect((await browser.get('/kept-out')).status).toBe(401);
   });
 });
 

@@ -1,4 +1,5 @@
 import type { Type } from '@nestjs/common';
+import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import type { DataValidator } from '../core/data.js';
 import { SessionError } from '../core/errors.js';
@@ -11,7 +12,8 @@ export function dataValidator(shape: Type | StandardSchemaV1): DataValidator {
 
 function byClass(shape: Type): DataValidator {
   return (data) => {
-    const instance = Object.assign(Object.create(shape.prototype as object) as object, data);
+    // Nested classes (`@ValidateNested() @Type(() => Item)`) are what class-validator looks for.
+    const instance = plainToInstance(shape, data) as object;
     const errors = validateSync(instance, {
       skipMissingProperties: true,
       whitelist: true,

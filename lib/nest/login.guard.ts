@@ -16,11 +16,7 @@ export class LoginGuard implements CanActivate {
   }
 
   canActivate(context: ExecutionContext): boolean {
-    return policyOf(context).public || this.admit(context);
-  }
-
-  /** Whatever `@Public()` says: for a guard that asks for more. */
-  admit(context: ExecutionContext): boolean {
+    if (policyOf(context).public) return true;
     const current = sessionOf(context);
     if (current?.session.loggedIn) return true;
     challenge(context, 'Session');

@@ -27,9 +27,8 @@ export class ReloginGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     const policy = policyOf(context);
-    // A window on the handler itself speaks louder than `@Public()` on its class.
-    if (policy.public && !policy.relogin) return true;
-    this.#login.admit(context);
+    if (policy.public) return true;
+    this.#login.canActivate(context);
     const { within = this.#settings.relogin.within, factor } = policy.relogin ?? {};
     const { unit } = sessionOf(context)!;
     if (isRecent(unit, within, factor)) return true;

@@ -42,11 +42,14 @@ export function policyOf(context: ExecutionContext): HandlerPolicy {
 }
 
 function read(handler: Handler, type: Handler): HandlerPolicy {
-  const get = (key: string): unknown => Reflect.getMetadata(key, handler) ?? Reflect.getMetadata(key, type);
+  const own = (key: string): unknown => Reflect.getMetadata(key, handler);
+  const get = (key: string): unknown => own(key) ?? Reflect.getMetadata(key, type);
+  // `@Public()` and `@Relogin()` contradict each other: the handler's word counts, and on one level the stricter.
+  const relogin = own(RELOGIN) ?? (own(PUBLIC) ? undefined : get(RELOGIN));
   return {
     logout: get(LOGOUT) as LogoutPolicy | undefined,
-    relogin: get(RELOGIN) as ReloginPolicy | undefined,
-    public: get(PUBLIC) === true,
+    relogin: relogin as ReloginPolicy | undefined,
+    public: relogin === undefined && get(PUBLIC) === true,
     passive: get(PASSIVE) === true,
     allowCrossOrigin: get(ALLOW_CROSS_ORIGIN) === true,
     cacheable: get(CACHEABLE) === true,

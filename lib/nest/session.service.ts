@@ -28,7 +28,10 @@ export type HandshakeHeaders =
  */
 @Injectable()
 export class SessionService<T extends object = SessionData> {
-  /** What happens to sessions, on this node and, where the store tells of it, on the others. */
+  /**
+   * What happens to sessions, on this node and, where the store tells of it, on the others. A subscriber that
+   * throws is logged; behind `pipe()` it is rxjs that reports it, which ends the process: catch errors there.
+   */
   readonly events: Observable<SessionEvent>;
   readonly #engine: SessionEngine;
 
