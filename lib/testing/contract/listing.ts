@@ -98,6 +98,15 @@ export function listingSpecs(subject: StoreSubject): void {
       expect(await subject.load(older.id)).toEqual({ departed: 'evicted' });
     });
 
+    it('keeps the newcomer where others began at the very same time', async () => {
+      const [owner, createdAt] = [aSubject(), Date.now()];
+      for (let login = 0; login < 10; login++) {
+        const newcomer = aRecord({ subject: owner, createdAt });
+        await create(newcomer, { max: 1 });
+        expect(await subject.idsOf(owner)).toEqual([newcomer.id]);
+      }
+    });
+
     it('goes by when a session began anew, as a re-login makes it', async () => {
       const owner = aSubject();
       const [oldest, second] = await givenThree(owner);
@@ -114,6 +123,11 @@ export function listingSpecs(subject: StoreSubject): void {
       expect(await create(fourth, { onExceeded: 'reject' })).toEqual({ outcome: 'rejected' });
       expect(await subject.load(fourth.id)).toBeUndefined();
       expect(await subject.idsOf(owner)).toEqual(records.map(({ id }) => id).sort());
+      // Nor is a place held for it.
+      await subject.destroy(records[0]!.id);
+      expect(await create(aRecord({ subject: owner }), { onExceeded: 'reject' })).toMatchObject({
+        outcome: 'created',
+      });
     });
 
     it.each(['evict-oldest', 'reject'] as const)(
@@ -149,6 +163,15 @@ export function listingSpecs(subject: StoreSubject): void {
           evicted: [],
         });
       }
+    });
+
+    it('does not count what came in under the limit and has expired', async () => {
+      const owner = aSubject();
+      const rest = { max: 1, onExceeded: 'reject' } as const;
+      const passing = aRecord({ subject: owner });
+      await subject.create(passing, 50, limit(rest));
+      await subject.untilGone(passing.id);
+      expect(await create(aRecord({ subject: owner }), rest)).toMatchObject({ outcome: 'created' });
     });
 
     it('is no limit for other subjects', async () => {
