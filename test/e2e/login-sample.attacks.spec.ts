@@ -1,9 +1,13 @@
+import { jest } from '@jest/globals';
 import { MemoryStore } from 'nest-sessions';
 import { Browser, send, type Answer } from '../support/browser.js';
 import { DEMO_PASSWORDS, startLoginSample, type RunningSample } from '../support/login-sample.js';
 
 const HTML = { accept: 'text/html,*/*;q=0.8' };
 const PAYLOAD = '"<img/src=x/onerror=alert(1)>"@example.com';
+
+// Each login is the work of a real password hash, and the machine may have other things to do.
+jest.setTimeout(60_000);
 
 let sample: RunningSample;
 
@@ -74,13 +78,22 @@ describe('a link that leads away after the login', () => {
     ' //evil.example',
   ];
 
-  it.each(ELSEWHERE)('does not: %j', async (next) => {
+  it('does not', async () => {
     const browser = new Browser(sample.url);
-    const page = await browser.get(`/login?next=${encodeURIComponent(next)}`);
-    expectOwn(/name="next" value="([^"]*)"/.exec(page.body)![1]!);
-    expectOwn((await logIn(browser, 'alice', { next })).headers.location!);
-    const again = await browser.post('/login/again', { password: DEMO_PASSWORDS.alice, next });
-    expectOwn(again.headers.location!);
+    for (const next of ELSEWHERE) {
+      const page = await browser.get(`/login?next=${encodeURIComponent(next)}`);
+      expectOwn(/name="next" value="([^"]*)"/.exec(page.body)![1]!);
+      expectOwn((await logIn(browser, 'alice', { next })).headers.location!);
+    }
+  });
+
+  it('does not after the re-login', async () => {
+    const browser = await loggedIn('alice');
+    for (const next of ELSEWHERE) {
+      const again = await browser.post('/login/again', { password: DEMO_PASSWORDS.alice, next });
+      expect(again.status).toBe(303);
+      expectOwn(again.headers.location!);
+    }
   });
 
   it('goes where it should otherwise', async () => {

@@ -34,5 +34,10 @@ function newest(folder) {
 function run(command, cwd) {
   // The settings of the npm that started this script are meant for that run alone.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
-  execSync(command, { cwd, env, stdio: 'inherit' });
+  try {
+    execSync(command, { cwd, env, stdio: 'inherit' });
+  } catch {
+    // It has said itself what is wrong.
+    process.exit(1);
+  }
 }

@@ -1,5 +1,6 @@
 import { Controller, Get, NotFoundException, Req } from '@nestjs/common';
 import type { Request } from 'express';
+import { Relogin } from 'nest-sessions';
 import { Pages } from '../views/pages.js';
 import { cookieView } from './cookie.view.js';
 
@@ -9,8 +10,10 @@ const THIS_MACHINE = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
 /**
  * Shows the session cookie, which no real application ever does: it is HttpOnly so that no script can read
  * it, and a page that prints it undoes that. Here it is what the demonstration is about, so only this
- * machine gets to see it.
+ * machine gets to see it. With a recent login, as it opens everything, and so that this very response does
+ * not renew the cookie that the page shows.
  */
+@Relogin()
 @Controller('account/cookie')
 export class CookieController {
   constructor(private readonly pages: Pages) {}

@@ -24,4 +24,8 @@ export const cookieView = (command: string): Html =>
         </p>
       </li>
     </ol>
+    <p class="small">
+      Do not take longer than a quarter of an hour: then the browser gets a new cookie, and when the old one
+      comes back after that, it must have been copied. The session ends at once, for the thief and for you.
+    </p>
   </div>`;
