@@ -21,6 +21,8 @@ interface NodeSetup {
   controllers?: Type[];
 }
 
+let nodes = 0;
+
 /** An application with a pool of its own, as one of several that share a table. Time is the database's. */
 export async function startNode(
   platform: PlatformName,
@@ -28,17 +30,20 @@ export async function startNode(
   { table, options, controllers = [] }: NodeSetup,
 ): Promise<PostgresNode> {
   const statements: string[] = [];
-  const pool = server.pool({ Client: recording(statements) });
+  const name = `node ${++nodes}`;
+  const pool = server.pool({ Client: recording(statements), application_name: name });
   const store = new PostgresStore({ pool, table });
   await store.migrate();
   const { app, url } = await start(platform, {
     realClock: true,
-    options: { store, ...options },
+    // The machine may be busy with other specs; those of outages say what they wait for.
+    options: { store, storeTimeout: '20s', ...options },
     controllers: [AppController, ...controllers],
   });
   const events: SessionEvent[] = [];
   app.get(SessionService).events.subscribe((event) => events.push(event));
-  await until(() => statements.some((text) => text.startsWith('LISTEN')), 'LISTEN');
+  const listening = `SELECT FROM pg_stat_activity WHERE application_name = $1 AND query LIKE 'LISTEN%' AND state = 'idle'`;
+  await until(async () => (await server.ask(listening, [name])).length === 1, 'listening');
   statements.length = 0;
   return { url, pool, statements, events };
 }

@@ -65,7 +65,7 @@ export class PostgresServer {
     const settings = {
       listen_addresses: '127.0.0.1',
       unix_socket_directories: '',
-      max_connections: '60',
+      max_connections: '300',
       // Its processes are killed here and the machine is not: what it gave to the system outlives them.
       fsync: 'off',
     };
