@@ -1,11 +1,11 @@
 import base from './jest.config.js';
 
-/** The same specs on Nest 11, which tools/nest11.js installs into .cache. Those of servers and browsers run once, on Nest 12. */
+/** The same specs on Nest 11, which tools/nest11.js installs into .cache. Those of stores, servers and browsers run once, on Nest 12. */
 export default {
   ...base,
   moduleNameMapper: {
     '^@nestjs/(.*)$': '<rootDir>/.cache/nest11/node_modules/@nestjs/$1',
     ...base.moduleNameMapper,
   },
-  testPathIgnorePatterns: ['/node_modules/', '/test/stores/(redis|postgres)', '/test/e2e/', '/test/bench'],
+  testPathIgnorePatterns: ['/node_modules/', '/test/(stores|e2e)/', '/test/sealed/(nodes|wire|lag)\\.spec'],
 };
