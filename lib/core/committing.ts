@@ -37,9 +37,9 @@ export class Committing {
     if (unit.intent) return true;
     switch (unit.lifecycle) {
       case Lifecycle.New:
-        return unit.bag.changed;
+        return unit.changed;
       case Lifecycle.Live:
-        return unit.bag.changed || this.#rollDue(unit);
+        return unit.changed || this.#rollDue(unit);
       case Lifecycle.Ended:
         return unit.held !== undefined;
     }
@@ -101,6 +101,8 @@ export class Committing {
     roll: boolean,
     rotate: boolean,
   ): Promise<boolean> {
+    // Where the cookie is the record, a change that it cannot be told of would be lost.
+    if (this.#context.keeper.cookieIsRecord) unit.assertReachable();
     const held = unit.held!;
     const now = unit.now();
     const head = { ...(roll && { lastSeenAt: now }), ...(rotate && { rotatedAt: now }) };

@@ -24,6 +24,7 @@ export async function updateKey(
 ): Promise<unknown> {
   keyName(key);
   if (unit.lifecycle === Lifecycle.New) return updateUnstored(unit, key, fn);
+  if (context.keeper.cookieIsRecord) unit.assertReachable();
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (!unit.held) throw sessionEnded();
     const value = await fn(unit.bag.stored(key));

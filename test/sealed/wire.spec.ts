@@ -89,7 +89,7 @@ describePostgres('round trips to a list in PostgreSQL', (server) => {
         return (super.query as (...rest: unknown[]) => unknown)(...args) as never;
       }
     }
-    const pool = server().pool({ Client: Counting } as pg.PoolConfig);
+    const pool = server().pool({ Client: Counting });
     const revocations = new PostgresRevocations({ pool, staleness });
     await revocations.migrate();
     await count(platform, revocations, () => statements);

@@ -30,6 +30,9 @@ export interface Setup {
   prepare?(app: INestApplication): void | Promise<void>;
 }
 
+/** What a spec file sets that runs the specs of others over another kind of store. */
+export const defaults: { store?: () => SessionModuleOptions['store'] } = {};
+
 const running: INestApplication[] = [];
 
 /** An application that listens on a free port of this machine. Closed by {@link closeAll}. */
@@ -37,7 +40,12 @@ export async function start(platform: PlatformName, setup: Setup = {}): Promise<
   const clock = new FakeClock();
   const module = await Test.createTestingModule({
     imports: [
-      SessionModule.forRoot({ secret: SECRET, ...(setup.realClock ? {} : { clock }), ...setup.options }),
+      SessionModule.forRoot({
+        secret: SECRET,
+        ...(setup.realClock ? {} : { clock }),
+        ...(defaults.store && { store: defaults.store() }),
+        ...setup.options,
+      }),
       ...(setup.imports ?? []),
     ],
     controllers: setup.controllers ?? [],
