@@ -4,12 +4,6 @@ import { decode, HEAD_FIELDS, type Fields } from './redis-codec.js';
 import type { RedisPort, Reply } from './redis-client.js';
 import { ENTER, HEAD, MEMBERS } from './redis-scripts.js';
 
-/** A session in the index, with the order of its arrival. */
-export interface Member {
-  record: SessionRecord;
-  order: number;
-}
-
 /** What became of a session that asked for admission. */
 export interface Admission {
   /** To be given back to {@link SubjectIndex.admit}. */
@@ -84,16 +78,14 @@ export class SubjectIndex {
     void this.#port.send(key, 'ZREM', key, first, ...rest).catch(() => undefined);
   }
 
-  /** The live sessions, without their data; takes out those that are over. */
-  async list(subject: string): Promise<Member[]> {
+  /** The live sessions in the order of their arrival, without their data; takes out those that are over. */
+  async list(subject: string): Promise<SessionRecord[]> {
     const [now, flat] = (await MEMBERS.run(this.#port, this.#key(subject))) as [string, string[]];
     const entries = entriesOf(flat);
     const records = await Promise.all(entries.map(({ id }) => this.#record(subject, id)));
     const dead = entries.filter((entry, i) => !records[i] && !isYoung(entry, Number(now)));
     this.leave(subject, ...dead.map(({ id }) => id));
-    return entries.flatMap(({ score }, i) =>
-      records[i] ? [{ record: records[i], order: Math.abs(score) }] : [],
-    );
+    return records.filter((record) => record !== undefined);
   }
 
   #enter(subject: string, id: string, ttl: number, awaiting: '1' | ''): Promise<Reply> {

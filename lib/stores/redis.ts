@@ -15,7 +15,7 @@ import type {
 import { portOf, type RedisClient, type RedisPort, type Reply } from './redis-client.js';
 import { corrupt, decode, encode, encodeDelta, fieldsOf, FORMAT_VERSION } from './redis-codec.js';
 import { RedisEvents } from './redis-events.js';
-import { SubjectIndex, type Member } from './redis-index.js';
+import { SubjectIndex } from './redis-index.js';
 import { COMMIT, CREATE, DESTROY, LOAD } from './redis-scripts.js';
 
 export { RedisRevocations, type RedisRevocationsOptions } from './redis-revocations.js';
@@ -117,8 +117,8 @@ export class RedisStore implements SessionStore {
     return record;
   }
 
-  async list(subject: string): Promise<SessionRecord[]> {
-    return (await this.#index.list(subject)).map(({ record }) => record);
+  list(subject: string): Promise<SessionRecord[]> {
+    return this.#index.list(subject);
   }
 
   /** The server's clock. In a cluster that of any of them, which ought to agree. */
@@ -161,11 +161,12 @@ export class RedisStore implements SessionStore {
    * order; so of many at once the last sees them all, and none ends one that the others would keep.
    */
   async #trim(subject: string, { max, replaces, linger }: SessionLimit): Promise<SessionRecord[]> {
-    const members = await this.#index.list(subject);
-    const counted = members.filter(({ record }) => record.id !== replaces).sort(byAge);
+    const live = await this.#index.list(subject);
+    // What began at the same time stays in the order of its arrival.
+    const counted = live.filter(({ id }) => id !== replaces).sort((a, b) => a.createdAt - b.createdAt);
     const surplus = counted.slice(0, Math.max(0, counted.length - max));
     const ended = await Promise.all(
-      surplus.map(({ record }) => this.destroy(record.id, { epitaph: 'evicted', linger })),
+      surplus.map(({ id }) => this.destroy(id, { epitaph: 'evicted', linger })),
     );
     return ended.filter((record) => record !== undefined);
   }
@@ -201,9 +202,6 @@ export class RedisStore implements SessionStore {
     );
   }
 }
-
-/** By the time in the record, and at the same time by arrival. */
-const byAge = (a: Member, b: Member): number => a.record.createdAt - b.record.createdAt || a.order - b.order;
 
 const milliseconds = (seconds: string, micros: string): number =>
   Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);

@@ -187,6 +187,26 @@ describeWithRedis('Redis that stumbles', () => {
       TEST_TIMEOUT,
     );
 
+    it('may be away from the start of the application to its end (node-redis)', async () => {
+      const unhandled: unknown[] = [];
+      const note = (error: unknown) => void unhandled.push(error);
+      process.on('unhandledRejection', note);
+      try {
+        await server.kill();
+        const client = await nodeRedis(server.url, { awaited: false });
+        const app = await startOverRedis(platform, { client, options });
+        expect((await app.browser().post('/login', { user: 'alice' })).status).toBe(503);
+        await closeAll();
+        closeClients();
+        // Rejections are told when the queue of promises has run empty.
+        await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+        expect(unhandled).toEqual([]);
+      } finally {
+        process.off('unhandledRejection', note);
+        await server.start();
+      }
+    });
+
     it('refuses writes while the memory is full, and still reads and logs out', async () => {
       const client = await nodeRedis(server.url);
       const browser = (await startOverRedis(platform, { client, options })).browser();
