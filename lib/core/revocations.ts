@@ -75,6 +75,8 @@ export interface RevocationList {
   sync(): void | Promise<void>;
   /** Another one after the list lost its entries: tokens from before are refused. Known once it was fresh. */
   readonly epoch: string;
+  /** Milliseconds for which another node may not know of a revocation. */
+  readonly lag: number;
   /** Milliseconds that the list's clock is ahead of this machine's. */
   readonly skew: number;
   /** What becomes of a token, by the copy in memory. */

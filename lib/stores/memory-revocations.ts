@@ -20,6 +20,7 @@ const SWEEP_EVERY = 60_000;
 export class MemoryRevocations implements RevocationList {
   readonly epoch = randomBytes(6).toString('base64url');
   readonly skew = 0;
+  readonly lag = 0;
   readonly #table = new RevocationTable();
   #clock: Clock = systemClock;
   #users = 0;

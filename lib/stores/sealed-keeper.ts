@@ -39,7 +39,7 @@ export interface SealedParts {
   bindTo: ((client: Client) => string | undefined) | undefined;
 }
 
-/** How long an entry outlives the last token that it voids, in milliseconds: clocks differ, and a roll may be on its way. */
+/** How long an entry outlives the last token that it voids, in milliseconds: clocks differ. */
 const MARGIN = 60_000;
 
 /** How far the clocks of two nodes may be apart, measured against the list's, in milliseconds. */
@@ -276,14 +276,19 @@ export class SealedKeeper implements Keeper {
     const until =
       record.persistent === undefined
         ? this.#longestIdle()
-        : this.now() + this.#context.limitsOf({ persistent: record.persistent }).idle + MARGIN;
+        : this.#expiredAfter(this.#context.limitsOf({ persistent: record.persistent }).idle);
     return revocationOf(record.id, until, { honoured: false, ...terms }, version);
   }
 
   /** When every token that exists now has expired for want of a roll. */
   #longestIdle(): number {
     const idles = [true, false].map((persistent) => this.#context.limitsOf({ persistent }).idle);
-    return this.now() + Math.max(...idles) + MARGIN;
+    return this.#expiredAfter(Math.max(...idles));
+  }
+
+  /** When the last token has expired that a node rolled which did not know yet. */
+  #expiredAfter(idle: number): number {
+    return this.now() + idle + (this.#parts.list?.lag ?? 0) + MARGIN;
   }
 
   #endOf(record: SessionRecord, start: number): number {

@@ -131,6 +131,10 @@ export class SharedRevocations implements RevocationList {
     return this.#skew;
   }
 
+  get lag(): number {
+    return this.#staleness;
+  }
+
   /** Entries in the memory of this node, such as were not swept yet included. */
   get size(): number {
     return this.#table.size;

@@ -1,10 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Awaitable } from 'nest-sessions';
-import { MemoryRevocations } from 'nest-sessions/sealed';
+import { MemoryRevocations, SealedCookie } from 'nest-sessions/sealed';
 import { FakeClock } from 'nest-sessions/testing';
+import { AppController } from '../support/app.js';
+import { Browser } from '../support/browser.js';
+import { closeAll, start } from '../support/platforms.js';
 import { until } from '../support/until.js';
 import { RevocationTable } from '../../lib/core/revocation-table.js';
-import { revocationOf, subjectRevocationOf } from '../../lib/core/revocations.js';
+import { revocationOf, subjectRevocationOf, type Revocation } from '../../lib/core/revocations.js';
 import { newId } from '../../lib/core/ids.js';
 import {
   SharedRevocations,
@@ -92,7 +95,10 @@ class ScriptedSource implements RevocationSource {
     return { epoch: this.epoch, time: 0, cursor, revocations: [], more: false, ...said };
   }
 
-  add(revocation: Parameters<RevocationSource['add']>[0]) {
+  added: Revocation[] = [];
+
+  add(revocation: Revocation) {
+    this.added.push(revocation);
     return Promise.resolve({ added: true, standing: revocation });
   }
 
@@ -166,6 +172,26 @@ describe('the copy of a shared list', () => {
     await waiting;
     expect(from.asked.length).toBeGreaterThan(asked);
     await list.close();
+  });
+
+  it('is older than the others by the bound at most, and entries live for as long beyond', async () => {
+    const from = source();
+    const { url, clock } = await start('express', {
+      controllers: [AppController],
+      options: {
+        idle: '30m',
+        store: new SealedCookie({ revocations: new SharedRevocations(from, { staleness: '20m' }) }),
+      },
+    });
+    const browser = new Browser(url);
+    await browser.post('/login', { user: 'alice' });
+    clock.advance('1m');
+    await browser.post('/relogin', {});
+    await browser.post('/logout-everywhere');
+    await closeAll();
+    // Another node rolls it until it knows, and what it rolled lives for the idle timeout.
+    expect(from.added.map(({ terms }) => terms.kind)).toEqual(['session', 'session', 'subject']);
+    for (const one of from.added) expect(one.until - clock.now()).toBeGreaterThanOrEqual(50 * 60_000);
   });
 
   it('fails when the list does not answer in time', async () => {
