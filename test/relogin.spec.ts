@@ -161,6 +161,7 @@ describe.each(platforms)('re-login on %s', (platform) => {
     for (const accept of ['application/json', '*/*', '']) {
       const api = await browser.get('/vault/gold', { headers: { accept } });
       expect([api.status, api.headers.location]).toEqual([401, undefined]);
+      expect(api.headers.vary).toBe('Accept, Cookie');
     }
   });
 

@@ -1,9 +1,10 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { isFresh } from '../core/policy.js';
 import type { Unit } from '../core/unit.js';
+import { addVary } from '../http/cache-headers.js';
 import { wantsHtml, type FrameworkRequest } from '../http/request-facts.js';
 import { isUnsafe, safeNext } from '../http/request-origin.js';
-import { challenge, setHeader } from './challenge.js';
+import { challenge, rawResponse, setHeader } from './challenge.js';
 import { LoginGuard } from './login.guard.js';
 import { sessionOf } from './session.context.js';
 import { reloginRequired } from './session.exceptions.js';
@@ -43,8 +44,9 @@ export class ReloginGuard implements CanActivate {
       `Session error="insufficient_user_authentication", error_description="A more recent login is required", max_age="${maxAge}"`,
     );
     const request = context.switchToHttp().getRequest<FrameworkRequest>();
-    if (url === undefined || context.getType() !== 'http' || !wantsHtml(request))
-      return reloginRequired(401, maxAge);
+    if (url === undefined || context.getType() !== 'http') return reloginRequired(401, maxAge);
+    addVary(rawResponse(context), 'Accept');
+    if (!wantsHtml(request)) return reloginRequired(401, maxAge);
     setHeader(
       context,
       'Location',
