@@ -71,19 +71,18 @@ async function expectRecovered(browser: Browser): Promise<void> {
   expect((await browser.get('/look')).json()).toMatchObject({ data: { kept: 1, later: 2 } });
 }
 
-afterEach(async () => {
-  server.resume();
-  await closeAll();
-  closeClients();
-});
-afterAll(stopServers);
-
 describeWithRedis('Redis that stumbles', () => {
   beforeAll(async () => {
     server = await startRedis(DURABLE);
   }, START_TIMEOUT);
 
   beforeEach(() => server.cli('FLUSHALL'));
+  afterEach(async () => {
+    server.resume();
+    await closeAll();
+    closeClients();
+  });
+  afterAll(stopServers);
 
   describe.each(platforms)('under %s', (platform) => {
     describe.each(drivers)('with %s', (_driver, connect: (url: string) => Promise<RedisClient>) => {
