@@ -297,6 +297,8 @@ describe.each(platforms)('session data on %s', (platform) => {
       '__proto__ by Object.assign',
       (data) => Object.assign(data, JSON.parse('{"__proto__": {"isAdmin": true}}')),
     ],
+    ['half a surrogate pair', (data) => (data['\uD800'] = 1)],
+    ['a NUL', (data) => (data['a\0b'] = 1)],
     ['__proto__ by update()', (_, session) => session.update('__proto__', () => ({ isAdmin: true }))],
     ['an accessor', (data) => Object.defineProperty(data, 'a', { get: () => 1, configurable: true })],
   ])('refuses as a key: %s', async (_, what) => {

@@ -281,12 +281,15 @@ export function jsonText(key: string, value: unknown): string {
   return text;
 }
 
+/** NUL, and surrogates without their other half: what some store would refuse, or give back as another text. */
+const UNKEEPABLE = /[\0\p{Surrogate}]/u;
+
 /** A key that cannot be mistaken for the prototype, in this process or in whatever reads the store. */
 export function keyName(key: string | symbol): string {
-  if (typeof key === 'symbol' || key === '__proto__' || key === '') {
+  if (typeof key === 'symbol' || key === '__proto__' || key === '' || UNKEEPABLE.test(key)) {
     throw new SessionError(
       'ERR_DATA_KEY',
-      `session.data: ${String(key) || '""'} cannot be a key. Use a text other than "__proto__".`,
+      `session.data: ${JSON.stringify(String(key))} cannot be a key. Use a text other than "__proto__", without NUL.`,
     );
   }
   return key;

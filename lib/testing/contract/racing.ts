@@ -55,17 +55,20 @@ export function racingSpecs(subject: StoreSubject): void {
       TEST_TIMEOUT,
     );
 
-    it(
-      'destroy during a write: what was saved is in the record that the destroy returns',
-      async () => {
+    it.each([
+      ['without a word', undefined],
+      ['with a word', { epitaph: 'replaced', linger: TTL }],
+    ] as const)(
+      'destroy %s during a write: what was saved is in the record that the destroy returns',
+      async (_, word) => {
         for (let round = 0; round < ROUNDS; round++) {
           const { id, secretHash } = await subject.given();
           const [committed, last] = await Promise.all([
             subject.commit(id, { secret: secretHash, set: { a: '1' } }),
-            subject.destroy(id),
+            subject.destroy(id, word),
           ]);
           expect(last!.data).toEqual(committed.outcome === 'saved' ? { a: '1' } : {});
-          expect(await subject.load(id)).toBeUndefined();
+          expect(await subject.load(id)).toEqual(word && { departed: word.epitaph });
         }
       },
       TEST_TIMEOUT,
