@@ -69,7 +69,7 @@ export class Session<T extends object = SessionData> {
       case Lifecycle.New:
         return 'new';
       case Lifecycle.Live:
-        return this.#unit.bag.changed ? 'dirty' : 'clean';
+        return this.#unit.changed ? 'dirty' : 'clean';
       case Lifecycle.Ended:
         return 'ended';
     }

@@ -37,7 +37,6 @@ export class Unit {
   lifecycle: Lifecycle;
   held: Held | undefined;
   fate = CookieFate.Keep;
-  readonly bag: SessionBag;
   /** This request counts as activity, if it succeeds. */
   active = false;
   /** A logout that takes place if the handler succeeds. */
@@ -64,6 +63,8 @@ export class Unit {
   readonly client: Client;
 
   readonly #clock: Clock;
+  readonly #hooks: (unit: Unit) => DataHooks;
+  #bag: SessionBag | undefined;
   #newId: string | undefined;
 
   constructor(clock: Clock, client: Client, held: Held | undefined, hooks: (unit: Unit) => DataHooks) {
@@ -71,7 +72,20 @@ export class Unit {
     this.client = client;
     this.held = held;
     this.lifecycle = held ? Lifecycle.Live : Lifecycle.New;
-    this.bag = new SessionBag(held?.record.data, hooks(this));
+    this.#hooks = hooks;
+  }
+
+  /** The data; made when it is first asked for, since most requests of strangers never look. */
+  get bag(): SessionBag {
+    return (this.#bag ??= new SessionBag(
+      this.lifecycle === Lifecycle.Live ? this.held!.record.data : undefined,
+      this.#hooks(this),
+    ));
+  }
+
+  /** Whether a commit would write data. */
+  get changed(): boolean {
+    return this.#bag?.changed ?? false;
   }
 
   /** Stable from the first look at it until another session takes the place. */
@@ -86,6 +100,12 @@ export class Unit {
   get device(): Device {
     const { ip, userAgent } = this.client;
     return { ...(userAgent && { userAgent: userAgent.slice(0, 256) }), ...(ip && { ip }) };
+  }
+
+  /** The head of the response is on its way. */
+  close(): void {
+    this.closed = true;
+    this.#bag?.close();
   }
 
   /** @throws SessionError `ERR_HEAD_SENT` where a change would come too late to be stored or told */
@@ -121,7 +141,7 @@ export class Unit {
     this.suspicious = false;
     this.intent = undefined;
     this.conclusion = undefined;
-    this.bag.reset(held.record.data);
+    this.#bag?.reset(held.record.data);
   }
 
   /**
@@ -134,7 +154,7 @@ export class Unit {
     this.lifecycle = Lifecycle.Ended;
     this.fate = CookieFate.Expire;
     this.forget = conclusion.reason === 'logout';
-    this.bag.reset({});
+    this.#bag?.reset({});
   }
 
   /** The request itself had its session ended in the store, so the client loses the cookie. */
@@ -148,7 +168,7 @@ export class Unit {
     this.held = undefined;
     this.conclusion = undefined;
     this.lifecycle = Lifecycle.New;
-    this.bag.reset({});
+    this.#bag?.reset({});
   }
 
   /** Somebody else ended the session. What cookie the client has by now is not known: it stays as it is. */
@@ -156,6 +176,6 @@ export class Unit {
     this.held = undefined;
     this.lifecycle = Lifecycle.Ended;
     this.fate = CookieFate.Keep;
-    this.bag.reset({});
+    this.#bag?.reset({});
   }
 }

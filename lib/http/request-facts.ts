@@ -17,9 +17,22 @@ export function isSecure(request: FrameworkRequest): boolean {
   return request.protocol === 'https' || (request.socket as TLSSocket).encrypted === true;
 }
 
-/** The address of the client, as the framework sees it. */
-export function clientAddress(request: FrameworkRequest): string | undefined {
-  return request.ip ?? request.socket.remoteAddress;
+/** Who sent a request. Looked up when it is asked for: behind a proxy the address takes a walk along X-Forwarded-For. */
+export class RequestClient {
+  readonly request: FrameworkRequest;
+
+  constructor(request: FrameworkRequest) {
+    this.request = request;
+  }
+
+  /** The address of the client, as the framework sees it. */
+  get ip(): string | undefined {
+    return this.request.ip ?? this.request.socket.remoteAddress;
+  }
+
+  get userAgent(): string | undefined {
+    return this.request.headers['user-agent'];
+  }
 }
 
 /** Whether the client prefers a page: it names HTML, and not just anything. */

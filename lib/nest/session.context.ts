@@ -6,6 +6,7 @@ import type { SessionEngine } from '../core/engine.js';
 import { Session } from '../core/session.js';
 import type { Unit } from '../core/unit.js';
 import { keepPrivate } from '../http/cache-headers.js';
+import type { FrameworkRequest } from '../http/request-facts.js';
 import type { ResponseListener } from '../http/response-seam.js';
 import { failureAnswer } from './session.exceptions.js';
 
@@ -19,21 +20,28 @@ export enum Channel {
   Plain = 'plain',
 }
 
+/** What is known of the way back to a client. */
+export interface CookieWay {
+  channel(request: FrameworkRequest): Channel;
+  /** A cookie could not be sent. */
+  undeliverable(request: FrameworkRequest): void;
+}
+
 /** The session of one request, and what its response owes to it. */
 export class RequestSession implements ResponseListener {
   readonly unit: Unit;
   readonly #engine: SessionEngine;
-  readonly #channel: () => Channel;
-  readonly #onUndeliverable: () => void;
+  readonly #request: FrameworkRequest;
+  readonly #way: CookieWay;
   #session: Session | undefined;
   /** The handler vouches that its answer does not depend on the session. */
   cacheable = false;
 
-  constructor(engine: SessionEngine, unit: Unit, channel: () => Channel, onUndeliverable: () => void) {
+  constructor(engine: SessionEngine, unit: Unit, request: FrameworkRequest, way: CookieWay) {
     this.#engine = engine;
     this.unit = unit;
-    this.#channel = channel;
-    this.#onUndeliverable = onUndeliverable;
+    this.#request = request;
+    this.#way = way;
   }
 
   /** The session as the application sees it. From now on the response is not for everybody. */
@@ -51,8 +59,7 @@ export class RequestSession implements ResponseListener {
     // An answer that already tells of the failure need not wait for it a second time.
     const refused = unit.failure !== undefined && status >= 400;
     const done = refused ? undefined : this.#engine.commit(unit, status < 400);
-    unit.closed = true;
-    unit.bag.close();
+    unit.close();
     return done;
   }
 
@@ -78,9 +85,9 @@ export class RequestSession implements ResponseListener {
   }
 
   #carry(cookie: string, response: ServerResponse): void {
-    const channel = this.#channel();
+    const channel = this.#way.channel(this.#request);
     if (channel === Channel.Plain && this.#engine.config.cookie.secure) {
-      this.#onUndeliverable();
+      this.#way.undeliverable(this.#request);
       return;
     }
     response.appendHeader('Set-Cookie', cookie);

@@ -2,18 +2,17 @@ import type { ServerResponse } from 'node:http';
 import { Inject, Injectable, Logger, type NestMiddleware } from '@nestjs/common';
 import { isLoopbackAddress, isLoopbackHost } from '../core/cookie.js';
 import type { SessionEngine } from '../core/engine.js';
-import type { Client } from '../core/keeper.js';
 import type { Unit } from '../core/unit.js';
-import { clientAddress, isSecure, type FrameworkRequest } from '../http/request-facts.js';
+import { isSecure, RequestClient, type FrameworkRequest } from '../http/request-facts.js';
 import { sewResponse } from '../http/response-seam.js';
-import { attach, attached, Channel, RequestSession, storage } from './session.context.js';
+import { attach, attached, Channel, RequestSession, storage, type CookieWay } from './session.context.js';
 import { asHttp } from './session.exceptions.js';
 import type { SessionSettings } from './session.settings.js';
 import { SESSION_ENGINE, SESSION_SETTINGS } from './tokens.js';
 
 /** Where a request gets its session: on Express and Fastify alike Nest hands a middleware the raw pair. */
 @Injectable()
-export class SessionMiddleware implements NestMiddleware<FrameworkRequest, ServerResponse> {
+export class SessionMiddleware implements NestMiddleware<FrameworkRequest, ServerResponse>, CookieWay {
   readonly #engine: SessionEngine;
   readonly #context: boolean;
   readonly #logger = new Logger('nest-sessions');
@@ -37,7 +36,7 @@ export class SessionMiddleware implements NestMiddleware<FrameworkRequest, Serve
 
   #open(request: FrameworkRequest): Unit | Promise<Unit> {
     try {
-      const opened = this.#engine.open(request.headers.cookie, clientOf(request));
+      const opened = this.#engine.open(request.headers.cookie, new RequestClient(request));
       return opened instanceof Promise ? opened.catch(refuse) : opened;
     } catch (error) {
       return refuse(error);
@@ -45,20 +44,21 @@ export class SessionMiddleware implements NestMiddleware<FrameworkRequest, Serve
   }
 
   #enter(unit: Unit, request: FrameworkRequest, response: ServerResponse, next: () => void): void {
-    const session = new RequestSession(
-      this.#engine,
-      unit,
-      () => channelOf(request),
-      () => this.#warn(request),
-    );
+    const session = new RequestSession(this.#engine, unit, request, this);
     attach(request, session);
     sewResponse(response, session);
     if (this.#context) storage.run(session, next);
     else next();
   }
 
+  channel(request: FrameworkRequest): Channel {
+    if (isSecure(request)) return Channel.Tls;
+    const loopback = isLoopbackAddress(request.socket.remoteAddress) && isLoopbackHost(request.headers.host);
+    return loopback ? Channel.Loopback : Channel.Plain;
+  }
+
   /** Once a minute at most: it concerns every response that should carry a cookie. */
-  #warn(request: FrameworkRequest): void {
+  undeliverable(request: FrameworkRequest): void {
     const now = performance.now();
     if (now - this.#warnedAt < 60_000) return;
     this.#warnedAt = now;
@@ -68,16 +68,6 @@ export class SessionMiddleware implements NestMiddleware<FrameworkRequest, Serve
         'For an intranet without TLS set cookie: { secure: false }.',
     );
   }
-}
-
-function clientOf(request: FrameworkRequest): Client {
-  return { ip: clientAddress(request), userAgent: request.headers['user-agent'], request };
-}
-
-function channelOf(request: FrameworkRequest): Channel {
-  if (isSecure(request)) return Channel.Tls;
-  const loopback = isLoopbackAddress(request.socket.remoteAddress) && isLoopbackHost(request.headers.host);
-  return loopback ? Channel.Loopback : Channel.Plain;
 }
 
 function refuse(error: unknown): never {
