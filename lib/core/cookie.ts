@@ -83,16 +83,16 @@ export function decodeValue(value: string): string | undefined {
  * The Set-Cookie header for a token.
  *
  * @param maxAge milliseconds for a persistent cookie; without it the browser drops the cookie at its end
- * @param verbatim the token has only cookie-octets (RFC 6265 §4.1.1), and is not percent-encoded
  */
-export function setCookie(cookie: ResolvedCookie, token: string, maxAge?: number, verbatim = false): string {
+export function setCookie(cookie: ResolvedCookie, token: string, maxAge?: number): string {
   return stringifySetCookie(
     {
       ...attributes(cookie),
       value: token,
       ...(maxAge === undefined ? {} : { maxAge: Math.floor(Math.min(maxAge, MAX_COOKIE_AGE) / 1000) }),
     },
-    verbatim ? { encode: String } : undefined,
+    // A token has only cookie-octets (RFC 6265 §4.1.1): nothing to encode, and nothing to decode at each request.
+    { encode: String },
   );
 }
 

@@ -59,7 +59,6 @@ export class SessionEngine {
           this.config.cookie,
           token,
           record.persistent ? this.expiryOf(unit) - unit.now() : undefined,
-          this.#context.keeper.cookieIsRecord,
         );
       }
     }

@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { createHmac, hash, randomBytes, timingSafeEqual, type KeyObject } from 'node:crypto';
 
 /** Random 128 bit: a public handle. 22 characters of base64url. */
 export const newId = (): string => randomBytes(16).toString('base64url');
@@ -9,7 +9,7 @@ export const newSecret = (): string => randomBytes(32).toString('base64url');
 export const newNonce = (): string => randomBytes(16).toString('base64url');
 
 /** A secret has 256 bits of entropy, so one SHA-256 is enough: there is nothing to stretch. */
-export const hashSecret = (secret: string): string => createHash('sha256').update(secret).digest('base64url');
+export const hashSecret = (secret: string): string => hash('sha256', secret, 'base64url');
 
 /**
  * The secret that follows `secret` at a rotation. Derived, so that every request that comes late with
