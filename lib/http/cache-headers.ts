@@ -20,7 +20,12 @@ export function keepPrivate(response: ServerResponse, loggedIn: boolean): void {
 
 /** Adds field names to Vary, once each. */
 export function addVary(response: ServerResponse, ...names: string[]): void {
-  const present = splitList(String(response.getHeader('vary') ?? ''));
+  const given = response.getHeader('vary');
+  if (given === undefined) {
+    response.setHeader('Vary', names.join(', '));
+    return;
+  }
+  const present = splitList(String(given));
   if (present.includes('*')) return;
   const known = new Set(present.map((name) => name.toLowerCase()));
   response.setHeader(
