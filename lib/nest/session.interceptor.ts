@@ -1,9 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
-import { catchError, from, map, mergeMap, of, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
+import { afterCommit } from './after-commit.js';
 import { sessionOf, type RequestSession } from './session.context.js';
 import { asHttp } from './session.exceptions.js';
-import { policyOf } from './session.metadata.js';
+import { policyOf, type HandlerPolicy } from './session.metadata.js';
 
 /**
  * What only Nest knows of a request: whether it counts as activity, whether it is a logout, and whether
@@ -15,28 +16,22 @@ export class SessionInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const current = sessionOf(context);
     if (!current) return next.handle();
-    this.#declare(current, context);
-    return next.handle().pipe(
-      mergeMap((value) => this.#settle(current, context, value)),
-      catchError((error: unknown) => {
+    declare(current, policyOf(context));
+    return afterCommit(
+      next.handle(),
+      () => current.commit(statusOf(context) < 400),
+      (error) => {
         withdraw(current);
-        throw asHttp(error);
-      }),
+        return asHttp(error);
+      },
     );
   }
+}
 
-  #declare({ unit }: RequestSession, context: ExecutionContext): void {
-    const policy = policyOf(context);
-    unit.active = !policy.passive && !policy.logout;
-    unit.intent = policy.logout;
-    const current = sessionOf(context)!;
-    current.cacheable = policy.cacheable;
-  }
-
-  #settle(current: RequestSession, context: ExecutionContext, value: unknown): Observable<unknown> {
-    const stored = current.commit(statusOf(context) < 400);
-    return stored ? from(stored).pipe(map(() => value)) : of(value);
-  }
+function declare(current: RequestSession, policy: HandlerPolicy): void {
+  current.unit.active = !policy.passive && !policy.logout;
+  current.unit.intent = policy.logout;
+  current.cacheable = policy.cacheable;
 }
 
 /** A handler that failed is neither activity nor a logout. */
