@@ -39,7 +39,7 @@ export async function expressSession(settings: ServerSettings): Promise<Peer> {
     },
     login: (request, data) =>
       new Promise<void>((resolve, reject) => {
-        (request as Request).session.regenerate((error: unknown) => {
+        (request as Request).session.regenerate((error?: Error) => {
           if (error) return reject(error);
           Object.assign(bagOf(request), data);
           resolve();
