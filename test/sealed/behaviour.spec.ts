@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { ArgumentsHost, HttpServer } from '@nestjs/common';
 import { BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
 import { MemoryStore, SessionService, type SessionEvent, type SessionModuleOptions } from 'nest-sessions';
@@ -504,6 +505,28 @@ describe.each(platforms)('sealed cookies on %s', (platform) => {
     const fresh = rolled.setCookies[0]!.split(';')[0]!;
     expect((await new Browser(third.url).get('/me', { cookie: fresh })).status).toBe(200);
     expect((await new Browser(third.url).get('/me', { cookie: browser.cookie })).status).toBe(401);
+  });
+
+  it('scs: key sets that are shared with another implementation, one after the other', async () => {
+    const set = (tid: string) => ({
+      tid,
+      key: createHash('md5').update(`key ${tid}`).digest(),
+      hmacKey: createHash('sha1').update(`hmac ${tid}`).digest(),
+    });
+    const revocations = new MemoryRevocations();
+    const format = 'scs' as const;
+    const before = await run(platform, { format, revocations, keySets: [set('march')] });
+    const keySets = [set('april'), set('march')];
+    const after = await run(platform, { format, revocations, keySets }, { clock: before.clock });
+    const browser = await loggedIn(before.url);
+    const tid = Buffer.from(browser.cookie.split('|')[2]!, 'base64url').toString();
+    expect(tid).toBe('march');
+    const { cookie } = browser;
+    const again = new Browser(after.url);
+    expect((await again.get('/me', { cookie })).status).toBe(200);
+    before.clock.advance('1m');
+    const rolled = (await again.get('/me', { cookie })).setCookies[0]!;
+    expect(Buffer.from(rolled.split('|')[2]!, 'base64url').toString()).toBe('april');
   });
 
   it('liu: S is what the application makes of the request', async () => {
