@@ -54,7 +54,8 @@ async function grow(plan: Plan, { contender, of, counts }: Case): Promise<Growth
     if (contender === 'postgres') await pinBackends(plan.postgres!);
     for (const { connections } of sizes) await hammer(connections, plan.warmUp);
     for (let round = 0; round < plan.rounds * 2; round++) {
-      for (let i = 0; i < sizes.length; i++) await measureRound(plan, sizes[(i + round) % sizes.length]!);
+      for (let i = 0; i < sizes.length; i++)
+        await measureRound(plan, sizes[(i + round) % sizes.length]!, !named(contender).needs);
     }
   } finally {
     for (const { connections, server } of sizes) {
@@ -103,9 +104,13 @@ function asks({ subject, cookie }: Active) {
   return { method: 'GET' as const, path: '/me', cookies: new Map([[name, value]]), expect: () => body };
 }
 
-async function measureRound(plan: Plan, { server, connections, times, cpus }: Size): Promise<void> {
+async function measureRound(
+  plan: Plan,
+  { server, connections, times, cpus }: Size,
+  awake: boolean,
+): Promise<void> {
   const before = await server.usage();
-  const { requests, milliseconds } = await hammer(connections, plan.roundTime);
+  const { requests, milliseconds } = await hammer(connections, plan.roundTime, awake);
   const after = await server.usage();
   times.push((milliseconds * 1000) / requests);
   cpus.push((after.cpu - before.cpu) / requests);

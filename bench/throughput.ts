@@ -115,9 +115,11 @@ async function runRound(
   { roundTime }: Plan,
 ): Promise<void> {
   const before = await server.usage();
-  const { requests, milliseconds } = await hammer(visitors.connections, roundTime).catch((error: unknown) => {
-    throw new Error(`${contender.name}: ${(error as Error).message}`, { cause: error });
-  });
+  const { requests, milliseconds } = await hammer(visitors.connections, roundTime, !contender.needs).catch(
+    (error: unknown) => {
+      throw new Error(`${contender.name}: ${(error as Error).message}`, { cause: error });
+    },
+  );
   const after = await server.usage();
   const cpu = after.cpu - before.cpu;
   rounds.push({
