@@ -144,7 +144,6 @@ describe.each(platforms)('what a client learns on %s', (platform) => {
         ['GET', '/untouched'],
         ['POST', '/data'],
         ['POST', '/login'],
-        ['POST', '/logout'],
       ] as const) {
         const answer = await browser.send(path, {
           method,
@@ -158,6 +157,42 @@ describe.each(platforms)('what a client learns on %s', (platform) => {
       store.heal();
       expect((await browser.get('/me')).json()).toEqual({ subject: 'alice' });
       expect(sink.text).not.toContain(tokenOf(cookie).secret);
+    },
+  );
+
+  it.each<[Fault]>([['throws'], ['rejects'], ['hangs']])(
+    'while the store %s is no excuse for a logout to keep the cookie, unless another site asks for it',
+    async (fault) => {
+      const { login, store } = await open(platform);
+      const browser = await login();
+      const cookie = browser.cookie;
+      store.fail(fault);
+      const foreign = await browser.post('/logout', undefined, {
+        cookie,
+        headers: { 'sec-fetch-site': 'cross-site' },
+      });
+      expect([foreign.status, foreign.setCookies]).toEqual([503, []]);
+      const answer = await browser.post('/logout');
+      expect([answer.status, answer.json()['code']]).toEqual([503, 'ERR_STORE_UNAVAILABLE']);
+      expect(answer.setCookies).toEqual([expect.stringContaining('Max-Age=0')]);
+      expect(browser.cookie).toBe('');
+      store.heal();
+      expect((await browser.get('/me', { cookie })).status).toBe(200);
+    },
+  );
+
+  it.each<[Fault]>([['throws'], ['rejects'], ['hangs']])(
+    'while the store %s is a 503 where no handler answers, too',
+    async (fault) => {
+      const { login, store } = await open(platform);
+      const browser = await login();
+      store.fail(fault);
+      const answer = await browser.get('/nowhere');
+      expect([answer.status, answer.json()['code'], answer.setCookies]).toEqual([
+        503,
+        'ERR_STORE_UNAVAILABLE',
+        [],
+      ]);
     },
   );
 

@@ -41,6 +41,11 @@ export class SessionEngine {
     return this.#opening.open(cookieHeader, client);
   }
 
+  /** The unit of work of a request whose session could not be asked for. */
+  refuse(client: Client, refusal: unknown): Unit {
+    return this.#opening.refuse(client, refusal);
+  }
+
   /** Stores what changed and does what is intended. Idempotent. */
   commit(unit: Unit, success = true): Awaitable<void> {
     return this.#committing.commit(unit, success);

@@ -34,6 +34,14 @@ export class Opening {
       : this.#admit(opened, client);
   }
 
+  /** In place of a session that could not be asked for: neither anonymous nor logged in. */
+  refuse(client: Client, refusal: unknown): Unit {
+    const unit = this.#unit(client);
+    unit.refusal = refusal;
+    unit.accessed = true;
+    return unit;
+  }
+
   async #openBest(values: string[], client: Client): Promise<Opened> {
     const distinct = [...new Set(values)];
     if (distinct.length > MAX_CANDIDATES) return { kind: 'dead', why: Dead.Tampered, id: '' };

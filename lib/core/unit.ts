@@ -56,6 +56,8 @@ export class Unit {
   farewell: Farewell;
   /** The last commit failed with this. */
   failure: unknown;
+  /** The session could not be asked for, so the request is to be refused with this. */
+  refusal: unknown;
   /** Milliseconds that the deciding clock is ahead of ours; unknown until the store was asked. */
   skew: number | undefined;
   /** Commits run one after the other. */

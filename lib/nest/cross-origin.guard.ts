@@ -11,7 +11,8 @@ import { SESSION_SETTINGS } from './tokens.js';
 
 /**
  * Refuses unsafe requests that a browser makes on behalf of another site, login included, and any request
- * to a logout. Installed by the module.
+ * to a logout; and any request whose session could not be asked for. Installed by the module, so it comes
+ * before every handler.
  */
 @Injectable()
 export class CrossOriginGuard implements CanActivate {
@@ -22,13 +23,14 @@ export class CrossOriginGuard implements CanActivate {
   }
 
   canActivate(context: ExecutionContext): boolean {
-    if (context.getType() !== 'http' || this.#settings.crossOrigin === 'allow') return true;
+    // Asked for first: a request that is to be refused for its session gets no further than this.
+    const current = sessionOf(context);
+    if (!current || context.getType() !== 'http' || this.#settings.crossOrigin === 'allow') return true;
     const request = context
       .switchToHttp()
       .getRequest<FrameworkRequest & { raw?: FrameworkRequest; host?: string }>();
     const policy = policyOf(context);
     if (policy.allowCrossOrigin || !(isUnsafe(request.method) || policy.logout)) return true;
-    if (!sessionOf(context)) return true;
     if (
       !isCrossOrigin(
         request.raw ?? request,

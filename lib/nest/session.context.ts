@@ -4,11 +4,13 @@ import { inspect } from 'node:util';
 import type { ExecutionContext } from '@nestjs/common';
 import type { SessionEngine } from '../core/engine.js';
 import { Session } from '../core/session.js';
-import type { Unit } from '../core/unit.js';
+import { CookieFate, type Unit } from '../core/unit.js';
 import { keepPrivate } from '../http/cache-headers.js';
 import type { FrameworkRequest } from '../http/request-facts.js';
+import { isCrossOrigin } from '../http/request-origin.js';
 import type { ResponseListener } from '../http/response-seam.js';
-import { failureAnswer } from './session.exceptions.js';
+import { asHttp, failureAnswer } from './session.exceptions.js';
+import { policyOf, type HandlerPolicy } from './session.metadata.js';
 
 const REQUEST_SESSION = Symbol.for('nest-sessions/request-session');
 
@@ -46,6 +48,7 @@ export class RequestSession implements ResponseListener {
 
   /** The session as the application sees it. From now on the response is not for everybody. */
   get session(): Session {
+    if (this.unit.refusal !== undefined) throw asHttp(this.unit.refusal);
     this.unit.accessed = true;
     return (this.#session ??= new Session(this.unit, this.#engine));
   }
@@ -56,6 +59,7 @@ export class RequestSession implements ResponseListener {
 
   beforeHead(status: number): void | Promise<void> {
     const { unit } = this;
+    if (unit.refusal !== undefined) return status >= 500 ? undefined : Promise.reject(unit.refusal as Error);
     // An answer that already tells of the failure need not wait for it a second time.
     const refused = unit.failure !== undefined && status >= 400;
     const done = refused ? undefined : this.#engine.commit(unit, status < 400);
@@ -82,6 +86,18 @@ export class RequestSession implements ResponseListener {
 
   toJSON(): Record<string, unknown> {
     return { id: this.unit.id };
+  }
+
+  /**
+   * A request whose session could not be asked for reaches no handler. Where that would have been a logout,
+   * and of this site's own, the browser is at least made to forget the cookie.
+   */
+  refuse(policy: HandlerPolicy): void {
+    const { refusal } = this.unit;
+    if (refusal === undefined) return;
+    const { headers } = this.#request;
+    if (policy.logout && !isCrossOrigin(this.#request, headers.host, [])) this.unit.fate = CookieFate.Expire;
+    throw asHttp(refusal);
   }
 
   #carry(cookie: string, response: ServerResponse): void {
@@ -115,8 +131,18 @@ const shared = globalThis as { [STORAGE]?: Storage };
 
 export const storage: Storage = (shared[STORAGE] ??= new AsyncLocalStorage<RequestSession>());
 
-/** The session of a handler's request; under GraphQL and the like by the asynchronous context. */
+/**
+ * The session of a handler's request; under GraphQL and the like by the asynchronous context.
+ *
+ * @throws SessionHttpException 503 where the session could not be asked for
+ */
 export function sessionOf(context: ExecutionContext): RequestSession | undefined {
+  const current = lookUp(context);
+  if (current?.unit.refusal !== undefined) current.refuse(policyOf(context));
+  return current;
+}
+
+function lookUp(context: ExecutionContext): RequestSession | undefined {
   if (context.getType() !== 'http') return storage.getStore();
   const request = context.switchToHttp().getRequest<AnyRequest>();
   return attached(request.raw ?? request);

@@ -6,7 +6,6 @@ import type { Unit } from '../core/unit.js';
 import { isSecure, RequestClient, type FrameworkRequest } from '../http/request-facts.js';
 import { sewResponse } from '../http/response-seam.js';
 import { attach, attached, Channel, RequestSession, storage, type CookieWay } from './session.context.js';
-import { asHttp } from './session.exceptions.js';
 import type { SessionSettings } from './session.settings.js';
 import { SESSION_ENGINE, SESSION_SETTINGS } from './tokens.js';
 
@@ -34,9 +33,12 @@ export class SessionMiddleware implements NestMiddleware<FrameworkRequest, Serve
       : this.#enter(opened, request, response, next);
   }
 
+  /** A store that fails refuses the request, but only where its handler is known: a logout takes the cookie away. */
   #open(request: FrameworkRequest): Unit | Promise<Unit> {
+    const client = new RequestClient(request);
+    const refuse = (error: unknown): Unit => this.#engine.refuse(client, error);
     try {
-      const opened = this.#engine.open(request.headers.cookie, new RequestClient(request));
+      const opened = this.#engine.open(request.headers.cookie, client);
       return opened instanceof Promise ? opened.catch(refuse) : opened;
     } catch (error) {
       return refuse(error);
@@ -68,8 +70,4 @@ export class SessionMiddleware implements NestMiddleware<FrameworkRequest, Serve
         'For an intranet without TLS set cookie: { secure: false }.',
     );
   }
-}
-
-function refuse(error: unknown): never {
-  throw asHttp(error);
 }
