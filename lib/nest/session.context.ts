@@ -59,7 +59,7 @@ export class RequestSession implements ResponseListener {
 
   beforeHead(status: number): void | Promise<void> {
     const { unit } = this;
-    if (unit.refusal !== undefined) return status >= 500 ? undefined : Promise.reject(unit.refusal as Error);
+    if (unit.refusal !== undefined) return status >= 500 ? undefined : Promise.reject(unit.refusal);
     // An answer that already tells of the failure need not wait for it a second time.
     const refused = unit.failure !== undefined && status >= 400;
     const done = refused ? undefined : this.#engine.commit(unit, status < 400);
