@@ -42,7 +42,7 @@ export class SessionEngine {
   }
 
   /** The unit of work of a request whose session could not be asked for. */
-  refuse(client: Client, refusal: unknown): Unit {
+  refuse(client: Client, refusal: Error): Unit {
     return this.#opening.refuse(client, refusal);
   }
 

@@ -35,7 +35,7 @@ export class Opening {
   }
 
   /** In place of a session that could not be asked for: neither anonymous nor logged in. */
-  refuse(client: Client, refusal: unknown): Unit {
+  refuse(client: Client, refusal: Error): Unit {
     const unit = this.#unit(client);
     unit.refusal = refusal;
     unit.accessed = true;

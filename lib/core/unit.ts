@@ -57,7 +57,7 @@ export class Unit {
   /** The last commit failed with this. */
   failure: unknown;
   /** The session could not be asked for, so the request is to be refused with this. */
-  refusal: unknown;
+  refusal: Error | undefined;
   /** Milliseconds that the deciding clock is ahead of ours; unknown until the store was asked. */
   skew: number | undefined;
   /** Commits run one after the other. */

@@ -36,12 +36,12 @@ export class SessionMiddleware implements NestMiddleware<FrameworkRequest, Serve
   /** A store that fails refuses the request, but only where its handler is known: a logout takes the cookie away. */
   #open(request: FrameworkRequest): Unit | Promise<Unit> {
     const client = new RequestClient(request);
-    const refuse = (error: unknown): Unit => this.#engine.refuse(client, error);
+    const refuse = (error: Error): Unit => this.#engine.refuse(client, error);
     try {
       const opened = this.#engine.open(request.headers.cookie, client);
       return opened instanceof Promise ? opened.catch(refuse) : opened;
     } catch (error) {
-      return refuse(error);
+      return refuse(error as Error);
     }
   }
 
