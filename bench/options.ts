@@ -62,7 +62,7 @@ export function planOf(
     version: versionOf(node),
     rounds: args.smoke ? 1 : Number(args.rounds),
     roundTime: args.smoke ? 50 : Number(args.seconds) * 1000,
-    warmUp: args.smoke ? 50 : 1_500,
+    warmUp: args.smoke ? 50 : 1_200,
     connections: args.smoke ? 4 : 32,
     smoke: args.smoke,
     parts,

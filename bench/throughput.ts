@@ -33,6 +33,10 @@ interface Round {
   busy: number;
 }
 
+/** The share of its core that a server gets where nothing else runs there. */
+const UNDISTURBED = 0.93;
+const REPEATS = 4;
+
 /** Every profile with every contender that it is for, round by round. */
 export async function measureThroughput(plan: Plan): Promise<Measured[]> {
   const servers = new Servers(plan.node, plan.smoke);
@@ -110,10 +114,21 @@ async function enter(plan: Plan, servers: Servers, profile: Profile, contender: 
   }
 }
 
-async function runRound(
-  { contender, server, visitors, rounds }: Entrant,
-  { roundTime }: Plan,
-): Promise<void> {
+/** A round in which the server did not have its core for itself is repeated, in the hope of a better one. */
+async function runRound(entrant: Entrant, plan: Plan): Promise<void> {
+  let best = await runOnce(entrant, plan);
+  for (let repeated = 0; repeated < REPEATS && !plan.smoke && disturbed(entrant, best); repeated++) {
+    const again = await runOnce(entrant, plan);
+    if (again.busy > best.busy) best = again;
+  }
+  entrant.rounds.push(best);
+}
+
+/** Who waits for a store is not always busy. */
+const disturbed = ({ contender }: Entrant, { busy }: Round): boolean =>
+  contender.needs === undefined && busy < UNDISTURBED;
+
+async function runOnce({ contender, server, visitors }: Entrant, { roundTime }: Plan): Promise<Round> {
   const before = await server.usage();
   const { requests, milliseconds } = await hammer(visitors.connections, roundTime, !contender.needs).catch(
     (error: unknown) => {
@@ -122,11 +137,7 @@ async function runRound(
   );
   const after = await server.usage();
   const cpu = after.cpu - before.cpu;
-  rounds.push({
-    rate: (requests * 1000) / milliseconds,
-    cpu: cpu / requests,
-    busy: cpu / (milliseconds * 1000),
-  });
+  return { rate: (requests * 1000) / milliseconds, cpu: cpu / requests, busy: cpu / (milliseconds * 1000) };
 }
 
 /** That the requests of the profile did extend the sessions. Only ours tells when a session was last seen. */
