@@ -1,6 +1,5 @@
-import { createHmac } from 'node:crypto';
 import { MAX_COOKIE_OCTETS } from '../core/cookie.js';
-import { listUnavailable, revocationUnavailable, SessionError, sessionLimitReached } from '../core/errors.js';
+import { revocationUnavailable, SessionError } from '../core/errors.js';
 import {
   Dead,
   type Change,
@@ -14,7 +13,7 @@ import {
   type Saved,
 } from '../core/keeper.js';
 import { Standing, standingOf } from '../core/policy.js';
-import { applyDelta, type RecordDelta, type SessionRecord } from '../core/record.js';
+import { applyDelta, type SessionRecord } from '../core/record.js';
 import {
   revocationOf,
   subjectRevocationOf,
@@ -22,10 +21,11 @@ import {
   type SessionTerms,
   type Verdict,
 } from '../core/revocations.js';
-import { inTime } from '../core/store-keeper.js';
 import type { Awaitable, Epitaph, SessionLimit, SessionStore } from '../core/store.js';
 import type { SealedCodec } from './sealed-codec.js';
 import { readContent, writeContent, type Content } from './sealed-content.js';
+import { SealedHeld, tooLarge } from './sealed-held.js';
+import { SealedIndex } from './sealed-index.js';
 
 export interface SealedParts {
   codec: SealedCodec;
@@ -53,6 +53,7 @@ export class SealedKeeper implements Keeper {
   readonly cookieIsRecord = true;
   readonly #parts: SealedParts;
   readonly #context: KeeperContext;
+  readonly #index: SealedIndex;
 
   /** @throws SessionError `ERR_OPTIONS` for `maxSessions` without an index */
   constructor(parts: SealedParts, context: KeeperContext) {
@@ -65,7 +66,7 @@ export class SealedKeeper implements Keeper {
     this.#parts = parts;
     this.#context = context;
     parts.list?.bind(context);
-    parts.index?.bind?.(context);
+    this.#index = new SealedIndex(parts.index, context);
   }
 
   /** Length, version, key, seal, times, revocation: in this order, and every failure has one result. */
@@ -99,7 +100,9 @@ export class SealedKeeper implements Keeper {
       endsAt: this.#endOf(draft, draft.createdAt),
     };
     const held = this.#seal(content, this.#bindingOf(client), {});
-    const evicted = await this.#enlist(draft, ttl, limit);
+    const evicted = await this.#index.enlist(draft, ttl, limit);
+    const grace = this.now() + (limit?.linger ?? 0);
+    for (const one of evicted) await this.#parts.list?.add(this.#revocation(one, { why: 'evicted', grace }));
     return { held, evicted };
   }
 
@@ -123,7 +126,7 @@ export class SealedKeeper implements Keeper {
     const sealed = this.#seal(next, binding, content.record.data);
     if (rotation && !(await this.#raise(next, now + rotation.grace, rotation.honoured)))
       return { outcome: 'conflict' };
-    await this.#note(record.id, change.head, ttl);
+    await this.#index.note(record.id, change.head, ttl);
     return { outcome: 'saved', held: sealed };
   }
 
@@ -138,22 +141,20 @@ export class SealedKeeper implements Keeper {
     if (!this.#check(content).live) return undefined;
     const terms = { why: word?.epitaph ?? 'ended', grace: this.now() + (word?.linger ?? 0) } as const;
     const added = list ? await list.add(this.#revocation(content.record, terms)) : true;
-    await this.#delist(content.id);
+    await this.#index.delist(content.id);
     return added ? content.record : undefined;
   }
 
   async list(subject: string): Promise<SessionRecord[]> {
-    const { index } = this.#parts;
-    if (!index) throw listUnavailable();
-    return this.#ask(() => index.list(subject));
+    return this.#index.list(subject);
   }
 
   async destroyById(id: string, subject?: string): Promise<EndedSession[]> {
     const list = this.#revoking();
     if (!ID.test(id)) return [];
-    const known = await this.#lookUp(id);
+    const known = await this.#index.lookUp(id);
     if (known && subject !== undefined && known.subject !== subject) return [];
-    if (!known && this.#parts.index) return [];
+    if (!known && this.#index.known) return [];
     await list.fresh();
     // Without an index nobody here knows whose it is, so the list is told and each node compares.
     const revocation =
@@ -161,21 +162,20 @@ export class SealedKeeper implements Keeper {
         ? this.#revocation(known ?? { id }, { why: 'ended', grace: 0 })
         : subjectRevocationOf(subject, this.#voidBefore(subject), this.#longestIdle(), { only: [id] });
     const added = await list.add(revocation);
-    await this.#delist(id);
+    await this.#index.delist(id);
     return added ? [known ?? { id, ...(subject !== undefined && { subject }) }] : [];
   }
 
   async destroyAll(subject: string, except: readonly string[]): Promise<EndedSession[]> {
     const list = this.#revoking();
-    const { index } = this.#parts;
     await list.fresh();
-    const known = index && (await this.#ask(() => index.list(subject)));
+    const known = this.#index.known ? await this.#index.list(subject) : undefined;
     const revocation = subjectRevocationOf(subject, this.#voidBefore(subject), this.#longestIdle(), {
       except,
     });
     const added = await list.add(revocation);
     const doomed = known?.filter(({ id }) => !except.includes(id));
-    for (const { id } of doomed ?? []) await this.#delist(id);
+    for (const { id } of doomed ?? []) await this.#index.delist(id);
     if (!added) return [];
     return doomed ?? [{ id: '', subject }];
   }
@@ -190,7 +190,7 @@ export class SealedKeeper implements Keeper {
 
   async close(): Promise<void> {
     await this.#parts.list?.close();
-    await this.#parts.index?.close?.();
+    await this.#index.close();
   }
 
   #admit(held: SealedHeld): Awaitable<Opened> {
@@ -224,7 +224,7 @@ export class SealedKeeper implements Keeper {
   /** A token that was superseded, and somebody kept it: whoever holds the successor may be the thief. */
   async #reused({ id, record }: Content): Promise<Opened> {
     const ended = await this.#parts.list!.add(this.#revocation(record, { why: 'ended', grace: 0 }));
-    await this.#delist(id);
+    await this.#index.delist(id);
     return { kind: 'dead', why: Dead.Reused, id, ...(ended && { ended: record }) };
   }
 
@@ -334,91 +334,6 @@ export class SealedKeeper implements Keeper {
     if (octets > MAX_COOKIE_OCTETS) throw tooLarge(octets, before, content.record.data);
     return new SealedHeld(content, value, binding);
   }
-
-  async #enlist(draft: SessionRecord, ttl: number, limit?: SessionLimit): Promise<SessionRecord[]> {
-    const { index, list } = this.#parts;
-    if (!index || draft.subject === undefined) return [];
-    const record = { ...draft, secretHash: this.#shut(draft.id), data: {} };
-    const created = await this.#ask(() => index.create(record, ttl, limit));
-    if (created.outcome === 'rejected') throw sessionLimitReached();
-    const grace = this.now() + (limit?.linger ?? 0);
-    for (const evicted of created.evicted)
-      await list?.add(this.#revocation(evicted, { why: 'evicted', grace }));
-    return created.evicted;
-  }
-
-  async #note(id: string, head: RecordDelta['head'], ttl: number | undefined): Promise<void> {
-    const { index } = this.#parts;
-    if (!index || !head) return;
-    await this.#ask(() =>
-      index.commit(id, { secret: this.#shut(id), head, ...(ttl !== undefined && { ttl }) }),
-    );
-  }
-
-  async #delist(id: string): Promise<void> {
-    const { index } = this.#parts;
-    if (index) await this.#ask(() => index.destroy(id));
-  }
-
-  async #lookUp(id: string): Promise<SessionRecord | undefined> {
-    const { index } = this.#parts;
-    const found = index && (await this.#ask(() => index.load(id)));
-    return found && 'record' in found ? found.record : undefined;
-  }
-
-  /** In the form of a secret's hash, but of no secret: nothing opens a record of the index. */
-  #shut(id: string): string {
-    return createHmac('sha256', this.#context.signer.key)
-      .update(`nest-sessions/index|${id}`)
-      .digest('base64url');
-  }
-
-  #ask<T>(question: () => Awaitable<T>): Promise<T> {
-    return inTime(Promise.resolve().then(question), this.#context.timeout);
-  }
-}
-
-/** Shows its value to nobody but the cookie. */
-class SealedHeld implements Held {
-  readonly presented = '';
-  readonly #content: Content;
-  readonly #value: string;
-  readonly #binding: string | undefined;
-
-  constructor(content: Content, value: string, binding: string | undefined) {
-    this.#content = content;
-    this.#value = value;
-    this.#binding = binding;
-  }
-
-  get record(): SessionRecord {
-    return this.#content.record;
-  }
-
-  get token(): string {
-    return this.#value;
-  }
-
-  get content(): Content {
-    return this.#content;
-  }
-
-  get binding(): string | undefined {
-    return this.#binding;
-  }
 }
 
 const dead = (why: Dead, id = ''): Opened => ({ kind: 'dead', why, id });
-
-function tooLarge(octets: number, before: SessionRecord['data'], after: SessionRecord['data']): SessionError {
-  const grown = Object.entries(after)
-    .map(([key, text]) => ({ key, by: text.length - (before[key]?.length ?? -key.length) }))
-    .filter(({ by }) => by > 0)
-    .sort((a, b) => b.by - a.by)
-    .map(({ key, by }) => `${key} (+${by})`);
-  return new SessionError(
-    'ERR_COOKIE_TOO_LARGE',
-    `The session cookie would have ${octets} octets, and browsers keep ${MAX_COOKIE_OCTETS} (RFC 6265bis §5.6). ` +
-      `${grown.length > 0 ? `What grew: ${grown.join(', ')}. ` : ''}Keep less in session.data, or keep sessions in a store.`,
-  );
-}
