@@ -26,7 +26,6 @@ const STATUS: Partial<Record<SessionErrorCode, number>> = {
   ERR_SESSION_LIMIT: 409,
   ERR_CONFLICT: 409,
   ERR_STORE_UNAVAILABLE: 503,
-  ERR_REVOCATION_UNAVAILABLE: 503,
 };
 
 /** Every error of this library. The `code` is stable, the message names the remedy, `cause` is what lies below. */
