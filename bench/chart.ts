@@ -18,14 +18,14 @@ export function chart({ node, throughput }: Results): string {
   const height = HEAD + bars.length * (BAR + GAP) + 24;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="13">
 <rect width="100%" height="100%" fill="#ffffff"/>
-<text x="12" y="22" font-size="15" font-weight="600" fill="#1c2430">Logged-in reads per second, as a share of the application without sessions</text>
+<text x="12" y="22" font-size="15" font-weight="600" fill="#1c2430">Logged-in reads for the same CPU time, as a share of the application without sessions</text>
 <text x="12" y="42" fill="#5b6675">Node ${node}; medians, whiskers from the lowest to the highest round</text>
 ${bars.map(({ contender, found }, i) => bar(contender, found, HEAD + i * (BAR + GAP))).join('\n')}
 </svg>
 `;
 }
 
-function bar({ title, platform, kind }: Contender, { share }: Measured, y: number): string {
+function bar({ title, platform, kind }: Contender, { cpuShare: share }: Measured, y: number): string {
   const x = (value: number): number => Math.round(LABEL + value * (WIDTH - LABEL - 70));
   const middle = y + BAR / 2;
   const label = `${platform === 'express' ? 'Express' : 'Fastify'}: ${title.replace(/`/g, '').replace(/^floor: .*/, 'floor')}`;

@@ -55,7 +55,7 @@ function versus(
     title,
     goal,
     reached: quotient(left?.share.median, right?.share.median),
-    byCpu: quotient(right?.cpu.median, left?.cpu.median),
+    byCpu: quotient(left?.cpuShare.median, right?.cpuShare.median),
   };
 }
 

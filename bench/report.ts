@@ -1,23 +1,30 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
 import { chart } from './chart.js';
 import { contenders, type Platform } from './contenders.js';
 import { goalsOf, isReached } from './goals.js';
 import { profiles } from './profiles.js';
 import type { Results } from './results.js';
 import type { Spread } from './statistics.js';
+import type { Measured } from './throughput.js';
 
 /** Renders all results: a table and a chart beside each, and the tables between the markers of the docs. */
-export function report(results: string, docs: string): void {
+export async function report(results: string, docs: string): Promise<void> {
   const all = readdirSync(results)
     .filter((name) => name.endsWith('.json'))
     .map((name) => JSON.parse(readFileSync(join(results, name), 'utf8')) as Results)
     .sort((a, b) => major(b) - major(a));
   for (const one of all) {
-    writeFileSync(join(results, `node${major(one)}.md`), `# Node ${major(one)}\n\n${everything(one)}\n`);
+    await write(join(results, `node${major(one)}.md`), `# Node ${major(one)}\n\n${everything(one)}\n`);
     if (one.throughput) writeFileSync(join(results, `read-node${major(one)}.svg`), chart(one));
   }
-  if (existsSync(docs)) writeFileSync(docs, filledIn(readFileSync(docs, 'utf8'), all));
+  if (existsSync(docs)) await write(docs, filledIn(readFileSync(docs, 'utf8'), all));
+}
+
+/** As the rest of the repository is formatted. */
+async function write(file: string, text: string): Promise<void> {
+  writeFileSync(file, await format(text, { ...(await resolveConfig(file)), filepath: file }));
 }
 
 const SECTIONS: Record<string, (results: Results) => string> = {
@@ -61,15 +68,23 @@ function throughput(results: Results): string {
   if (!results.throughput) return '';
   const chartFile = `../bench/results/read-node${major(results)}.svg`;
   const picture = `![Logged-in reads on Node ${major(results)}, as shares of the application without sessions](${chartFile})`;
-  const tables = (['express', 'fastify'] as const).map((platform) => throughputTable(results, platform));
+  const tables = (['express', 'fastify'] as const).flatMap((platform) => [
+    throughputTable(results, platform, 'by CPU time', ({ cpuShare }) => cpuShare),
+    throughputTable(results, platform, 'by requests per second', ({ share }) => share),
+  ]);
   return [picture, ...tables].join('\n\n');
 }
 
-function throughputTable(results: Results, platform: Platform): string {
+function throughputTable(
+  results: Results,
+  platform: Platform,
+  how: string,
+  shareOf: (measured: Measured) => Spread,
+): string {
   const measured = results.throughput!;
   const cell = (contender: string, profile: string): string => {
     const found = measured.find((one) => one.contender === contender && one.profile === profile);
-    return found ? spread(found.share) : '–';
+    return found ? spread(shareOf(found)) : '–';
   };
   const here = contenders.filter(
     ({ name, ...one }) => one.platform === platform && measured.some(({ contender }) => contender === name),
@@ -83,7 +98,7 @@ function throughputTable(results: Results, platform: Platform): string {
     ...shown.map((profile) => cell(name, profile.name)),
   ]);
   const title = platform === 'express' ? 'Express' : 'Fastify';
-  return `${caption(results)}, ${title}\n\n${table(['', 'CPU of a read, µs', ...shown.map((one) => one.title)], rows)}`;
+  return `${caption(results)}, ${title}, ${how}\n\n${table(['', 'CPU of a read, µs', ...shown.map((one) => one.title)], rows)}`;
 }
 
 function cpuOf({ throughput: measured }: Results, contender: string): string {

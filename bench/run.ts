@@ -17,7 +17,7 @@ const RESULTS = join(ROOT, 'bench', 'results');
 
 const args = readArguments();
 if (args.help) console.log(USAGE);
-else if (args.report) report(RESULTS, join(ROOT, 'docs', 'performance.md'));
+else if (args.report) await report(RESULTS, join(ROOT, 'docs', 'performance.md'));
 else await run();
 
 async function run(): Promise<void> {
@@ -31,7 +31,7 @@ async function run(): Promise<void> {
       if (plan[missing] === undefined) console.log(`without ${missing}: it does not run here`);
     }
     const results = await measure(plan);
-    if (!plan.smoke) write(plan, { pinned, ...results });
+    if (!plan.smoke) await write(plan, { pinned, ...results });
   } finally {
     redis?.stop();
   }
@@ -49,7 +49,7 @@ async function measure(plan: Plan): Promise<object> {
 }
 
 /** A part that was not measured this time stays as it was. */
-function write(plan: Plan, results: object): void {
+async function write(plan: Plan, results: object): Promise<void> {
   mkdirSync(RESULTS, { recursive: true });
   const file = join(RESULTS, `node${plan.version.split('.')[0]}.json`);
   const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as object) : {};
@@ -61,5 +61,5 @@ function write(plan: Plan, results: object): void {
     connections: plan.connections,
   };
   writeFileSync(file, `${JSON.stringify({ ...before, ...about, ...results }, null, 2)}\n`);
-  report(RESULTS, join(ROOT, 'docs', 'performance.md'));
+  await report(RESULTS, join(ROOT, 'docs', 'performance.md'));
 }

@@ -14,6 +14,8 @@ export interface Measured {
   rate: Spread;
   /** Of the rate of the application without sessions in the same round. */
   share: Spread;
+  /** CPU time of a request to the application without sessions, over that of this one, in the same round. */
+  cpuShare: Spread;
   /** Microseconds of the server's CPU time per request. */
   cpu: Spread;
   /** How busy the server's core was: near 1, or something else was the bottleneck. */
@@ -157,6 +159,7 @@ function summarise(profile: Profile, entrants: readonly Entrant[]): Measured[] {
     profile: profile.name,
     rate: spreadOf(rounds.map(({ rate }) => rate)),
     share: spreadOf(rounds.map(({ rate }, i) => rate / scale.rounds[i]!.rate)),
+    cpuShare: spreadOf(rounds.map(({ cpu }, i) => scale.rounds[i]!.cpu / cpu)),
     cpu: spreadOf(rounds.map(({ cpu }) => cpu)),
     busy: median(rounds.map(({ busy }) => busy)),
   }));
