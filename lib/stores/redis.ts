@@ -102,7 +102,7 @@ export class RedisStore implements SessionStore {
     const [outcome, revisionNow, subject] = done as [string, string, string | null | undefined];
     if (outcome === 'corrupt') throw corrupt(id);
     if (outcome === 'gone' || outcome === 'conflict') return { outcome };
-    if (ttl !== undefined && subject) await this.#extend(subject, id, ttl);
+    if (ttl !== undefined && subject) this.#extend(subject, id, ttl);
     return { outcome: 'saved', revision: Number(revisionNow) };
   }
 
@@ -184,8 +184,9 @@ export class RedisStore implements SessionStore {
     return { outcome: 'created', evicted: [] };
   }
 
-  async #extend(subject: string, id: string, ttl: number): Promise<void> {
-    if (ttl > 0) await this.#index.enter(subject, id, ttl);
+  /** Nobody waits for it: the index outlives the session by as much again, so a later roll will do as well. */
+  #extend(subject: string, id: string, ttl: number): void {
+    if (ttl > 0) void this.#index.enter(subject, id, ttl).catch(() => undefined);
     else this.#index.leave(subject, id);
   }
 
