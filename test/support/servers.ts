@@ -128,6 +128,33 @@ export async function startRedisCluster(): Promise<RedisServer[]> {
   return nodes;
 }
 
+/** A replica for each master, in step with it. */
+export async function startRedisReplicas(masters: readonly RedisServer[]): Promise<RedisServer[]> {
+  const replicas: RedisServer[] = [];
+  for (const master of masters) {
+    const replica = await startRedis(['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000']);
+    replicas.push(replica);
+    await replica.cli('CLUSTER', 'MEET', '127.0.0.1', String(master.port));
+    const id = (await master.cli('CLUSTER', 'MYID')).trim();
+    await until(
+      async () => (await replica.cli('CLUSTER', 'NODES')).includes(id),
+      'the replica to know its master',
+      START_TIMEOUT,
+    );
+    await until(
+      async () => (await replica.cli('CLUSTER', 'REPLICATE', id)).includes('OK'),
+      'the replica to follow',
+      START_TIMEOUT,
+    );
+    await until(
+      async () => (await replica.cli('INFO', 'replication')).includes('master_link_status:up'),
+      'the replica in step',
+      START_TIMEOUT,
+    );
+  }
+  return replicas;
+}
+
 /** A port that is free, as well as the one 10,000 above, where a cluster's nodes talk to each other. */
 async function freePort(): Promise<number> {
   for (;;) {
