@@ -86,7 +86,7 @@ describe.each(platforms)('the ways out on %s', (platform) => {
         store.failing = ['create'];
         const answer = await send(url + exit.path, exit.method ?? 'GET', {});
         expect(answer.status).toBe(503);
-        expect(answer.setCookies).toEqual(exit.path.includes('raw-list') ? expect.anything() : []);
+        expect(answer.setCookies).toEqual([]);
         if (exit.method !== 'HEAD') expect(answer.json()).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' });
         expect(answer.headers['location']).toBeUndefined();
       },
