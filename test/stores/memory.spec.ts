@@ -209,12 +209,16 @@ describe.each(platforms)('the memory store under %s', (platform) => {
     const store = new MemoryStore();
     const { url } = await start(platform, { controllers: [AppController], options: { store } });
     expect(await flood(url, '/look', 5_000)).toBe(5_000);
-    const before = heap();
-    expect(await flood(url, '/look', 100_000)).toBe(100_000);
-    const grown = heap() - before;
+    const grown: number[] = [];
+    for (let stretch = 0; stretch < 4; stretch++) {
+      const before = heap();
+      expect(await flood(url, '/look', 25_000)).toBe(25_000);
+      grown.push(heap() - before);
+    }
     expect(store.size).toBe(0);
-    // One entry of the smallest kind for each would be 10 MB and more.
-    expect(grown).toBeLessThan(4_000_000);
+    // A leak shows in every stretch, what the engine compiles meanwhile in one or two. One entry of the
+    // smallest kind for each request would be 2.5 MB and more.
+    expect(Math.min(...grown)).toBeLessThan(1_000_000);
   }, 300_000);
 
   it('lets nobody in again whose session had to make room', async () => {
