@@ -210,15 +210,16 @@ describe.each(platforms)('the memory store under %s', (platform) => {
     const { url } = await start(platform, { controllers: [AppController], options: { store } });
     expect(await flood(url, '/look', 5_000)).toBe(5_000);
     const grown: number[] = [];
-    for (let stretch = 0; stretch < 4; stretch++) {
+    for (let stretch = 0; stretch < 5; stretch++) {
       const before = heap();
-      expect(await flood(url, '/look', 25_000)).toBe(25_000);
+      expect(await flood(url, '/look', 20_000)).toBe(20_000);
       grown.push(heap() - before);
     }
     expect(store.size).toBe(0);
-    // A leak shows in every stretch, what the engine compiles meanwhile in one or two. One entry of the
-    // smallest kind for each request would be 2.5 MB and more.
-    expect(Math.min(...grown)).toBeLessThan(1_000_000);
+    // A leak shows in every stretch, what the engine compiles or frees meanwhile in one or two, so the median
+    // counts. One entry of the smallest kind for each request would be 2 MB and more.
+    const [, , median] = grown.sort((a, b) => a - b);
+    expect(median).toBeLessThan(800_000);
   }, 300_000);
 
   it('lets nobody in again whose session had to make room', async () => {
