@@ -9,7 +9,7 @@ export function setHeader(context: ExecutionContext, name: string, value: string
 }
 
 export function rawResponse(context: ExecutionContext): ServerResponse {
-  const response = context.switchToHttp().getResponse<AnyResponse>();
+  const response = context.getArgByIndex<AnyResponse>(1);
   return response.raw ?? response;
 }
 

@@ -43,7 +43,7 @@ export class ReloginGuard implements CanActivate {
       context,
       `Session error="insufficient_user_authentication", error_description="A more recent login is required", max_age="${maxAge}"`,
     );
-    const request = context.switchToHttp().getRequest<FrameworkRequest>();
+    const request = context.getArgByIndex<FrameworkRequest>(0);
     if (url === undefined || context.getType() !== 'http') return reloginRequired(401, maxAge);
     addVary(rawResponse(context), 'Accept');
     if (!wantsHtml(request)) return reloginRequired(401, maxAge);

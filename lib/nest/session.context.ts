@@ -144,6 +144,7 @@ export function sessionOf(context: ExecutionContext): RequestSession | undefined
 
 function lookUp(context: ExecutionContext): RequestSession | undefined {
   if (context.getType() !== 'http') return storage.getStore();
-  const request = context.switchToHttp().getRequest<AnyRequest>();
+  // `switchToHttp()` would make three functions for it, at each of several calls a request.
+  const request = context.getArgByIndex<AnyRequest>(0);
   return attached(request.raw ?? request);
 }
