@@ -184,6 +184,38 @@ describe.each(platforms)('tokens on %s', (platform) => {
     expect((await browser.get('/me')).status).toBe(200);
   });
 
+  it('are refused before the store with any one character altered, though the genuine one has just passed', async () => {
+    const { browser, store } = await open(platform);
+    await browser.post('/login', { user: 'alice' });
+    expect((await browser.get('/me')).status).toBe(200);
+    store.forget();
+    const value = browser.cookie.slice(COOKIE.length + 1);
+    for (let at = 0; at < value.length; at++) {
+      for (const other of ['A', 'B', '%C3%84', '%C5%81']) {
+        if (value[at] === other) continue;
+        const cookie = `${COOKIE}=${value.slice(0, at)}${other}${value.slice(at + 1)}`;
+        expect([cookie, (await browser.get('/me', { cookie })).status]).toEqual([cookie, 401]);
+      }
+    }
+    expect(store.calls).toEqual([]);
+    expect((await browser.get('/me')).status).toBe(200);
+  });
+
+  it('of one session pass by turns, each as long as it is honoured', async () => {
+    const { browser, clock } = await open(platform);
+    await browser.post('/login', { user: 'alice' });
+    const first = browser.cookie;
+    clock.advance('16m');
+    await browser.get('/me');
+    const second = browser.cookie;
+    expect(second).not.toBe(first);
+    for (const cookie of [first, second, first, second])
+      expect((await browser.get('/me', { cookie })).status).toBe(200);
+    clock.advance('11s');
+    expect((await browser.get('/me', { cookie: first })).status).toBe(401);
+    expect((await browser.get('/me', { cookie: second })).status).toBe(401);
+  });
+
   it('with a NUL on the wire get no further', async () => {
     const { url, store } = await open(platform);
     const answer = await raw(url, `GET /me HTTP/1.1\r\nHost: localhost\r\nCookie: ${COOKIE}=a\0b\r\n\r\n`);

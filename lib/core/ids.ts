@@ -3,6 +3,14 @@ import { createHmac, hash, randomBytes, timingSafeEqual, type KeyObject } from '
 /** Random 128 bit: a public handle. 22 characters of base64url. */
 export const newId = (): string => randomBytes(16).toString('base64url');
 
+/** `id.secret`. */
+export const ID_LENGTH = 22;
+export const SECRET_LENGTH = 43;
+export const TOKEN_LENGTH = ID_LENGTH + 1 + SECRET_LENGTH;
+
+/** SHA-256 in base64 or base64url, without padding. */
+export const DIGEST_LENGTH = 43;
+
 /** Random 256 bit: only ever in the cookie. 43 characters of base64url. */
 export const newSecret = (): string => randomBytes(32).toString('base64url');
 
@@ -18,9 +26,12 @@ export const hashSecret = (secret: string): string => hash('sha256', secret, 'ba
 export const successorOf = (key: KeyObject, id: string, secret: string, nonce: string): string =>
   createHmac('sha256', key).update(`nest-sessions/rotate|${id}|${secret}|${nonce}`).digest('base64url');
 
-/** Compares without telling by its time where two texts differ. */
-export function sameText(a: string, b: string): boolean {
-  const left = Buffer.from(a);
-  const right = Buffer.from(b);
-  return left.length === right.length && timingSafeEqual(left, right);
+const left = Buffer.alloc(DIGEST_LENGTH);
+const right = Buffer.alloc(DIGEST_LENGTH);
+
+/** Compares two digests, in base64 or base64url, without telling by its time where they differ. */
+export function sameDigest(a: string, b: string): boolean {
+  if (a.length !== DIGEST_LENGTH || b.length !== DIGEST_LENGTH) return false;
+  // A text that is not all ASCII does not fit.
+  return left.write(a) === DIGEST_LENGTH && right.write(b) === DIGEST_LENGTH && timingSafeEqual(left, right);
 }

@@ -1,15 +1,29 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
-import { sign, unsign } from 'cookie-signature';
+import { FixedHmac } from './hmac.js';
+import { DIGEST_LENGTH, sameDigest } from './ids.js';
+
+const PREFIX = 's:';
+
+/** The two parts of a signed value. */
+export interface Signed {
+  token: string;
+  signature: string;
+}
 
 /**
- * Signs cookie values in the format of cookie-parser, `s:value.signature`, so that an application's own
+ * Signs tokens in the format of cookie-parser, `s:token.signature`, so that an application's own
  * `cookieParser(secret)` reads them. The first key signs, all of them verify.
  */
 export class Signer {
-  readonly #keys: KeyObject[];
+  readonly #tokenLength: number;
+  readonly #keys: readonly KeyObject[];
+  readonly #hmacs: readonly FixedHmac[];
 
-  constructor(secrets: readonly string[]) {
+  /** @param tokenLength of every token, in characters of ASCII */
+  constructor(secrets: readonly string[], tokenLength: number) {
+    this.#tokenLength = tokenLength;
     this.#keys = secrets.map((secret) => createSecretKey(Buffer.from(secret)));
+    this.#hmacs = secrets.map((secret) => new FixedHmac(Buffer.from(secret), tokenLength));
   }
 
   /** The key that signs. */
@@ -21,18 +35,26 @@ export class Signer {
     return this.#keys;
   }
 
-  sign(value: string): string {
-    return `s:${sign(value, this.key)}`;
+  sign(token: string): string {
+    return `${PREFIX}${token}.${signatureOf(this.#hmacs[0]!, token)}`;
   }
 
-  /** The signed value, or `undefined` if no key made this signature. */
-  unsign(signed: string): string | undefined {
-    if (!signed.startsWith('s:')) return undefined;
-    const input = signed.slice(2);
-    for (const key of this.#keys) {
-      const value = unsign(input, key);
-      if (value !== false) return value;
-    }
-    return undefined;
+  /** The parts of what is of our form, whoever signed it. */
+  split(value: string): Signed | undefined {
+    const end = PREFIX.length + this.#tokenLength;
+    if (value.length !== end + 1 + DIGEST_LENGTH || !value.startsWith(PREFIX) || value[end] !== '.')
+      return undefined;
+    return { token: value.slice(PREFIX.length, end), signature: value.slice(end + 1) };
+  }
+
+  /** Whether one of the keys made this signature. */
+  verifies({ token, signature }: Signed): boolean {
+    return this.#hmacs.some((hmac) => {
+      const expected = signatureOf(hmac, token);
+      return expected !== undefined && sameDigest(expected, signature);
+    });
   }
 }
+
+const signatureOf = (hmac: FixedHmac, token: string): string | undefined =>
+  hmac.digest(token)?.slice(0, DIGEST_LENGTH);

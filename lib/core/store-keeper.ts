@@ -1,8 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { isSessionError, sessionLimitReached, unavailable } from './errors.js';
-import { decodeValue } from './cookie.js';
 import type { SessionEvent } from './events.js';
-import { hashSecret, newNonce, newSecret, sameText, successorOf } from './ids.js';
+import { hashSecret, newNonce, newSecret, sameDigest, successorOf } from './ids.js';
 import {
   Dead,
   type Change,
@@ -17,18 +16,15 @@ import {
 } from './keeper.js';
 import { applyDelta, type RecordDelta, type SessionRecord } from './record.js';
 import type { Signer } from './signer.js';
+import { TokenVerifier, type Verified } from './token-verifier.js';
 import type { Awaitable, Departed, Epitaph, Loaded, SessionLimit, SessionStore } from './store.js';
-
-/** `id.secret`: 128 and 256 bit in base64url. */
-const ID_LENGTH = 22;
-const SECRET_LENGTH = 43;
-const TOKEN_LENGTH = ID_LENGTH + 1 + SECRET_LENGTH;
 
 /** Keeps sessions in a store; the cookie holds `id.secret`, signed. */
 export class StoreKeeper implements Keeper {
   readonly cookieIsRecord = false;
   readonly #store: SessionStore;
   readonly #signer: Signer;
+  readonly #tokens: TokenVerifier;
   readonly #context: KeeperContext;
   readonly #timeout: number;
   #unsubscribe: (() => void) | undefined;
@@ -36,17 +32,16 @@ export class StoreKeeper implements Keeper {
   constructor(store: SessionStore, context: KeeperContext) {
     this.#store = store;
     this.#signer = context.signer;
+    this.#tokens = new TokenVerifier(context.signer);
     this.#context = context;
     this.#timeout = context.timeout;
     store.bind?.(context);
   }
 
   open(value: string): Awaitable<Opened> {
-    const token = this.#verified(value);
-    if (token === undefined) return { kind: 'dead', why: Dead.Tampered, id: '' };
-    const id = token.slice(0, ID_LENGTH);
-    const secret = token.slice(ID_LENGTH + 1);
-    return this.#load(id, secret);
+    const token = this.#tokens.verify(value);
+    if (!token) return { kind: 'dead', why: Dead.Tampered, id: '' };
+    return this.#load(token);
   }
 
   now(): Awaitable<number> {
@@ -134,29 +129,22 @@ export class StoreKeeper implements Keeper {
     return this.#store.close?.();
   }
 
-  /** `id.secret` if the value is one that we signed, at the price of one HMAC and no question to the store. */
-  #verified(value: string): string | undefined {
-    if (value.length > 3 * TOKEN_LENGTH) return undefined;
-    const decoded = decodeValue(value);
-    const token = decoded === undefined ? undefined : this.#signer.unsign(decoded);
-    return token?.length === TOKEN_LENGTH && token[ID_LENGTH] === '.' ? token : undefined;
-  }
-
-  #load(id: string, secret: string): Awaitable<Opened> {
+  #load(token: Verified): Awaitable<Opened> {
+    const { id } = token;
     let loaded: Awaitable<Loaded | Departed | undefined>;
     try {
-      loaded = this.#ask(() => this.#store.load(id));
+      loaded = this.#store.load(id);
     } catch (error) {
-      return this.#unreadable(id, error);
+      return this.#unreadable(id, unavailable(error));
     }
-    if (!(loaded instanceof Promise)) return this.#recognise(id, secret, loaded);
-    return loaded.then(
-      (found) => this.#recognise(id, secret, found),
+    if (!(loaded instanceof Promise)) return this.#recognise(token, loaded);
+    return inTime(loaded, this.#timeout).then(
+      (found) => this.#recognise(token, found),
       (error: unknown) => this.#unreadable(id, error),
     );
   }
 
-  #recognise(id: string, secret: string, found: Loaded | Departed | undefined): Awaitable<Opened> {
+  #recognise({ id, secret, hash }: Verified, found: Loaded | Departed | undefined): Awaitable<Opened> {
     if (!found) return { kind: 'dead', why: Dead.Unknown, id };
     if ('departed' in found) {
       return { kind: 'dead', why: found.departed === 'evicted' ? Dead.Evicted : Dead.Superseded, id };
@@ -165,17 +153,11 @@ export class StoreKeeper implements Keeper {
     const now = this.#context.clockInjected
       ? this.#context.clock.now()
       : (found.time ?? this.#context.clock.now());
-    const presented = hashSecret(secret);
-    if (sameText(presented, record.secretHash)) {
-      return {
-        kind: 'live',
-        held: new StoreHeld(record, secret, this.#signer, presented),
-        now,
-        renewed: false,
-      };
+    if (sameDigest(hash, record.secretHash)) {
+      return { kind: 'live', held: new StoreHeld(record, secret, this.#signer, hash), now, renewed: false };
     }
     const { previous } = record;
-    if (previous && now < previous.until && sameText(presented, previous.hash)) {
+    if (previous && now < previous.until && sameDigest(hash, previous.hash)) {
       if (!previous.honoured) return { kind: 'dead', why: Dead.Superseded, id };
       const successor = this.#successorGiven(record, secret, previous.nonce);
       return {
@@ -220,7 +202,7 @@ export class StoreKeeper implements Keeper {
   #successorGiven(record: SessionRecord, secret: string, nonce: string): string | undefined {
     return this.#signer.keys
       .map((key) => successorOf(key, record.id, secret, nonce))
-      .find((successor) => sameText(hashSecret(successor), record.secretHash));
+      .find((successor) => sameDigest(hashSecret(successor), record.secretHash));
   }
 
   /** Asks the store; whatever it throws becomes `ERR_STORE_UNAVAILABLE`, and so does no answer in time. */
