@@ -28,9 +28,9 @@ const EMPTY: JsonByKey = Object.freeze({});
 export class SessionBag implements ProxyHandler<Record<string, unknown>> {
   #stored: JsonByKey;
   /** What was handed out or assigned; `undefined` stands for deleted. */
-  readonly #values = new Map<string, unknown>();
+  #values: Map<string, unknown> | undefined;
   /** Keys that may differ from what is stored: assigned ones, and objects that were handed out. */
-  readonly #watched = new Map<string, 'read' | 'assigned'>();
+  #watched: Map<string, 'read' | 'assigned'> | undefined;
   readonly #hooks: DataHooks;
   #proxy: Record<string, unknown> | undefined;
 
@@ -45,7 +45,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
 
   /** What a commit has to write, or `undefined`. */
   changes(): DataChanges | undefined {
-    if (this.#watched.size === 0) return undefined;
+    if (!this.#watched) return undefined;
     const set: Record<string, string> = {};
     const remove: string[] = [];
     for (const key of this.#watched.keys()) {
@@ -63,7 +63,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
 
   /** Whether a commit would write. Unlike {@link changes} it never throws. */
   get changed(): boolean {
-    if (this.#watched.size === 0) return false;
+    if (!this.#watched) return false;
     try {
       return this.changes() !== undefined;
     } catch {
@@ -75,7 +75,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
   carry(keys: readonly string[]): Record<string, string> {
     const carried: Record<string, string> = {};
     for (const key of keys) {
-      const text = this.#watched.has(key) ? this.#textOf(key) : this.#storedText(key);
+      const text = this.#watched?.has(key) ? this.#textOf(key) : this.#storedText(key);
       if (text !== undefined) carried[key] = text;
     }
     return carried;
@@ -86,8 +86,8 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     const stored: Record<string, string> = { ...this.#stored, ...set };
     for (const key of remove) delete stored[key];
     this.#stored = stored;
-    for (const key of this.#watched.keys()) {
-      if (typeof this.#values.get(key) !== 'object') this.#watched.delete(key);
+    for (const key of this.#watched?.keys() ?? []) {
+      if (typeof this.#values?.get(key) !== 'object') this.#watched?.delete(key);
     }
   }
 
@@ -95,10 +95,8 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
   rebase(stored: JsonByKey): void {
     const changes = this.changes();
     const mine = new Set(changes ? [...Object.keys(changes.set), ...changes.remove] : []);
-    for (const key of [...this.#values.keys()]) {
-      if (mine.has(key) || stored[key] === this.#stored[key]) continue;
-      this.#values.delete(key);
-      this.#watched.delete(key);
+    for (const key of [...(this.#values?.keys() ?? [])]) {
+      if (!mine.has(key) && stored[key] !== this.#stored[key]) this.#forget(key);
     }
     this.#stored = stored;
   }
@@ -124,21 +122,21 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     if (text === undefined) delete stored[key];
     else stored[key] = text;
     this.#stored = stored;
-    this.#values.delete(key);
-    this.#watched.delete(key);
+    this.#forget(key);
   }
 
   /** Starts over with other data; objects that were handed out before are no longer part of the session. */
   reset(stored: JsonByKey): void {
     this.#stored = stored;
-    this.#values.clear();
-    this.#watched.clear();
+    this.#values = undefined;
+    this.#watched = undefined;
   }
 
   /** From here on nothing can be stored: a change of a nested value that we parsed throws, too. */
   close(): void {
+    if (!this.#watched) return;
     for (const [key, how] of this.#watched) {
-      if (how === 'read') freeze(this.#values.get(key));
+      if (how === 'read') freeze(this.#values?.get(key));
     }
   }
 
@@ -152,17 +150,14 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
 
   set(_target: object, key: string | symbol, value: unknown): boolean {
     this.#hooks.beforeChange();
-    const name = keyName(key);
-    this.#values.set(name, value);
-    this.#watched.set(name, 'assigned');
+    this.#keep(keyName(key), value, 'assigned');
     return true;
   }
 
   deleteProperty(_target: object, key: string | symbol): boolean {
     if (typeof key === 'string' && this.#has(key)) {
       this.#hooks.beforeChange();
-      this.#values.set(key, undefined);
-      this.#watched.set(key, 'assigned');
+      this.#keep(key, undefined, 'assigned');
     }
     return true;
   }
@@ -179,7 +174,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
 
   ownKeys(): string[] {
     const keys = new Set(Object.keys(this.#stored));
-    for (const [key, value] of this.#values) {
+    for (const [key, value] of this.#values ?? []) {
       if (value === undefined) keys.delete(key);
       else keys.add(key);
     }
@@ -197,15 +192,24 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
   }
 
   #has(key: string): boolean {
-    return this.#values.has(key) ? this.#values.get(key) !== undefined : Object.hasOwn(this.#stored, key);
+    return this.#values?.has(key) ? this.#values.get(key) !== undefined : Object.hasOwn(this.#stored, key);
   }
 
   #read(key: string): unknown {
-    if (this.#values.has(key)) return this.#values.get(key);
+    if (this.#values?.has(key)) return this.#values.get(key);
     const value = this.#parse(key, this.#stored[key]!);
-    this.#values.set(key, value);
-    if (typeof value === 'object' && value !== null) this.#watched.set(key, 'read');
+    this.#keep(key, value, typeof value === 'object' && value !== null ? 'read' : undefined);
     return value;
+  }
+
+  #keep(key: string, value: unknown, how: 'read' | 'assigned' | undefined): void {
+    (this.#values ??= new Map<string, unknown>()).set(key, value);
+    if (how) (this.#watched ??= new Map<string, typeof how>()).set(key, how);
+  }
+
+  #forget(key: string): void {
+    this.#values?.delete(key);
+    this.#watched?.delete(key);
   }
 
   #parse(key: string, text: string): unknown {
@@ -221,7 +225,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
   }
 
   #textOf(key: string): string | undefined {
-    const value = this.#values.get(key);
+    const value = this.#values?.get(key);
     if (value === undefined) return undefined;
     return jsonText(key, value);
   }
@@ -229,10 +233,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
   #dropInvalid(): void {
     const keys = this.#hooks.validate ? this.#invalid(Object.keys(this.#stored)) : [];
     if (keys.length === 0) return;
-    for (const key of keys) {
-      this.#values.set(key, undefined);
-      this.#watched.set(key, 'assigned');
-    }
+    for (const key of keys) this.#keep(key, undefined, 'assigned');
     this.#hooks.onDropped(keys);
   }
 

@@ -1,6 +1,6 @@
 import { Committing } from './committing.js';
 import { expireCookie, setCookie } from './cookie.js';
-import type { DataHooks } from './data.js';
+import type { DataHooks, DataValidator } from './data.js';
 import { EngineContext, type EngineConfig } from './engine-context.js';
 import { sessionEnded, SessionError } from './errors.js';
 import type { EventHub } from './events.js';
@@ -24,7 +24,7 @@ export class SessionEngine {
     this.#context = context;
     this.#lifecycle = new SessionLifecycle(context);
     this.#committing = new Committing(context, this.#lifecycle);
-    this.#opening = new Opening(context, (unit) => this.#hooks(unit));
+    this.#opening = new Opening(context, (unit) => new UnitHooks(unit, context));
     keeper.subscribe((event) => events.emit({ ...event, remote: true }));
   }
 
@@ -90,7 +90,7 @@ export class SessionEngine {
   }
 
   async update(unit: Unit, key: string, fn: (value: unknown) => unknown): Promise<unknown> {
-    this.#assertWritable(unit);
+    assertWritable(unit);
     await this.commit(unit);
     return updateKey(this.#context, this.#lifecycle, unit, key, fn);
   }
@@ -119,25 +119,41 @@ export class SessionEngine {
   close(): Awaitable<void> {
     return this.#context.keeper.close();
   }
+}
 
-  #hooks(unit: Unit): DataHooks {
-    return {
-      beforeChange: () => this.#assertWritable(unit),
-      onCorrupt: (key, cause) => {
-        unit.conclude({ reason: 'corrupt', everywhere: false });
-        throw new SessionError(
-          'ERR_RECORD_CORRUPT',
-          `What is stored under "${key}" is no JSON. The session was ended.`,
-          { cause },
-        );
-      },
-      onDropped: (keys) => this.#context.emit(unit, { type: 'data-dropped', keys }),
-      validate: this.config.validate,
-    };
+/** What the data of a unit has to tell, or to ask before it changes. */
+class UnitHooks implements DataHooks {
+  readonly #unit: Unit;
+  readonly #context: EngineContext;
+
+  constructor(unit: Unit, context: EngineContext) {
+    this.#unit = unit;
+    this.#context = context;
   }
 
-  #assertWritable(unit: Unit): void {
-    unit.assertChangeable();
-    if (unit.lifecycle === Lifecycle.Ended) throw sessionEnded();
+  get validate(): DataValidator | undefined {
+    return this.#context.config.validate;
   }
+
+  beforeChange(): void {
+    assertWritable(this.#unit);
+  }
+
+  onCorrupt(key: string, cause: unknown): never {
+    this.#unit.conclude({ reason: 'corrupt', everywhere: false });
+    throw new SessionError(
+      'ERR_RECORD_CORRUPT',
+      `What is stored under "${key}" is no JSON. The session was ended.`,
+      { cause },
+    );
+  }
+
+  onDropped(keys: string[]): void {
+    this.#context.emit(this.#unit, { type: 'data-dropped', keys });
+  }
+}
+
+function assertWritable(unit: Unit): void {
+  unit.assertChangeable();
+  if (unit.lifecycle === Lifecycle.Ended) throw sessionEnded();
 }

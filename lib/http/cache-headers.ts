@@ -18,11 +18,11 @@ export function keepPrivate(response: ServerResponse, loggedIn: boolean): void {
   response.setHeader('Cache-Control', ['private', ...rest].join(', '));
 }
 
-/** Adds field names to Vary, once each. */
-export function addVary(response: ServerResponse, ...names: string[]): void {
+/** Adds field names, by commas, to Vary, once each. */
+export function addVary(response: ServerResponse, names: string): void {
   const given = response.getHeader('vary');
   if (given === undefined) {
-    response.setHeader('Vary', names.join(', '));
+    response.setHeader('Vary', names);
     return;
   }
   const present = splitList(String(given));
@@ -30,7 +30,7 @@ export function addVary(response: ServerResponse, ...names: string[]): void {
   const known = new Set(present.map((name) => name.toLowerCase()));
   response.setHeader(
     'Vary',
-    [...present, ...names.filter((name) => !known.has(name.toLowerCase()))].join(', '),
+    [...present, ...splitList(names).filter((name) => !known.has(name.toLowerCase()))].join(', '),
   );
 }
 

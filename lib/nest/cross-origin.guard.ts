@@ -26,9 +26,7 @@ export class CrossOriginGuard implements CanActivate {
     // Asked for first: a request that is to be refused for its session gets no further than this.
     const current = sessionOf(context);
     if (!current || context.getType() !== 'http' || this.#settings.crossOrigin === 'allow') return true;
-    const request = context
-      .switchToHttp()
-      .getRequest<FrameworkRequest & { raw?: FrameworkRequest; host?: string }>();
+    const request = context.getArgByIndex<FrameworkRequest & { raw?: FrameworkRequest; host?: string }>(0);
     const policy = policyOf(context);
     if (policy.allowCrossOrigin || !(isUnsafe(request.method) || policy.logout)) return true;
     if (
@@ -40,7 +38,7 @@ export class CrossOriginGuard implements CanActivate {
     )
       return true;
     // The same request from the application's own pages is answered otherwise.
-    addVary(rawResponse(context), 'Sec-Fetch-Site', 'Origin');
+    addVary(rawResponse(context), 'Sec-Fetch-Site, Origin');
     throw crossOriginRefused();
   }
 }

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import type { Observable } from 'rxjs';
-import { afterCommit } from './after-commit.js';
+import { afterCommit, type Gate } from './after-commit.js';
 import { sessionOf, type RequestSession } from './session.context.js';
 import { asHttp } from './session.exceptions.js';
 import { policyOf, type HandlerPolicy } from './session.metadata.js';
@@ -16,30 +16,42 @@ export class SessionInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const current = sessionOf(context);
     if (!current) return next.handle();
-    declare(current, policyOf(context));
-    return afterCommit(
-      next.handle(),
-      () => current.commit(statusOf(context) < 400),
-      (error) => {
-        withdraw(current);
-        return asHttp(error);
-      },
-    );
+    const outcome = new Outcome(current, context);
+    outcome.declare(policyOf(context));
+    return afterCommit(next.handle(), outcome);
   }
 }
 
-function declare(current: RequestSession, policy: HandlerPolicy): void {
-  current.unit.active = !policy.passive && !policy.logout;
-  current.unit.intent = policy.logout;
-  current.cacheable = policy.cacheable;
-}
+/** What a handler comes to means to the session. */
+class Outcome implements Gate {
+  readonly #current: RequestSession;
+  readonly #context: ExecutionContext;
 
-/** A handler that failed is neither activity nor a logout. */
-function withdraw({ unit }: RequestSession): void {
-  unit.active = false;
-  unit.intent = undefined;
+  constructor(current: RequestSession, context: ExecutionContext) {
+    this.#current = current;
+    this.#context = context;
+  }
+
+  declare(policy: HandlerPolicy): void {
+    const { unit } = this.#current;
+    unit.active = !policy.passive && !policy.logout;
+    unit.intent = policy.logout;
+    this.#current.cacheable = policy.cacheable;
+  }
+
+  commit(): void | Promise<void> {
+    return this.#current.commit(statusOf(this.#context) < 400);
+  }
+
+  /** A handler that failed is neither activity nor a logout. */
+  failed(cause: unknown): unknown {
+    const { unit } = this.#current;
+    unit.active = false;
+    unit.intent = undefined;
+    return asHttp(cause);
+  }
 }
 
 function statusOf(context: ExecutionContext): number {
-  return context.getType() === 'http' ? context.switchToHttp().getResponse<ServerResponse>().statusCode : 200;
+  return context.getType() === 'http' ? context.getArgByIndex<ServerResponse>(1).statusCode : 200;
 }

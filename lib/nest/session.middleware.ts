@@ -27,21 +27,20 @@ export class SessionMiddleware implements NestMiddleware<FrameworkRequest, Serve
 
   use(request: FrameworkRequest, response: ServerResponse, next: () => void): void | Promise<void> {
     if (attached(request)) return next();
-    const opened = this.#open(request);
-    return opened instanceof Promise
-      ? opened.then((unit) => this.#enter(unit, request, response, next))
-      : this.#enter(opened, request, response, next);
+    const client = new RequestClient(request);
+    const opened = this.#open(request.headers.cookie, client);
+    if (!(opened instanceof Promise)) return this.#enter(opened, request, response, next);
+    return opened
+      .catch((error: Error) => this.#engine.refuse(client, error))
+      .then((unit) => this.#enter(unit, request, response, next));
   }
 
   /** A store that fails refuses the request, but only where its handler is known: a logout takes the cookie away. */
-  #open(request: FrameworkRequest): Unit | Promise<Unit> {
-    const client = new RequestClient(request);
-    const refuse = (error: Error): Unit => this.#engine.refuse(client, error);
+  #open(cookie: string | undefined, client: RequestClient): Unit | Promise<Unit> {
     try {
-      const opened = this.#engine.open(request.headers.cookie, client);
-      return opened instanceof Promise ? opened.catch(refuse) : opened;
+      return this.#engine.open(cookie, client);
     } catch (error) {
-      return refuse(error as Error);
+      return this.#engine.refuse(client, error as Error);
     }
   }
 
