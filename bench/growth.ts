@@ -4,6 +4,7 @@ import type { Plan } from './options.js';
 import { pinBackends } from './postgres.js';
 import { Server } from './processes.js';
 import type { Active, ServerSettings } from './server/settings.js';
+import { warmUp } from './warm-up.js';
 import { spreadOf, type Spread } from './statistics.js';
 
 export interface Growth {
@@ -52,7 +53,7 @@ async function grow(plan: Plan, { contender, of, counts }: Case): Promise<Growth
   try {
     for (const [i, count] of counts.entries()) sizes.push(await fill(plan, contender, of, count, i));
     if (contender === 'postgres') await pinBackends(plan.postgres!);
-    for (const { connections } of sizes) await hammer(connections, plan.warmUp);
+    await warmUp(plan, sizes);
     for (let round = 0; round < plan.rounds * 2; round++) {
       for (let i = 0; i < sizes.length; i++)
         await measureRound(plan, sizes[(i + round) % sizes.length]!, !named(contender).needs);

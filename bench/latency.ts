@@ -1,10 +1,11 @@
 import { contenders, contender as named } from './contenders.js';
-import { atRate, hammer } from './load.js';
+import { atRate, hammer, type Connection } from './load.js';
 import type { Plan } from './options.js';
 import { Server } from './processes.js';
 import { profile as profileOf } from './profiles.js';
 import { median, percentile } from './statistics.js';
 import { Visitors } from './visitors.js';
+import { warmUp } from './warm-up.js';
 
 export interface Latency {
   contender: string;
@@ -17,27 +18,39 @@ export interface Latency {
 
 /** The slower contenders must keep up with it, or their queue would grow for ever. */
 const SHARE_OF_SLOWEST = 0.6;
+/** Milliseconds of a round: long enough for a hundredth of the requests to be some. */
+const ROUND = 1_000;
 const NAMES = ['none', 'memory', 'express-session', 'redis', 'connect-redis', 'sealed', 'cookie-session'];
+
+interface Entrant {
+  name: string;
+  server: Server;
+  visitors: Visitors;
+  connections: readonly Connection[];
+  /** Latencies by round. */
+  samples: number[][];
+}
 
 /** How long a logged-in read takes while requests arrive at the same fixed rate for everybody. */
 export async function measureLatency(plan: Plan): Promise<Latency[]> {
   const profile = profileOf('read');
-  const entrants: { name: string; server: Server; visitors: Visitors; samples: number[][] }[] = [];
+  const length = plan.smoke ? plan.roundTime : ROUND;
+  const entrants: Entrant[] = [];
   try {
-    const rates: number[] = [];
     for (const { name } of contenders.filter((one) => NAMES.includes(one.name) && plan.wantsContender(one))) {
       const server = await Server.start(plan.node, { contender: name, rolling: false, ...plan });
       const visitors = await Visitors.come(server, named(name), profile, plan.connections * 2);
-      entrants.push({ name, server, visitors, samples: [] });
-      await hammer(visitors.connections, plan.warmUp);
-      const { requests, milliseconds } = await hammer(visitors.connections, plan.roundTime);
+      entrants.push({ name, server, visitors, connections: visitors.connections, samples: [] });
+    }
+    await warmUp(plan, entrants);
+    const rates: number[] = [];
+    for (const { connections } of entrants) {
+      const { requests, milliseconds } = await hammer(connections, length);
       rates.push((requests * 1000) / milliseconds);
     }
     const rate = Math.round((Math.min(...rates) * SHARE_OF_SLOWEST) / 100) * 100;
     for (let round = 0; round < plan.rounds; round++) {
-      for (const { visitors, samples } of entrants) {
-        samples.push(await atRate(visitors.connections, rate, plan.roundTime));
-      }
+      for (const { connections, samples } of entrants) samples.push(await atRate(connections, rate, length));
     }
     return entrants.map(({ name, samples }) => summary(name, rate, samples));
   } finally {

@@ -8,7 +8,10 @@ export interface Plan {
   version: string;
   rounds: number;
   roundTime: number;
+  /** For each server, in turns with the others. */
   warmUp: number;
+  /** Servers of each contender in the profiles that goals are about: the same code is compiled to faster and slower code. */
+  processes: number;
   connections: number;
   smoke: boolean;
   parts: ReadonlySet<string>;
@@ -22,8 +25,9 @@ export const PARTS = ['throughput', 'latency', 'memory', 'growth', 'wire'] as co
 
 export const USAGE = `npm run bench -- [options]
   --node <major>        run the servers on this Node, from npm; by default the one that runs the benches
-  --rounds <n>          rounds of each contender (7)
-  --seconds <n>         length of a round (1)
+  --rounds <n>          rounds of each contender (24)
+  --seconds <n>         length of a round (0.25)
+  --processes <n>       servers of each contender in the profiles that goals are about (2)
   --only <parts>        by commas: throughput, latency, memory, growth, wire
   --profiles <names>    by commas: anonymous, read, guard, write, roll, 4kB, 54kB, 54kB-all
   --contenders <names>  by commas: memory, express-session, ... (those without sessions always run)
@@ -32,8 +36,9 @@ export const USAGE = `npm run bench -- [options]
 
 const OPTIONS = {
   node: { type: 'string' },
-  rounds: { type: 'string', default: '7' },
-  seconds: { type: 'string', default: '1' },
+  rounds: { type: 'string', default: '24' },
+  seconds: { type: 'string', default: '0.25' },
+  processes: { type: 'string', default: '2' },
   only: { type: 'string' },
   contenders: { type: 'string' },
   profiles: { type: 'string' },
@@ -62,7 +67,8 @@ export function planOf(
     version: versionOf(node),
     rounds: args.smoke ? 1 : Number(args.rounds),
     roundTime: args.smoke ? 50 : Number(args.seconds) * 1000,
-    warmUp: args.smoke ? 50 : 1_200,
+    warmUp: args.smoke ? 50 : 8_000,
+    processes: args.smoke ? 1 : Number(args.processes),
     connections: args.smoke ? 4 : 32,
     smoke: args.smoke,
     parts,

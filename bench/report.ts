@@ -156,8 +156,8 @@ const titleOf = (name: string): string => contenders.find((one) => one.name === 
 const ms = (value: number): string => value.toFixed(2);
 const count = (value: number): string => value.toLocaleString('en-US');
 
-const spread = ({ median, lowest, highest }: Spread, digits = 2): string =>
-  `${median.toFixed(digits)} <sub>${lowest.toFixed(digits)}–${highest.toFixed(digits)}</sub>`;
+const spread = ({ median, lower, upper }: Spread, digits = 2): string =>
+  `${median.toFixed(digits)} <sub>${lower.toFixed(digits)}–${upper.toFixed(digits)}</sub>`;
 
 function table(head: string[], rows: string[][]): string {
   const line = (cells: string[]): string => `| ${cells.join(' | ')} |`;

@@ -9,14 +9,18 @@ export function percentile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)]!;
 }
 
+/** The median, and the quartiles below and above it. */
 export interface Spread {
   median: number;
-  lowest: number;
-  highest: number;
+  lower: number;
+  upper: number;
 }
 
 export const spreadOf = (values: readonly number[]): Spread => ({
   median: median(values),
-  lowest: Math.min(...values),
-  highest: Math.max(...values),
+  lower: percentile(values, 0.25),
+  upper: percentile(values, 0.75),
 });
+
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -1,11 +1,12 @@
 import { contenders, scaleOf, type Contender } from './contenders.js';
-import { hammer, request } from './load.js';
+import { hammer, request, type Connection } from './load.js';
 import { pinBackends } from './postgres.js';
 import { Servers, type Server } from './processes.js';
 import { profiles, takesPart, type Profile } from './profiles.js';
 import type { Plan } from './options.js';
-import { median, spreadOf, type Spread } from './statistics.js';
+import { mean, median, spreadOf, type Spread } from './statistics.js';
 import { Visitors } from './visitors.js';
+import { warmUp } from './warm-up.js';
 
 export interface Measured {
   contender: string;
@@ -22,10 +23,12 @@ export interface Measured {
   busy: number;
 }
 
+/** A server of a contender; there may be several of one. */
 interface Entrant {
   contender: Contender;
   server: Server;
   visitors: Visitors;
+  connections: readonly Connection[];
   rounds: Round[];
 }
 
@@ -37,7 +40,7 @@ interface Round {
 
 /** The share of its core that a server gets where nothing else runs there. */
 const UNDISTURBED = 0.93;
-const REPEATS = 4;
+const REPEATS = 2;
 
 /** Every profile with every contender that it is for, round by round. */
 export async function measureThroughput(plan: Plan): Promise<Measured[]> {
@@ -71,12 +74,11 @@ async function compare(
 ): Promise<Measured[]> {
   const entrants: Entrant[] = [];
   try {
-    for (const contender of entering) {
-      const entrant = await enter(plan, servers, profile, contender);
-      entrants.push(entrant);
-      if (contender.needs === 'postgres') await pinBackends(plan.postgres!);
-      await hammer(entrant.visitors.connections, plan.warmUp);
+    for (let i = 0; i < (profile.central ? plan.processes : 1); i++) {
+      for (const contender of entering) entrants.push(await enter(plan, servers, profile, contender));
     }
+    if (entering.some(({ needs }) => needs === 'postgres')) await pinBackends(plan.postgres!);
+    await warmUp(plan, entrants);
     const started = Date.now();
     // Each round begins with another one, so that nobody always follows the same neighbour.
     for (let round = 0; round < plan.rounds; round++) {
@@ -90,9 +92,9 @@ async function compare(
       await servers.giveBack(server);
     }
   }
-  const results = summarise(profile, entrants);
+  const results = summarise(profile, entering, entrants);
   for (const { contender, rate, share, cpu, busy } of results) {
-    const shares = [share.median, share.lowest, share.highest].map((one) => one.toFixed(3));
+    const shares = [share.median, share.lower, share.upper].map((one) => one.toFixed(3));
     console.log(
       `${profile.name.padEnd(10)} ${contender.padEnd(24)} ${rate.median.toFixed(0).padStart(7)}/s ` +
         `${shares[0]} (${shares[1]} to ${shares[2]}) ${cpu.median.toFixed(1)} us CPU, busy ${busy.toFixed(2)}`,
@@ -110,7 +112,7 @@ async function enter(plan: Plan, servers: Servers, profile: Profile, contender: 
   });
   try {
     const visitors = await Visitors.come(server, contender, profile, plan.connections);
-    return { contender, server, visitors, rounds: [] };
+    return { contender, server, visitors, connections: visitors.connections, rounds: [] };
   } catch (error) {
     throw new Error(`${contender.name}, ${profile.name}: ${(error as Error).message}`, { cause: error });
   }
@@ -130,9 +132,9 @@ async function runRound(entrant: Entrant, plan: Plan): Promise<void> {
 const disturbed = ({ contender }: Entrant, { busy }: Round): boolean =>
   contender.needs === undefined && busy < UNDISTURBED;
 
-async function runOnce({ contender, server, visitors }: Entrant, { roundTime }: Plan): Promise<Round> {
+async function runOnce({ contender, server, connections }: Entrant, { roundTime }: Plan): Promise<Round> {
   const before = await server.usage();
-  const { requests, milliseconds } = await hammer(visitors.connections, roundTime, !contender.needs).catch(
+  const { requests, milliseconds } = await hammer(connections, roundTime, !contender.needs).catch(
     (error: unknown) => {
       throw new Error(`${contender.name}: ${(error as Error).message}`, { cause: error });
     },
@@ -152,15 +154,32 @@ async function assertRolled(entrants: readonly Entrant[], started: number): Prom
   }
 }
 
-function summarise(profile: Profile, entrants: readonly Entrant[]): Measured[] {
-  const scale = entrants.find(({ contender }) => contender.name === scaleOf(contender.platform))!;
-  return entrants.map(({ contender, rounds }) => ({
-    contender: contender.name,
-    profile: profile.name,
-    rate: spreadOf(rounds.map(({ rate }) => rate)),
-    share: spreadOf(rounds.map(({ rate }, i) => rate / scale.rounds[i]!.rate)),
-    cpuShare: spreadOf(rounds.map(({ cpu }, i) => scale.rounds[i]!.cpu / cpu)),
-    cpu: spreadOf(rounds.map(({ cpu }) => cpu)),
-    busy: median(rounds.map(({ busy }) => busy)),
-  }));
+function summarise(
+  profile: Profile,
+  entering: readonly Contender[],
+  entrants: readonly Entrant[],
+): Measured[] {
+  const roundsOf = (name: string): Round[] =>
+    average(entrants.filter(({ contender }) => contender.name === name).map(({ rounds }) => rounds));
+  const scale = roundsOf(scaleOf(entering[0]!.platform));
+  return entering.map(({ name }) => {
+    const rounds = roundsOf(name);
+    return {
+      contender: name,
+      profile: profile.name,
+      rate: spreadOf(rounds.map(({ rate }) => rate)),
+      share: spreadOf(rounds.map(({ rate }, i) => rate / scale[i]!.rate)),
+      cpuShare: spreadOf(rounds.map(({ cpu }, i) => scale[i]!.cpu / cpu)),
+      cpu: spreadOf(rounds.map(({ cpu }) => cpu)),
+      busy: median(rounds.map(({ busy }) => busy)),
+    };
+  });
 }
+
+/** Of several servers of one contender, round by round. */
+const average = ([first, ...others]: readonly Round[][]): Round[] =>
+  first!.map((round, i) => {
+    const all = [round, ...others.map((rounds) => rounds[i]!)];
+    const of = (what: keyof Round): number => mean(all.map((one) => one[what]));
+    return { rate: of('rate'), cpu: of('cpu'), busy: of('busy') };
+  });

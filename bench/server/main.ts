@@ -20,8 +20,8 @@ const app = await create(await moduleOf(peer));
 await peer?.install(app);
 await app.listen(0, '127.0.0.1');
 const active = kind === 'ours' ? await fill(app, settings) : [];
-// Connections wait for their turn while others are measured.
-app.getHttpServer().keepAliveTimeout = 3_600_000;
+// Connections wait for their turn while others are measured, and some before their first request.
+Object.assign(app.getHttpServer(), { keepAliveTimeout: 3_600_000, headersTimeout: 0, requestTimeout: 0 });
 const { port } = app.getHttpServer().address() as { port: number };
 tell({ type: 'ready', port, active });
 
