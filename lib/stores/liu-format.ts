@@ -25,6 +25,7 @@ const BLOCK = 16;
  * either, so each key of the ring is tried.
  */
 export class LiuFormat implements SealedCodec {
+  readonly byValueAlone = false;
   readonly #keys: KeyRing | readonly Buffer[];
 
   /** @param keys server keys `sk`, 32 bytes; the first seals, all of them open */

@@ -35,6 +35,7 @@ const MAX_INFLATED = 64 * 1024;
  * written. Appendix A encrypts with a key of 15 bytes; erratum 4085 has the vector with 16.
  */
 export class ScsFormat implements SealedCodec {
+  readonly byValueAlone = false;
   readonly #sets: ReadonlyMap<string, ScsKeySet>;
   readonly #current: ScsKeySet;
   readonly #maxAge: number;

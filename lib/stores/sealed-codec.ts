@@ -13,6 +13,8 @@ export interface Envelope {
 
 /** Turns a session's content into a cookie value and back. Knows nothing of what the content says. */
 export interface SealedCodec {
+  /** Whether it is for the value alone to say what it opens to, so that this may be remembered. */
+  readonly byValueAlone: boolean;
   /** Confidential, authentic, and different each time. */
   seal(content: string, envelope: Envelope): string;
   /**

@@ -26,6 +26,7 @@ import type { SealedCodec } from './sealed-codec.js';
 import { readContent, writeContent, type Content } from './sealed-content.js';
 import { SealedHeld, tooLarge } from './sealed-held.js';
 import { SealedIndex } from './sealed-index.js';
+import { SealedMemory } from './sealed-memory.js';
 
 export interface SealedParts {
   codec: SealedCodec;
@@ -54,6 +55,7 @@ export class SealedKeeper implements Keeper {
   readonly #parts: SealedParts;
   readonly #context: KeeperContext;
   readonly #index: SealedIndex;
+  readonly #memory = new SealedMemory();
 
   /** @throws SessionError `ERR_OPTIONS` for `maxSessions` without an index */
   constructor(parts: SealedParts, context: KeeperContext) {
@@ -74,12 +76,12 @@ export class SealedKeeper implements Keeper {
     if (value.length > MAX_COOKIE_OCTETS) return dead(Dead.Tampered);
     const now = this.now();
     const binding = this.#parts.bindTo?.(client);
-    const text = this.#parts.codec.open(value, now, binding);
-    const content = text === undefined ? undefined : readContent(text);
+    const content = this.#contentOf(value, now, binding);
     if (!content) return dead(Dead.Tampered);
     if (!this.#inTime(content, now)) return dead(Dead.Unknown, content.id);
     const held = new SealedHeld(content, value, binding);
-    return this.#whenFresh(() => this.#admit(held));
+    const waiting = this.#parts.list?.fresh();
+    return waiting ? waiting.then(() => this.#admit(held)) : this.#admit(held);
   }
 
   now(): number {
@@ -131,7 +133,8 @@ export class SealedKeeper implements Keeper {
   }
 
   async reload(held: Held): Promise<Opened> {
-    return this.#whenFresh(() => this.#admit(held as SealedHeld));
+    await this.#parts.list?.fresh();
+    return this.#admit(held as SealedHeld);
   }
 
   async destroy(held: Held, word?: { epitaph: Epitaph; linger: number }): Promise<SessionRecord | undefined> {
@@ -193,6 +196,20 @@ export class SealedKeeper implements Keeper {
     await this.#index.close();
   }
 
+  #contentOf(value: string, now: number, binding: string | undefined): Content | undefined {
+    const { codec } = this.#parts;
+    const known = codec.byValueAlone ? this.#memory.recall(value) : undefined;
+    if (known) return known;
+    const text = codec.open(value, now, binding);
+    const content = text === undefined ? undefined : readContent(text);
+    if (content) this.#keep(value, content);
+    return content;
+  }
+
+  #keep(value: string, content: Content): void {
+    if (this.#parts.codec.byValueAlone) this.#memory.keep(value, content);
+  }
+
   #admit(held: SealedHeld): Awaitable<Opened> {
     const { content } = held;
     const verdict = this.#check(content);
@@ -246,11 +263,6 @@ export class SealedKeeper implements Keeper {
   #current(subject: string | undefined): void | Promise<void> {
     const { list } = this.#parts;
     return subject === undefined ? list?.fresh() : list?.sync();
-  }
-
-  #whenFresh<T>(then: () => Awaitable<T>): Awaitable<T> {
-    const waiting = this.#parts.list?.fresh();
-    return waiting ? waiting.then(then) : then();
   }
 
   /** A re-login kills what was before; a periodic rotation does where the application wants to pay for it. */
@@ -332,6 +344,7 @@ export class SealedKeeper implements Keeper {
     const value = this.#parts.codec.seal(writeContent(content), envelope);
     const octets = this.#context.cookieName.length + value.length;
     if (octets > MAX_COOKIE_OCTETS) throw tooLarge(octets, before, content.record.data);
+    this.#keep(value, content);
     return new SealedHeld(content, value, binding);
   }
 }
