@@ -30,9 +30,10 @@ export class SessionMiddleware implements NestMiddleware<FrameworkRequest, Serve
     const client = new RequestClient(request);
     const opened = this.#open(request.headers.cookie, client);
     if (!(opened instanceof Promise)) return this.#enter(opened, request, response, next);
-    return opened
-      .catch((error: Error) => this.#engine.refuse(client, error))
-      .then((unit) => this.#enter(unit, request, response, next));
+    return opened.then(
+      (unit) => this.#enter(unit, request, response, next),
+      (error: Error) => this.#enter(this.#engine.refuse(client, error), request, response, next),
+    );
   }
 
   /** A store that fails refuses the request, but only where its handler is known: a logout takes the cookie away. */

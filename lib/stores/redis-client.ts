@@ -1,9 +1,11 @@
 import { SessionError } from '../core/errors.js';
+import { explain, Patience } from './redis-patience.js';
 
 /** What we need of a node-redis client (5 or later), as `createClient()` makes it. */
 export interface NodeRedisClient {
   readonly isOpen: boolean;
-  sendCommand(args: string[]): Promise<unknown>;
+  readonly options?: { readonly commandOptions?: { readonly timeout?: number } };
+  sendCommand(args: string[], options?: object): Promise<unknown>;
   duplicate(): object;
 }
 
@@ -72,17 +74,20 @@ const isObject = (value: unknown): value is object => typeof value === 'object' 
 class NodeRedisPort implements RedisPort {
   readonly cluster = false;
   readonly #client: NodeRedisClient;
+  /** None where the application said how long a command may wait. */
+  readonly #patience: Patience | undefined;
 
   constructor(client: NodeRedisClient) {
     this.#client = client;
+    if (client.options?.commandOptions?.timeout === undefined) this.#patience = new Patience();
   }
 
   get trouble(): string | undefined {
     return notOpen(this.#client);
   }
 
-  async send(_key: string | undefined, ...args: [string, ...string[]]): Promise<Reply> {
-    return normalised(await this.#client.sendCommand(args));
+  send(_key: string | undefined, ...args: [string, ...string[]]): Promise<Reply> {
+    return this.#client.sendCommand(args, this.#patience?.options).then(normalised, explain);
   }
 
   listen(channel: string, onMessage: (text: string) => void, onError: (error: unknown) => void): Listening {
@@ -102,9 +107,9 @@ class NodeRedisClusterPort implements RedisPort {
     return notOpen(this.#client);
   }
 
-  async send(key: string | undefined, ...args: [string, ...string[]]): Promise<Reply> {
+  send(key: string | undefined, ...args: [string, ...string[]]): Promise<Reply> {
     // Never as read-only: a replica may not have heard of a logout yet.
-    return normalised(await this.#client.sendCommand(key, false, args));
+    return this.#client.sendCommand(key, false, args).then(normalised);
   }
 
   listen(channel: string, onMessage: (text: string) => void, onError: (error: unknown) => void): Listening {
@@ -125,8 +130,8 @@ class IoRedisPort implements RedisPort {
     return this.#client.status === 'end' ? 'it was closed' : undefined;
   }
 
-  async send(_key: string | undefined, ...args: [string, ...string[]]): Promise<Reply> {
-    return normalised(await this.#client.call(...args));
+  send(_key: string | undefined, ...args: [string, ...string[]]): Promise<Reply> {
+    return this.#client.call(...args).then(normalised);
   }
 
   listen(channel: string, onMessage: (text: string) => void, onError: (error: unknown) => void): Listening {

@@ -160,10 +160,16 @@ function decodePrevious(fields: Fields): PredecessorSecret | undefined {
 }
 
 function dataOf(fields: Fields): Record<string, string> {
-  const data: [string, string][] = [];
-  for (const [field, text] of fields) if (field.startsWith(DATA)) data.push([field.slice(DATA.length), text]);
-  // Not by assignment: "__proto__" is a key like any other.
-  return Object.fromEntries(data);
+  const data: Record<string, string> = {};
+  for (const [field, text] of fields) if (field.startsWith(DATA)) put(data, field.slice(DATA.length), text);
+  return data;
+}
+
+/** "__proto__" is a key like any other. */
+function put(data: Record<string, string>, key: string, text: string): void {
+  if (key === '__proto__')
+    Object.defineProperty(data, key, { value: text, enumerable: true, writable: true, configurable: true });
+  else data[key] = text;
 }
 
 function factorsOf(text: string): Record<string, number> {

@@ -14,13 +14,11 @@ export class Script {
     this.#digest = createHash('sha1').update(text).digest('hex');
   }
 
-  async run(port: RedisPort, key: string, ...args: string[]): Promise<Reply> {
-    try {
-      return await port.send(key, 'EVALSHA', this.#digest, '1', key, ...args);
-    } catch (error) {
+  run(port: RedisPort, key: string, ...args: string[]): Promise<Reply> {
+    return port.send(key, 'EVALSHA', this.#digest, '1', key, ...args).catch((error: unknown) => {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
       return port.send(key, 'EVAL', this.#text, '1', key, ...args);
-    }
+    });
   }
 }
 

@@ -39,8 +39,9 @@ export interface RedisStoreOptions {
  * is one round trip, and so is to commit. The server's time decides, and its expiry removes what is over.
  * The server should not evict (`maxmemory-policy noeviction`): a session that it evicts is logged out.
  *
- * While there is no connection the drivers keep commands for later; the request has long been answered
- * with 503 by then. `disableOfflineQueue` of node-redis and `enableOfflineQueue: false` of ioredis stop that.
+ * While there is no connection the drivers keep commands for later (node-redis for 5 seconds, or what its
+ * `commandOptions.timeout` says); the request has long been answered with 503 by then. `disableOfflineQueue` of
+ * node-redis and `enableOfflineQueue: false` of ioredis stop that.
  */
 export class RedisStore implements SessionStore {
   readonly #port: RedisPort;
@@ -67,12 +68,14 @@ export class RedisStore implements SessionStore {
     if (trouble) warn(`The Redis client of the session store does not work yet: ${trouble}.`);
   }
 
-  async load(id: string): Promise<Loaded | Departed | undefined> {
-    const [seconds, micros, flat] = (await LOAD.run(this.#port, this.#key(id))) as [string, string, Reply];
-    if (!Array.isArray(flat)) throw corrupt(id);
-    const found = decode(id, fieldsOf(flat as string[]));
-    if (!found || 'departed' in found) return found;
-    return { record: found, time: milliseconds(seconds, micros) };
+  load(id: string): Promise<Loaded | Departed | undefined> {
+    return LOAD.run(this.#port, this.#key(id)).then((reply) => {
+      const [seconds, micros, flat] = reply as [string, string, Reply];
+      if (!Array.isArray(flat)) throw corrupt(id);
+      const found = decode(id, fieldsOf(flat as string[]));
+      if (!found || 'departed' in found) return found;
+      return { record: found, time: milliseconds(seconds, micros) };
+    });
   }
 
   async create(record: SessionRecord, ttl: number, limit?: SessionLimit): Promise<Created> {
