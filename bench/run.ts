@@ -7,7 +7,9 @@ import { measureMemory } from './memory.js';
 import { planOf, readArguments, USAGE, type Plan } from './options.js';
 import { pinLoad, startRedis } from './processes.js';
 import { report } from './report.js';
-import { measureThroughput } from './throughput.js';
+import { profiles } from './profiles.js';
+import type { Results } from './results.js';
+import { measureThroughput, type Measured } from './throughput.js';
 import { postgresUrl } from './postgres.js';
 import { measureWire } from './wire.js';
 
@@ -37,7 +39,7 @@ async function run(): Promise<void> {
   }
 }
 
-async function measure(plan: Plan): Promise<object> {
+async function measure(plan: Plan): Promise<Partial<Results>> {
   const { parts } = plan;
   return {
     ...(parts.has('throughput') && { throughput: await measureThroughput(plan) }),
@@ -48,11 +50,12 @@ async function measure(plan: Plan): Promise<object> {
   };
 }
 
-/** A part that was not measured this time stays as it was. */
-async function write(plan: Plan, results: object): Promise<void> {
+/** A part, or a profile, that was not measured this time stays as it was. */
+async function write(plan: Plan, results: Partial<Results>): Promise<void> {
   mkdirSync(RESULTS, { recursive: true });
   const file = join(RESULTS, `node${plan.version.split('.')[0]}.json`);
-  const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as object) : {};
+  const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Partial<Results>) : {};
+  if (results.throughput) results.throughput = merged(before.throughput ?? [], results.throughput);
   const about = {
     node: plan.version,
     cores: cpus().length,
@@ -62,4 +65,10 @@ async function write(plan: Plan, results: object): Promise<void> {
   };
   writeFileSync(file, `${JSON.stringify({ ...before, ...about, ...results }, null, 2)}\n`);
   await report(RESULTS, join(ROOT, 'docs', 'performance.md'));
+}
+
+/** By whole profiles: only what ran together can be compared. */
+function merged(before: readonly Measured[], now: readonly Measured[]): Measured[] {
+  const all = [...before.filter(({ profile }) => now.every((one) => one.profile !== profile)), ...now];
+  return profiles.flatMap(({ name }) => all.filter(({ profile }) => profile === name));
 }
