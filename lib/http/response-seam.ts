@@ -56,7 +56,7 @@ enum Phase {
 
 type Op = () => void;
 type Headers = OutgoingHttpHeaders | OutgoingHttpHeader[];
-type Listener = (...args: unknown[]) => void;
+type Listener = (...args: unknown[]) => unknown;
 
 /** The methods with whatever arguments they were called with: they are handed on as they came. */
 interface Methods {
@@ -72,6 +72,31 @@ const SEAM = Symbol('response seam');
 
 interface Sewn extends ServerResponse {
   [SEAM]: Seam;
+}
+
+type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders';
+
+/** What a response does that is not sewn: whatever its prototype says by then. */
+const unsewn = (method: Method): never =>
+  function (this: ServerResponse, ...args: unknown[]): unknown {
+    const prototype = Object.getPrototypeOf(this) as Record<Method, Listener>;
+    return prototype[method].apply(this, args);
+  } as never;
+
+const UNSEWN = {
+  writeHead: unsewn('writeHead'),
+  write: unsewn('write'),
+  end: unsewn('end'),
+  flushHeaders: unsewn('flushHeaders'),
+};
+
+/** Gives a new response the properties that {@link sewResponse} will set, without an effect of their own. */
+export function makeRoom(response: ServerResponse): void {
+  (response as { [SEAM]?: Seam })[SEAM] = undefined;
+  response.writeHead = UNSEWN.writeHead;
+  response.write = UNSEWN.write;
+  response.end = UNSEWN.end;
+  response.flushHeaders = UNSEWN.flushHeaders;
 }
 
 /**

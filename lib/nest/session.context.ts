@@ -116,7 +116,8 @@ export class RequestSession implements ResponseListener {
 type AnyRequest = IncomingMessage & { raw?: IncomingMessage };
 type Carrier = { [REQUEST_SESSION]?: RequestSession };
 
-export function attach(request: IncomingMessage, session: RequestSession): void {
+/** @param session `undefined` for room to attach one later */
+export function attach(request: IncomingMessage, session: RequestSession | undefined): void {
   (request as Carrier)[REQUEST_SESSION] = session;
 }
 

@@ -8,7 +8,7 @@ import {
   type OnApplicationShutdown,
   Global,
 } from '@nestjs/common';
-import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { APP_GUARD, APP_INTERCEPTOR, HttpAdapterHost } from '@nestjs/core';
 import { SessionEngine } from '../core/engine.js';
 import { EventHub } from '../core/events.js';
 import type { Keeper, KeeperContext, KeeperFactory } from '../core/keeper.js';
@@ -18,6 +18,7 @@ import { StoreKeeper } from '../core/store-keeper.js';
 import type { SessionStore } from '../core/store.js';
 import { MemoryStore } from '../stores/memory.js';
 import { CrossOriginGuard } from './cross-origin.guard.js';
+import { prepareRequests } from './express-room.js';
 import { LoginGuard } from './login.guard.js';
 import { ReloginGuard } from './relogin.guard.js';
 import { SessionInterceptor } from './session.interceptor.js';
@@ -47,17 +48,21 @@ const logger = new Logger('nest-sessions');
 export class SessionModule extends ConfigurableModuleClass implements NestModule, OnApplicationShutdown {
   readonly #settings: SessionSettings;
   readonly #engine: SessionEngine;
+  readonly #host: HttpAdapterHost;
 
   constructor(
     @Inject(SESSION_SETTINGS) settings: SessionSettings,
     @Inject(SESSION_ENGINE) engine: SessionEngine,
+    @Inject(HttpAdapterHost) host: HttpAdapterHost,
   ) {
     super();
     this.#settings = settings;
     this.#engine = engine;
+    this.#host = host;
   }
 
   configure(consumer: MiddlewareConsumer): void {
+    prepareRequests(this.#host);
     consumer
       .apply(SessionMiddleware)
       .exclude(...this.#settings.exclude)

@@ -417,6 +417,19 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect(await status(browser)).toBe(401);
   });
 
+  it("opens the same cookie anew for each request: what one has changed and not sealed is no other one's", async () => {
+    const { url, sessions } = await run(platform, { format });
+    const browser = await loggedIn(url);
+    await browser.post('/data', { cart: ['a'] });
+    const { cookie } = browser;
+    const [left, right] = [await sessions.open({ cookie }), await sessions.open({ cookie })];
+    (left.data as { cart: string[] }).cart.push('b');
+    Object.assign(left.data, { coupon: 'c' });
+    expect(right.data).toEqual({ cart: ['a'] });
+    expect((await browser.get('/look', { cookie })).json()).toMatchObject({ data: { cart: ['a'] } });
+    expect((await sessions.open({ cookie })).data).toEqual({ cart: ['a'] });
+  });
+
   it('shows its value to nobody but the cookie', async () => {
     const { inspect } = await import('node:util');
     const { url, sessions, events } = await run(platform, { format });
