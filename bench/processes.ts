@@ -11,14 +11,17 @@ const canPin = cpus().length > 1 && spawnSync('taskset', ['--version']).status =
 const SERVER_CORE = '0';
 const LOAD_CORE = '1';
 
-/** Puts this process, and what it starts from now on, on the core of the load. */
-export function pinLoad(): boolean {
-  return canPin && spawnSync('taskset', ['-a', '-c', '-p', LOAD_CORE, String(process.pid)]).status === 0;
+let pinned = false;
+
+/** Puts this process, and what it starts from now on, on the core of the load, and servers under test on theirs. */
+export function pin(): boolean {
+  pinned = canPin && spawnSync('taskset', ['-a', '-c', '-p', LOAD_CORE, String(process.pid)]).status === 0;
+  return pinned;
 }
 
 /** Puts a process that somebody else started there too, where that is allowed. */
 export function pinOther(pid: number): void {
-  if (canPin) spawnSync('taskset', ['-c', '-p', LOAD_CORE, String(pid)]);
+  if (pinned) spawnSync('taskset', ['-c', '-p', LOAD_CORE, String(pid)]);
 }
 
 export interface Usage {
@@ -43,7 +46,7 @@ export class Server {
   static async start(node: string, settings: ServerSettings, flags: readonly string[] = []): Promise<Server> {
     const main = fileURLToPath(new URL('./server/main.js', import.meta.url));
     const command = [node, ...flags, main, JSON.stringify(settings)];
-    const [file, ...args] = canPin ? ['taskset', '-c', SERVER_CORE, ...command] : command;
+    const [file, ...args] = pinned ? ['taskset', '-c', SERVER_CORE, ...command] : command;
     const child = spawn(file!, args, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: { ...process.env, NODE_ENV: 'production' },
@@ -69,29 +72,38 @@ export class Server {
 export class Servers {
   readonly #node: string;
   readonly #keep: boolean;
-  readonly #running = new Map<string, Server>();
+  readonly #running = new Set<Server>();
+  readonly #kept = new Map<string, Promise<Server>>();
 
   constructor(node: string, keep: boolean) {
     this.#node = node;
     this.#keep = keep;
   }
 
-  async take(settings: ServerSettings): Promise<Server> {
+  take(settings: ServerSettings): Promise<Server> {
+    if (!this.#keep) return this.#start(settings);
     const key = JSON.stringify(settings);
-    const running = this.#running.get(key) ?? (await Server.start(this.#node, settings));
-    this.#running.set(key, running);
-    return running;
+    const kept = this.#kept.get(key) ?? this.#start(settings);
+    this.#kept.set(key, kept);
+    return kept;
   }
 
   async giveBack(server: Server): Promise<void> {
     if (this.#keep) return;
-    for (const [key, one] of this.#running) if (one === server) this.#running.delete(key);
+    this.#running.delete(server);
     await server.stop();
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#running.values()].map((server) => server.stop()));
+    await Promise.all([...this.#running].map((server) => server.stop()));
     this.#running.clear();
+    this.#kept.clear();
+  }
+
+  async #start(settings: ServerSettings): Promise<Server> {
+    const server = await Server.start(this.#node, settings);
+    this.#running.add(server);
+    return server;
   }
 }
 

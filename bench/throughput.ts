@@ -75,7 +75,7 @@ async function compare(
   const entrants: Entrant[] = [];
   try {
     for (let i = 0; i < (profile.central ? plan.processes : 1); i++) {
-      for (const contender of entering) entrants.push(await enter(plan, servers, profile, contender));
+      entrants.push(...(await Promise.all(entering.map((one) => enter(plan, servers, profile, one)))));
     }
     if (entering.some(({ needs }) => needs === 'postgres')) await pinBackends(plan.postgres!);
     await warmUp(plan, entrants);
