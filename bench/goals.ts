@@ -1,14 +1,15 @@
 import type { Results } from './results.js';
+import { ratioOf, type Spread } from './statistics.js';
 
 export interface Goal {
   title: string;
   /** At least this, or at most where `most` is set. */
   goal: number;
   most?: boolean;
-  /** By requests per second, or by CPU time where that is what the goal speaks of. */
-  reached: number | undefined;
+  /** By requests per second. */
+  byRate: Spread | undefined;
   /** The same by CPU time, which other work on the machine disturbs less. */
-  byCpu?: number | undefined;
+  byCpu: Spread | undefined;
 }
 
 /** What this library wants to be, beside the others in the same run. */
@@ -54,19 +55,17 @@ function versus(
   return {
     title,
     goal,
-    reached: quotient(left?.share.median, right?.share.median),
-    byCpu: quotient(left?.cpuShare.median, right?.cpuShare.median),
+    byRate: left && right && ratioOf(left.rates, right.rates),
+    byCpu: left && right && ratioOf(right.cpus, left.cpus),
   };
 }
 
 function growing({ growth }: Results, title: string, contender: string): Goal {
-  const at = (count: number) =>
-    growth?.find((one) => one.contender === contender && one.count === count)?.cpu.median;
-  return { title, goal: 1.15, most: true, reached: quotient(at(1_000_000), at(1_000)) };
+  const found = growth?.find((one) => one.contender === contender && one.count === 1_000_000);
+  return { title, goal: 1.15, most: true, byRate: found?.grownTime, byCpu: found?.grownCpu };
 }
 
-export const isReached = ({ goal, most, reached }: Goal): boolean | undefined =>
-  reached === undefined ? undefined : most ? reached <= goal : reached >= goal;
-
-const quotient = (a: number | undefined, b: number | undefined): number | undefined =>
-  a === undefined || b === undefined ? undefined : a / b;
+export function isReached({ goal, most, byRate }: Goal): boolean | undefined {
+  if (!byRate) return undefined;
+  return most ? byRate.median <= goal : byRate.median >= goal;
+}

@@ -5,7 +5,7 @@ import { pinBackends } from './postgres.js';
 import { Server } from './processes.js';
 import type { Active, ServerSettings } from './server/settings.js';
 import { warmUp } from './warm-up.js';
-import { spreadOf, type Spread } from './statistics.js';
+import { ratioOf, spreadOf, type Spread } from './statistics.js';
 
 export interface Growth {
   contender: string;
@@ -16,6 +16,9 @@ export interface Growth {
   time: Spread;
   /** Microseconds of the server's CPU time per request. */
   cpu: Spread;
+  /** Both over what they are with the least of them, round by round. */
+  grownTime: Spread;
+  grownCpu: Spread;
 }
 
 interface Case {
@@ -66,10 +69,11 @@ async function grow(plan: Plan, { contender, of, counts }: Case): Promise<Growth
   }
   return sizes.map(({ count, times, cpus }) => {
     const [time, cpu] = [spreadOf(times), spreadOf(cpus)];
+    const [grownTime, grownCpu] = [ratioOf(times, sizes[0]!.times), ratioOf(cpus, sizes[0]!.cpus)];
     console.log(
-      `growth     ${contender.padEnd(10)} ${String(count).padStart(9)} ${of}: ${time.median.toFixed(1)} us, ${cpu.median.toFixed(1)} us CPU`,
+      `growth     ${contender.padEnd(10)} ${String(count).padStart(9)} ${of}: ${time.median.toFixed(1)} us, ${cpu.median.toFixed(1)} us CPU, ${grownTime.median.toFixed(2)} times the first`,
     );
-    return { contender, of, count, time, cpu };
+    return { contender, of, count, time, cpu, grownTime, grownCpu };
   });
 }
 

@@ -25,7 +25,7 @@ export const PARTS = ['throughput', 'latency', 'memory', 'growth', 'wire'] as co
 
 export const USAGE = `npm run bench -- [options]
   --node <major>        run the servers on this Node, from npm; by default the one that runs the benches
-  --rounds <n>          rounds of each contender (16)
+  --rounds <n>          rounds of each contender (24)
   --seconds <n>         length of a round (0.25)
   --processes <n>       servers of each contender in the profiles that goals are about (2)
   --only <parts>        by commas: throughput, latency, memory, growth, wire
@@ -36,7 +36,7 @@ export const USAGE = `npm run bench -- [options]
 
 const OPTIONS = {
   node: { type: 'string' },
-  rounds: { type: 'string', default: '16' },
+  rounds: { type: 'string', default: '24' },
   seconds: { type: 'string', default: '0.25' },
   processes: { type: 'string', default: '2' },
   only: { type: 'string' },

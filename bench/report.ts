@@ -16,14 +16,17 @@ export async function report(results: string, docs: string): Promise<void> {
     .map((name) => JSON.parse(readFileSync(join(results, name), 'utf8')) as Results)
     .sort((a, b) => major(b) - major(a));
   for (const one of all) {
-    await write(join(results, `node${major(one)}.md`), `# Node ${major(one)}\n\n${everything(one)}\n`);
+    await writeFormatted(
+      join(results, `node${major(one)}.md`),
+      `# Node ${major(one)}\n\n${everything(one)}\n`,
+    );
     if (one.throughput) writeFileSync(join(results, `read-node${major(one)}.svg`), chart(one));
   }
-  if (existsSync(docs)) await write(docs, filledIn(readFileSync(docs, 'utf8'), all));
+  if (existsSync(docs)) await writeFormatted(docs, filledIn(readFileSync(docs, 'utf8'), all));
 }
 
 /** As the rest of the repository is formatted. */
-async function write(file: string, text: string): Promise<void> {
+export async function writeFormatted(file: string, text: string): Promise<void> {
   writeFileSync(file, await format(text, { ...(await resolveConfig(file)), filepath: file }));
 }
 
@@ -58,7 +61,7 @@ function goals(results: Results): string {
     const verdict = { true: 'reached', false: '**not reached**', undefined: 'not measured' }[
       String(isReached(goal)) as 'true'
     ];
-    const measured = [goal.reached, goal.byCpu].map((one) => one?.toFixed(2) ?? '–');
+    const measured = [goal.byRate, goal.byCpu].map((one) => (one ? spread(one) : '–'));
     return [goal.title, `${goal.most ? '≤' : '≥'} ${goal.goal}`, ...measured, verdict];
   });
   return `${caption(results)}\n\n${table(['logged-in read', 'goal', 'by requests per second', 'by CPU time', ''], rows)}`;
@@ -129,13 +132,16 @@ function memory(results: Results): string {
 
 function growth(results: Results): string {
   if (!results.growth) return '';
-  const rows = results.growth.map(({ contender, of, count: n, time, cpu }) => [
+  const rows = results.growth.map(({ contender, of, count: n, time, cpu, grownTime, grownCpu }) => [
     titleOf(contender),
     `${count(n)} ${of}`,
     spread(time, 1),
+    spread(grownTime),
     spread(cpu, 1),
+    spread(grownCpu),
   ]);
-  return `${caption(results)}\n\n${table(['', 'with', 'µs a request', 'µs of CPU a request'], rows)}`;
+  const head = ['', 'with', 'µs a request', 'over the first', 'µs of CPU a request', 'over the first'];
+  return `${caption(results)}\n\n${table(head, rows)}`;
 }
 
 function wire(results: Results): string {

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync, existsSync } from 'node:fs';
+import { mkdirSync, readFileSync, existsSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { measureGrowth } from './growth.js';
@@ -6,7 +6,7 @@ import { measureLatency } from './latency.js';
 import { measureMemory } from './memory.js';
 import { planOf, readArguments, USAGE, type Plan } from './options.js';
 import { pin, startRedis } from './processes.js';
-import { report } from './report.js';
+import { report, writeFormatted } from './report.js';
 import { profiles } from './profiles.js';
 import type { Results } from './results.js';
 import { measureThroughput, type Measured } from './throughput.js';
@@ -64,7 +64,7 @@ async function write(plan: Plan, results: Partial<Results>): Promise<void> {
     roundTime: plan.roundTime,
     connections: plan.connections,
   };
-  writeFileSync(file, `${JSON.stringify({ ...before, ...about, ...results }, null, 2)}\n`);
+  await writeFormatted(file, JSON.stringify({ ...before, ...about, ...results }, null, 2));
   await report(RESULTS, join(ROOT, 'docs', 'performance.md'));
 }
 

@@ -4,7 +4,7 @@ import { pinBackends } from './postgres.js';
 import { Servers, type Server } from './processes.js';
 import { profiles, takesPart, type Profile } from './profiles.js';
 import type { Plan } from './options.js';
-import { mean, median, spreadOf, type Spread } from './statistics.js';
+import { mean, median, ratioOf, spreadOf, type Spread } from './statistics.js';
 import { Visitors } from './visitors.js';
 import { warmUp } from './warm-up.js';
 
@@ -21,6 +21,9 @@ export interface Measured {
   cpu: Spread;
   /** How busy the server's core was: near 1, or something else was the bottleneck. */
   busy: number;
+  /** The rounds that all of these are of: requests per second, microseconds of CPU time per request. */
+  rates: number[];
+  cpus: number[];
 }
 
 /** A server of a contender; there may be several of one. */
@@ -162,19 +165,26 @@ function summarise(
   const roundsOf = (name: string): Round[] =>
     average(entrants.filter(({ contender }) => contender.name === name).map(({ rounds }) => rounds));
   const scale = roundsOf(scaleOf(entering[0]!.platform));
+  const [scaleRates, scaleCpus] = [ratesOf(scale), cpusOf(scale)];
   return entering.map(({ name }) => {
     const rounds = roundsOf(name);
+    const [rates, cpus] = [ratesOf(rounds), cpusOf(rounds)];
     return {
       contender: name,
       profile: profile.name,
-      rate: spreadOf(rounds.map(({ rate }) => rate)),
-      share: spreadOf(rounds.map(({ rate }, i) => rate / scale[i]!.rate)),
-      cpuShare: spreadOf(rounds.map(({ cpu }, i) => scale[i]!.cpu / cpu)),
-      cpu: spreadOf(rounds.map(({ cpu }) => cpu)),
+      rate: spreadOf(rates),
+      share: ratioOf(rates, scaleRates),
+      cpuShare: ratioOf(scaleCpus, cpus),
+      cpu: spreadOf(cpus),
       busy: median(rounds.map(({ busy }) => busy)),
+      rates,
+      cpus,
     };
   });
 }
+
+const ratesOf = (rounds: readonly Round[]): number[] => rounds.map(({ rate }) => Math.round(rate));
+const cpusOf = (rounds: readonly Round[]): number[] => rounds.map(({ cpu }) => Math.round(cpu * 10) / 10);
 
 /** Of several servers of one contender, round by round. */
 const average = ([first, ...others]: readonly Round[][]): Round[] =>
