@@ -5,6 +5,9 @@ import { subjectOf, type Profile } from './profiles.js';
 
 type Cookies = Map<string, string>;
 
+/** A cookie that means nothing to an application without sessions: its requests are to be as long as the others'. */
+const MEANINGLESS = 'x'.repeat(96);
+
 /** Connections that are logged in as the profile wants it, each as another user. */
 export class Visitors {
   private constructor(
@@ -22,20 +25,23 @@ export class Visitors {
     const connections: Connection[] = [];
     const all: Cookies[] = [];
     const { bytes } = profile;
-    const known = bytes !== undefined && contender.kind !== 'scale';
     for (let i = 0; i < count; i++) {
-      const cookies: Cookies = known ? await logIn(server, subjectOf(i), bytes) : new Map();
+      const cookies: Cookies = bytes === undefined ? new Map() : await identify(server, contender, i, bytes);
       const ask = { ...profile, cookies, expect: profile.answer(contender, i) };
       connections.push(await Connection.open(server.port, [ask]));
       all.push(cookies);
     }
-    if (known) await assertStrangerUnknown(server);
+    if (bytes !== undefined && contender.kind !== 'scale') await assertStrangerUnknown(server);
     return new Visitors(connections, all);
   }
 
   leave(): void {
     for (const connection of this.connections) connection.close();
   }
+}
+
+async function identify(server: Server, { kind }: Contender, i: number, bytes: number): Promise<Cookies> {
+  return kind === 'scale' ? new Map([['theirs', MEANINGLESS]]) : logIn(server, subjectOf(i), bytes);
 }
 
 async function logIn({ port }: Server, subject: string, bytes: number): Promise<Cookies> {
