@@ -57,7 +57,7 @@ async function grow(plan: Plan, { contender, of, counts }: Case): Promise<Growth
     for (const [i, count] of counts.entries()) sizes.push(await fill(plan, contender, of, count, i));
     if (contender === 'postgres') await pinBackends(plan.postgres!);
     await warmUp(plan, sizes);
-    for (let round = 0; round < plan.rounds * 2; round++) {
+    for (let round = 0; round < plan.rounds * 4; round++) {
       for (let i = 0; i < sizes.length; i++)
         await measureRound(plan, sizes[(i + round) % sizes.length]!, !named(contender).needs);
     }

@@ -10,8 +10,8 @@ export interface Plan {
   roundTime: number;
   /** For each server, in turns with the others. */
   warmUp: number;
-  /** Servers of each contender in the profiles that goals are about: the same code is compiled to faster and slower code. */
-  processes: number;
+  /** How often what goals are about is measured, each time with new servers: some processes run the same code faster than others. */
+  heats: number;
   connections: number;
   smoke: boolean;
   parts: ReadonlySet<string>;
@@ -25,9 +25,9 @@ export const PARTS = ['throughput', 'latency', 'memory', 'growth', 'wire'] as co
 
 export const USAGE = `npm run bench -- [options]
   --node <major>        run the servers on this Node, from npm; by default the one that runs the benches
-  --rounds <n>          rounds of each contender (24)
+  --rounds <n>          rounds of each contender in a heat (8)
   --seconds <n>         length of a round (0.25)
-  --processes <n>       servers of each contender in the profiles that goals are about (2)
+  --heats <n>           times that what goals are about is measured, each with new servers (4)
   --only <parts>        by commas: throughput, latency, memory, growth, wire
   --profiles <names>    by commas: anonymous, read, guard, write, roll, 4kB, 54kB, 54kB-all
   --contenders <names>  by commas: memory, express-session, ... (those without sessions always run)
@@ -36,9 +36,9 @@ export const USAGE = `npm run bench -- [options]
 
 const OPTIONS = {
   node: { type: 'string' },
-  rounds: { type: 'string', default: '24' },
+  rounds: { type: 'string', default: '8' },
   seconds: { type: 'string', default: '0.25' },
-  processes: { type: 'string', default: '2' },
+  heats: { type: 'string', default: '4' },
   only: { type: 'string' },
   contenders: { type: 'string' },
   profiles: { type: 'string' },
@@ -68,7 +68,7 @@ export function planOf(
     rounds: args.smoke ? 1 : Number(args.rounds),
     roundTime: args.smoke ? 50 : Number(args.seconds) * 1000,
     warmUp: args.smoke ? 50 : 8_000,
-    processes: args.smoke ? 1 : Number(args.processes),
+    heats: args.smoke ? 1 : Number(args.heats),
     connections: args.smoke ? 4 : 32,
     smoke: args.smoke,
     parts,

@@ -25,6 +25,3 @@ export const spreadOf = (values: readonly number[]): Spread => ({
 /** What one has of another, round by round: what slows the machine down for a while slows both. */
 export const ratioOf = (one: readonly number[], other: readonly number[]): Spread =>
   spreadOf(one.map((value, i) => value / other[i]!));
-
-export const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;

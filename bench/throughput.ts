@@ -4,7 +4,7 @@ import { pinBackends } from './postgres.js';
 import { Servers, type Server } from './processes.js';
 import { profiles, takesPart, type Profile } from './profiles.js';
 import type { Plan } from './options.js';
-import { mean, median, ratioOf, spreadOf, type Spread } from './statistics.js';
+import { median, ratioOf, spreadOf, type Spread } from './statistics.js';
 import { Visitors } from './visitors.js';
 import { warmUp } from './warm-up.js';
 
@@ -26,7 +26,7 @@ export interface Measured {
   cpus: number[];
 }
 
-/** A server of a contender; there may be several of one. */
+/** A server of a contender. */
 interface Entrant {
   contender: Contender;
   server: Server;
@@ -75,11 +75,32 @@ async function compare(
   profile: Profile,
   entering: Contender[],
 ): Promise<Measured[]> {
+  const rounds = new Map<string, Round[]>(entering.map(({ name }) => [name, []]));
+  for (let heat = 0; heat < (profile.central ? plan.heats : 1); heat++) {
+    for (const entrant of await runHeat(plan, servers, profile, entering))
+      rounds.get(entrant.contender.name)!.push(...entrant.rounds);
+  }
+  const results = summarise(profile, entering, rounds);
+  for (const { contender, rate, share, cpu, busy } of results) {
+    const shares = [share.median, share.lower, share.upper].map((one) => one.toFixed(3));
+    console.log(
+      `${profile.name.padEnd(10)} ${contender.padEnd(24)} ${rate.median.toFixed(0).padStart(7)}/s ` +
+        `${shares[0]} (${shares[1]} to ${shares[2]}) ${cpu.median.toFixed(1)} us CPU, busy ${busy.toFixed(2)}`,
+    );
+  }
+  return results;
+}
+
+/** The rounds of one server of each contender. */
+async function runHeat(
+  plan: Plan,
+  servers: Servers,
+  profile: Profile,
+  entering: Contender[],
+): Promise<Entrant[]> {
   const entrants: Entrant[] = [];
   try {
-    for (let i = 0; i < (profile.central ? plan.processes : 1); i++) {
-      entrants.push(...(await Promise.all(entering.map((one) => enter(plan, servers, profile, one)))));
-    }
+    entrants.push(...(await Promise.all(entering.map((one) => enter(plan, servers, profile, one)))));
     if (entering.some(({ needs }) => needs === 'postgres')) await pinBackends(plan.postgres!);
     await warmUp(plan, entrants);
     const started = Date.now();
@@ -89,21 +110,13 @@ async function compare(
         await runRound(entrants[(i + round) % entrants.length]!, plan);
     }
     if (profile.rolling) await assertRolled(entrants, started);
+    return entrants;
   } finally {
     for (const { visitors, server } of entrants) {
       visitors.leave();
       await servers.giveBack(server);
     }
   }
-  const results = summarise(profile, entering, entrants);
-  for (const { contender, rate, share, cpu, busy } of results) {
-    const shares = [share.median, share.lower, share.upper].map((one) => one.toFixed(3));
-    console.log(
-      `${profile.name.padEnd(10)} ${contender.padEnd(24)} ${rate.median.toFixed(0).padStart(7)}/s ` +
-        `${shares[0]} (${shares[1]} to ${shares[2]}) ${cpu.median.toFixed(1)} us CPU, busy ${busy.toFixed(2)}`,
-    );
-  }
-  return results;
 }
 
 async function enter(plan: Plan, servers: Servers, profile: Profile, contender: Contender): Promise<Entrant> {
@@ -160,14 +173,12 @@ async function assertRolled(entrants: readonly Entrant[], started: number): Prom
 function summarise(
   profile: Profile,
   entering: readonly Contender[],
-  entrants: readonly Entrant[],
+  roundsOf: ReadonlyMap<string, Round[]>,
 ): Measured[] {
-  const roundsOf = (name: string): Round[] =>
-    average(entrants.filter(({ contender }) => contender.name === name).map(({ rounds }) => rounds));
-  const scale = roundsOf(scaleOf(entering[0]!.platform));
+  const scale = roundsOf.get(scaleOf(entering[0]!.platform))!;
   const [scaleRates, scaleCpus] = [ratesOf(scale), cpusOf(scale)];
   return entering.map(({ name }) => {
-    const rounds = roundsOf(name);
+    const rounds = roundsOf.get(name)!;
     const [rates, cpus] = [ratesOf(rounds), cpusOf(rounds)];
     return {
       contender: name,
@@ -185,11 +196,3 @@ function summarise(
 
 const ratesOf = (rounds: readonly Round[]): number[] => rounds.map(({ rate }) => Math.round(rate));
 const cpusOf = (rounds: readonly Round[]): number[] => rounds.map(({ cpu }) => Math.round(cpu * 10) / 10);
-
-/** Of several servers of one contender, round by round. */
-const average = ([first, ...others]: readonly Round[][]): Round[] =>
-  first!.map((round, i) => {
-    const all = [round, ...others.map((rounds) => rounds[i]!)];
-    const of = (what: keyof Round): number => mean(all.map((one) => one[what]));
-    return { rate: of('rate'), cpu: of('cpu'), busy: of('busy') };
-  });
