@@ -11,6 +11,12 @@ const canPin = cpus().length > 1 && spawnSync('taskset', ['--version']).status =
 const SERVER_CORE = '0';
 const LOAD_CORE = '1';
 
+/**
+ * A server keeps the memory that it works in while it waits for its turn, as one does that is always busy.
+ * Otherwise it gives it back, and its next turn is about page faults.
+ */
+const STEADY = ['--no-memory-reducer', '--min-semi-space-size=16', '--max-semi-space-size=16'];
+
 let pinned = false;
 
 /** Puts this process, and what it starts from now on, on the core of the load, and servers under test on theirs. */
@@ -45,7 +51,7 @@ export class Server {
 
   static async start(node: string, settings: ServerSettings, flags: readonly string[] = []): Promise<Server> {
     const main = fileURLToPath(new URL('./server/main.js', import.meta.url));
-    const command = [node, ...flags, main, JSON.stringify(settings)];
+    const command = [node, ...STEADY, ...flags, main, JSON.stringify(settings)];
     const [file, ...args] = pinned ? ['taskset', '-c', SERVER_CORE, ...command] : command;
     const child = spawn(file!, args, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
