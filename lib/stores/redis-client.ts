@@ -135,14 +135,35 @@ class IoRedisPort implements RedisPort {
   }
 
   listen(channel: string, onMessage: (text: string) => void, onError: (error: unknown) => void): Listening {
-    const own = this.#client.duplicate() as IoRedisSubscriber;
+    const own = this.#duplicate();
+    let stopped = false;
     own.on('error', onError);
     own.on('message', (from, text) => from === channel && onMessage(text));
-    const subscribe = () => void own.subscribe(channel).catch(onError);
-    // The driver subscribes again by itself only to what it once had; at each connection we make sure.
+    const subscribe = (): void => {
+      if (stopped || own.status !== 'ready') return;
+      own.subscribe(channel).catch((error: unknown) => {
+        if (stopped) return;
+        onError(error);
+        setTimeout(subscribe, SUBSCRIBE_AGAIN).unref();
+      });
+    };
     own.on('ready', subscribe);
     if (own.status === 'wait') void own.connect().catch(onError);
-    return { stop: () => own.disconnect() };
+    return {
+      stop: () => {
+        stopped = true;
+        own.disconnect();
+      },
+    };
+  }
+
+  /**
+   * We subscribe at each connection ourselves: what the driver does of its own accord is awaited by nobody, so that
+   * a server which refuses it (`NOPERM`) would end the process. The driver's cluster does it well.
+   */
+  #duplicate(): IoRedisSubscriber {
+    if (this.cluster) return this.#client.duplicate() as IoRedisSubscriber;
+    return (this.#client as unknown as Duplicated).duplicate({ autoResubscribe: false });
   }
 }
 
@@ -187,6 +208,11 @@ interface NodeRedisSubscriber {
   connect(): Promise<unknown>;
   subscribe(channel: string, listener: (text: unknown) => void): Promise<unknown>;
   destroy(): void;
+}
+
+/** A client of ioredis that is no cluster. */
+interface Duplicated {
+  duplicate(override: { autoResubscribe: boolean }): IoRedisSubscriber;
 }
 
 interface IoRedisSubscriber {

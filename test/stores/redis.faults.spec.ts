@@ -67,6 +67,12 @@ async function expectOutage(browser: Browser): Promise<void> {
   expect((await browser.get('/untouched', { cookie: '' })).status).toBe(200);
 }
 
+/** How many commands the server has refused for want of permission. */
+async function refusals(): Promise<number> {
+  const log = await server.cli('ACL', 'LOG');
+  return [...log.matchAll(/^count\n(\d+)/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
 async function expectRecovered(browser: Browser): Promise<void> {
   await until(async () => (await browser.get('/me')).status === 200, 'the session back');
   expect((await browser.get('/look')).json()).toMatchObject({ subject: 'alice', data: { kept: 1 } });
@@ -242,6 +248,38 @@ describeWithRedis('Redis that stumbles', () => {
       }
       expect((await browser.post('/login', { user: 'alice' })).status).toBe(200);
     });
+
+    it.each(drivers)(
+      'goes on where the server forbids it to listen, and hears the others once it may again (%s)',
+      async (_driver, connect: (url: string) => Promise<RedisClient>) => {
+        const here = await startOverRedis(platform, { client: await connect(server.url) });
+        const there = await startOverRedis(platform, { client: await connect(server.url) });
+        const browser = here.browser();
+        await browser.post('/login', { user: 'alice' });
+        const logOutThere = async () => {
+          const other = there.browser();
+          await other.post('/login', { user: 'bob' });
+          await other.post('/logout');
+        };
+        const heard = async () => {
+          await logOutThere();
+          return here.events.some(({ type, remote }) => type === 'ended' && remote);
+        };
+        await until(heard, 'an event of the other node');
+        await server.cli('ACL', 'LOG', 'RESET');
+        await server.cli('ACL', 'SETUSER', 'default', '-subscribe');
+        await server.cli('CLIENT', 'KILL', 'TYPE', 'pubsub');
+        // Of two nodes, at least once each.
+        await until(async () => (await refusals()) >= 4, 'subscriptions refused');
+        here.events.length = 0;
+        await logOutThere();
+        expect((await browser.get('/me')).status).toBe(200);
+        expect(here.events).toEqual([]);
+        await server.cli('ACL', 'SETUSER', 'default', '+subscribe');
+        await until(heard, 'an event of the other node again');
+      },
+      TEST_TIMEOUT,
+    );
 
     // The server keeps an append-only file with fsync at every write, is killed with SIGKILL and restarted.
     it.each(drivers)(
