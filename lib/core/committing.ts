@@ -1,7 +1,7 @@
 import type { DataChanges } from './data.js';
 import type { EngineContext } from './engine-context.js';
 import { sessionEnded } from './errors.js';
-import type { Change } from './keeper.js';
+import type { Change, Saved } from './keeper.js';
 import type { SessionLifecycle } from './lifecycle.js';
 import { rollIsDue } from './policy.js';
 import type { Awaitable } from './store.js';
@@ -39,9 +39,9 @@ export class Committing {
       case Lifecycle.New:
         return unit.changed;
       case Lifecycle.Live:
-        return unit.changed || this.#rollDue(unit);
+        return unit.changed || unit.confirms || this.#rollDue(unit);
       case Lifecycle.Ended:
-        return unit.held !== undefined;
+        return (unit.held ?? unit.former) !== undefined && unit.conclusion !== undefined;
     }
   }
 
@@ -70,6 +70,8 @@ export class Committing {
   async #create(unit: Unit): Promise<void> {
     const changes = unit.bag.changes();
     if (!changes) return;
+    // The cookie of a new session would take the place of the one that the client just got.
+    if (unit.superseded) throw sessionEnded();
     unit.assertReachable();
     const now = await this.#context.time(unit);
     const record = this.#context.draft(now, { id: unit.id, data: changes.set });
@@ -81,46 +83,57 @@ export class Committing {
     this.#context.emit(unit, { type: 'created' });
   }
 
+  /** Repeated where another request rotated first: what that left is read, and then there is nothing to rotate. */
   async #save(unit: Unit): Promise<void> {
-    const changes = unit.bag.changes();
-    const roll = this.#rollDue(unit);
-    if (!changes && !roll) return;
-    const saved = await this.#write(unit, changes, roll, roll && this.#rotationDue(unit));
-    if (!saved) {
+    for (;;) {
+      const changes = unit.bag.changes();
+      const roll = this.#rollDue(unit);
+      if (!changes && !roll) return this.#confirm(unit);
+      const outcome = await this.#write(unit, changes, roll);
+      if (outcome === 'saved') return;
+      const gone = outcome === 'gone' || !(await this.#lifecycle.catchUp(unit));
+      if (!gone) continue;
       unit.lose();
       if (changes) throw sessionEnded();
       return;
     }
-    if (changes) unit.bag.settle(changes);
-    if (roll) this.#context.emit(unit, { type: 'rolled' });
   }
 
-  async #write(
-    unit: Unit,
-    changes: DataChanges | undefined,
-    roll: boolean,
-    rotate: boolean,
-  ): Promise<boolean> {
+  /** A store that fails here fails nobody: the rotation stays pending, and whoever comes next confirms it. */
+  async #confirm(unit: Unit): Promise<void> {
+    if (!unit.confirms) return;
+    try {
+      if ((await this.#write(unit, undefined, false)) === 'gone') unit.lose();
+    } catch {
+      // Read as the session was before, which it was allowed to.
+    }
+  }
+
+  async #write(unit: Unit, changes: DataChanges | undefined, roll: boolean): Promise<Saved['outcome']> {
+    const { config, keeper } = this.#context;
     // Where the cookie is the record, a change that it cannot be told of would be lost.
-    if (this.#context.keeper.cookieIsRecord) unit.assertReachable();
+    if (keeper.cookieIsRecord && (changes ?? roll)) unit.assertReachable();
     const held = unit.held!;
     const now = unit.now();
+    const rotate = roll && this.#rotationDue(unit);
     const head = { ...(roll && { lastSeenAt: now }), ...(rotate && { rotatedAt: now }) };
     const change: Change = {
-      data: changes,
-      head: roll ? head : undefined,
-      rotate: rotate ? { grace: this.#context.config.grace, honoured: true } : undefined,
+      ...(changes && { data: changes }),
+      ...(roll && { head }),
+      ...(rotate && { rotate: this.#context.rotation(unit, true) }),
+      ...(unit.confirms && !rotate && { confirm: { grace: config.grace } }),
     };
     const ttl = roll ? this.#context.ttl({ ...held.record, ...head }, now) : undefined;
-    const saved = await this.#context.keeper.save(held, change, now, ttl);
-    // Another request rotated first: its secret stands, and ours is honoured.
-    if (saved.outcome === 'conflict' && rotate) return this.#write(unit, changes, roll, false);
-    if (saved.outcome !== 'saved') return false;
+    const saved = await keeper.save(held, change, now, ttl);
+    if (saved.outcome !== 'saved') return saved.outcome;
     unit.held = saved.held;
-    if (rotate || this.#context.keeper.cookieIsRecord || (roll && held.record.persistent))
-      unit.fate = CookieFate.Set;
+    unit.confirms = false;
+    const renews = rotate || (roll && (held.record.persistent || held.legacy));
+    if (renews || (keeper.cookieIsRecord && (changes ?? roll))) unit.fate = CookieFate.Set;
+    if (changes) unit.bag.settle(changes);
     if (rotate) this.#context.emit(unit, { type: 'rotated' });
-    return true;
+    if (roll) this.#context.emit(unit, { type: 'rolled' });
+    return 'saved';
   }
 
   #rollDue(unit: Unit): boolean {
@@ -130,8 +143,11 @@ export class Committing {
     );
   }
 
+  /** Not for a client that has gone, nor while the rotation before is pending: its predecessor must lead to one successor. */
   #rotationDue(unit: Unit): boolean {
     const { rotateEvery } = this.#context.config;
-    return rotateEvery !== false && unit.now() - unit.held!.record.rotatedAt >= rotateEvery;
+    if (rotateEvery === false || unit.abandoned) return false;
+    const { rotatedAt, previous } = unit.held!.record;
+    return unit.now() - rotatedAt >= rotateEvery && (!previous?.pending || unit.presentsCurrent);
   }
 }

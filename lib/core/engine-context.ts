@@ -1,13 +1,16 @@
-import type { Clock } from './clock.js';
+import { preciseNow, type Clock } from './clock.js';
 import type { ResolvedCookie } from './cookie.js';
 import type { DataValidator } from './data.js';
 import type { EndReason, EventHub, SessionEvent } from './events.js';
 import { newId } from './ids.js';
-import type { EndedSession, Held, Keeper } from './keeper.js';
+import type { EndedSession, Held, Keeper, Rotation } from './keeper.js';
 import { expiryOf, standingOf, type Limits, type Standing } from './policy.js';
 import type { Device, SessionRecord } from './record.js';
 import type { Epitaph } from './store.js';
 import type { Unit } from './unit.js';
+
+/** The longest that a periodic rotation waits for its successor to be presented, in milliseconds. */
+const LONGEST_PENDING = 24 * 60 * 60 * 1000;
 
 /** What becomes of a session whose client is not the one that logged in. */
 export type ProtectionVerdict = 'ok' | 'relogin' | 'end';
@@ -20,12 +23,14 @@ export interface EngineConfig {
   rememberLimits: Limits;
   rollEvery: number;
   rotateEvery: number | false;
-  /** How long the predecessor of a rotated secret is honoured, and a replaced session leaves a word. */
+  /** How long a predecessor is no sign of theft once its successor was presented, and a replaced session leaves a word. */
   grace: number;
   maxSessions?: (subject: string) => number | undefined;
   onExceeded: 'evict-oldest' | 'reject';
   protect?: (now: Device, then: Device) => ProtectionVerdict;
   validate?: DataValidator;
+  /** Milliseconds that a store may take to answer. */
+  storeTimeout: number;
   clock: Clock;
 }
 
@@ -71,8 +76,18 @@ export class EngineContext {
 
   /** The time that decides, asked of the store once where it was not told with a record. */
   async time(unit: Unit): Promise<number> {
-    unit.skew ??= (await this.keeper.now()) - this.config.clock.now();
+    unit.skew ??= (await this.keeper.now()) - preciseNow(this.config.clock);
     return unit.now();
+  }
+
+  /** The terms of a rotation by this request. */
+  rotation(unit: Unit, honoured: boolean): Rotation {
+    return {
+      honoured,
+      grace: this.config.grace,
+      pendingFor: Math.min(this.limitsOf(unit.held?.record).idle, LONGEST_PENDING),
+      presented: unit.presentsCurrent,
+    };
   }
 
   draft(now: number, rest: Partial<SessionRecord>): SessionRecord {

@@ -10,7 +10,7 @@ import { Opening } from './opening.js';
 import type { SessionRecord } from './record.js';
 import type { Awaitable } from './store.js';
 import { CookieFate, Lifecycle, type Unit } from './unit.js';
-import { updateKey } from './updating.js';
+import { Updating } from './updating.js';
 
 /** Opens, changes, commits and ends sessions. Knows neither Nest nor HTTP beyond the cookie. */
 export class SessionEngine {
@@ -18,12 +18,14 @@ export class SessionEngine {
   readonly #opening: Opening;
   readonly #committing: Committing;
   readonly #lifecycle: SessionLifecycle;
+  readonly #updating: Updating;
 
   constructor(config: EngineConfig, keeper: Keeper, events: EventHub) {
     const context = new EngineContext(config, keeper, events);
     this.#context = context;
     this.#lifecycle = new SessionLifecycle(context);
     this.#committing = new Committing(context, this.#lifecycle);
+    this.#updating = new Updating(context, this.#lifecycle);
     this.#opening = new Opening(context, (unit) => new UnitHooks(unit, context));
     keeper.subscribe((event) => events.emit({ ...event, remote: true }));
   }
@@ -60,6 +62,8 @@ export class SessionEngine {
         return expireCookie(this.config.cookie);
       case CookieFate.Set: {
         const { record, token } = unit.held!;
+        // Others rotated it meanwhile, and their responses carry the cookie.
+        if (token === undefined) return undefined;
         return setCookie(
           this.config.cookie,
           token,
@@ -92,7 +96,7 @@ export class SessionEngine {
   async update(unit: Unit, key: string, fn: (value: unknown) => unknown): Promise<unknown> {
     assertWritable(unit);
     await this.commit(unit);
-    return updateKey(this.#context, this.#lifecycle, unit, key, fn);
+    return this.#updating.update(unit, key, fn);
   }
 
   list(subject: string): Promise<SessionRecord[]> {

@@ -5,6 +5,7 @@ export type SessionErrorCode =
   | 'ERR_NOT_LOGGED_IN'
   | 'ERR_SESSION_ENDED'
   | 'ERR_SESSION_LIMIT'
+  | 'ERR_LOGIN_REVOKED'
   | 'ERR_HEAD_SENT'
   | 'ERR_NO_RESPONSE'
   | 'ERR_DATA_KEY'
@@ -12,6 +13,7 @@ export type SessionErrorCode =
   | 'ERR_DATA_NOT_SERIALIZABLE'
   | 'ERR_SUBJECT'
   | 'ERR_CONFLICT'
+  | 'ERR_UPDATE_NESTED'
   | 'ERR_COOKIE_TOO_LARGE'
   | 'ERR_RECORD_CORRUPT'
   | 'ERR_STORE_UNAVAILABLE'
@@ -22,6 +24,7 @@ export type SessionErrorCode =
 const STATUS: Partial<Record<SessionErrorCode, number>> = {
   ERR_NOT_LOGGED_IN: 401,
   ERR_SESSION_ENDED: 401,
+  ERR_LOGIN_REVOKED: 401,
   ERR_RECORD_CORRUPT: 401,
   ERR_SESSION_LIMIT: 409,
   ERR_CONFLICT: 409,
@@ -72,6 +75,13 @@ export function sessionLimitReached(): SessionError {
   return new SessionError(
     'ERR_SESSION_LIMIT',
     `This subject has as many sessions as "maxSessions" allows. Let them end one, or set onExceeded: 'evict-oldest'.`,
+  );
+}
+
+export function loginRevoked(): SessionError {
+  return new SessionError(
+    'ERR_LOGIN_REVOKED',
+    'All sessions of this subject were ended while this login was under way, so it was refused. Let the user log in again.',
   );
 }
 

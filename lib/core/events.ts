@@ -29,12 +29,14 @@ export type SessionEvent =
   | (EventOf<'relogin'> & { factor: string })
   | EventOf<'rolled'>
   | EventOf<'rotated'>
+  /** A new secret and clean data in the same session. */
+  | EventOf<'regenerated'>
   | (EventOf<'ended'> & { reason: EndReason })
-  /** A superseded token came back after its grace: theft, or a client that lost an answer. The session is ended. */
+  /** A superseded token came back after its grace: somebody kept a copy of it. The session is ended. */
   | EventOf<'reused'>
   /** The client is another than the one that logged in. */
   | (EventOf<'suspicious'> & { verdict: 'relogin' | 'end' })
-  /** A cookie that this application never issued, or that was altered. */
+  /** A cookie in our form that this application never issued, or that was altered. */
   | EventOf<'tampered'>
   /** Many bad tokens from one address. */
   | (EventOf<'guessing'> & { ip: string; count: number })

@@ -17,30 +17,59 @@ export interface Client {
 /** A live session as one request holds it. */
 export interface Held {
   readonly record: SessionRecord;
-  /** What the cookie carries, or should carry from now on. Never logged. */
-  readonly token: string;
-  /** Hash of the secret that this request came with. */
-  readonly presented: string;
+  /**
+   * What the cookie carries, or should carry from now on. Never logged. `undefined` where the session was rotated
+   * by others meanwhile, so that nobody here knows its token.
+   */
+  readonly token: string | undefined;
+  /** The cookie is signed in a form that is to be replaced at the next roll. */
+  readonly legacy: boolean;
 }
 
 /** Why a token opened nothing. */
 export enum Dead {
-  /** Not in our form, or not signed or sealed by us: refused without asking the store. */
+  /** Not in our form: another application's, perhaps. Left alone, and nothing to tell. */
+  Foreign = 'foreign',
+  /** In our form, and not signed or sealed by us: refused without asking the store. */
   Tampered = 'tampered',
   /** No such session, or no longer. */
   Unknown = 'unknown',
   /** The session took another token a moment ago; the client has it or is about to. */
   Superseded = 'superseded',
-  /** A superseded token after its grace: the session was ended. */
+  /** A superseded token after its grace: the session is to be ended. */
   Reused = 'reused',
   Evicted = 'evicted',
   /** The record could not be read: it was ended. */
   Corrupt = 'corrupt',
 }
 
+/** The session of a token that opens it no more. Whoever has the token may still end it. */
+export interface Former {
+  held: Held;
+  /** Whether all sessions of its subject as well: not by a token whose time is over. */
+  everywhere: boolean;
+}
+
 export type Opened =
-  | { kind: 'live'; held: Held; now: number; renewed: boolean }
-  | { kind: 'dead'; why: Dead; id: string; ended?: SessionRecord };
+  | {
+      kind: 'live';
+      held: Held;
+      now: number;
+      /** The client came with a predecessor and is to be given the present token. */
+      renewed: boolean;
+      /** The client came with the successor of a rotation that is pending, so that it is to be confirmed. */
+      confirms: boolean;
+    }
+  | {
+      kind: 'dead';
+      why: Dead;
+      id: string;
+      former?: Former;
+      /** The token was replaced a moment ago, so that the client may have a newer cookie. */
+      lately?: boolean;
+      /** As it was last, once it was ended for a reuse. */
+      ended?: SessionRecord;
+    };
 
 export interface Change {
   data?: DataChanges;
@@ -48,13 +77,25 @@ export interface Change {
   /** `update()`: only if nobody else changed data meanwhile. */
   exclusive?: boolean;
   rotate?: Rotation;
+  /** Never beside `rotate`, which confirms as well. */
+  confirm?: Confirmation;
 }
 
 export interface Rotation {
-  /** Milliseconds for which the predecessor is no sign of theft. */
+  /** Milliseconds for which a predecessor is no sign of theft, once the successor was presented. */
   grace: number;
-  /** Whether the predecessor still opens the session within the grace. */
+  /** Whether the predecessor still opens the session until then: at a periodic rotation. */
   honoured: boolean;
+  /** Milliseconds for which an honoured predecessor opens the session while nobody presents the successor. */
+  pendingFor: number;
+  /** Whether this request came with the present token, which confirms the rotation before. */
+  presented: boolean;
+}
+
+/** What a request that came with the successor has to tell of the rotation before. */
+export interface Confirmation {
+  /** As in {@link Rotation}. */
+  grace: number;
 }
 
 export type Saved = { outcome: 'saved'; held: Held } | { outcome: 'gone' } | { outcome: 'conflict' };
@@ -62,6 +103,13 @@ export type Saved = { outcome: 'saved'; held: Held } | { outcome: 'gone' } | { o
 export interface Issued {
   held: Held;
   evicted: SessionRecord[];
+}
+
+/** What a session of a subject is made under. */
+export interface CreateTerms {
+  limit?: SessionLimit | undefined;
+  /** When the subject proved itself, by {@link Keeper.proof}. */
+  provedAt?: number | undefined;
 }
 
 /**
@@ -72,21 +120,39 @@ export interface Issued {
 export interface Keeper {
   /** True where the cookie holds the session itself, so that each change needs a new one. */
   readonly cookieIsRecord: boolean;
+  /** A read: whatever the value shows, nothing is written. */
   open(value: string, client: Client): Awaitable<Opened>;
+  /** Whether one of our keys signed or sealed the value. Asks no store. */
+  isGenuine(value: string, client: Client): boolean;
   /** The time that decides for a session which was not loaded. */
   now(): Awaitable<number>;
-  /** Makes a session. Throws `ERR_SESSION_LIMIT` where the subject may not have another. */
-  create(draft: SessionRecord, ttl: number, client: Client, limit?: SessionLimit): Promise<Issued>;
+  /**
+   * Call it first of all where a subject has proved itself. Gives, once it is known how far the deciding clock is
+   * ahead of ours, a time to compare with the beginnings of {@link destroyAll}: later than each that was known here
+   * by then, and never later than the call.
+   */
+  proof(subject: string): (skew: number) => number;
+  /**
+   * Makes a session. Throws `ERR_SESSION_LIMIT` where the subject may not have another, `ERR_LOGIN_REVOKED` where its
+   * sessions were revoked after it had proved itself.
+   */
+  create(draft: SessionRecord, ttl: number, client: Client, terms?: CreateTerms): Promise<Issued>;
   /** @param ttl milliseconds after which the record may be forgotten; without it that stays as it is */
   save(held: Held, change: Change, now: number, ttl?: number): Promise<Saved>;
-  /** What others made of it meanwhile. */
-  reload(held: Held): Promise<Opened>;
+  /**
+   * What others made of it meanwhile; `undefined` where it ended, or where a re-login or regenerate came between. It
+   * is no presentation of the token.
+   */
+  reload(held: Held): Promise<Held | undefined>;
   /** Ends the session and returns it as it was last, or `undefined` if it had ended before. */
   destroy(held: Held, word?: { epitaph: Epitaph; linger: number }): Promise<SessionRecord | undefined>;
   list(subject: string): Promise<SessionRecord[]>;
   /** Ends the session of an id; with `subject` only if it is theirs. */
   destroyById(id: string, subject?: string): Promise<EndedSession[]>;
-  /** Ends the sessions of a subject. Returns those that were ended by this call. */
+  /**
+   * Ends the sessions of a subject that were begun before this call, and refuses those that are under way. Returns
+   * those that were ended by this call.
+   */
   destroyAll(subject: string, except: readonly string[]): Promise<EndedSession[]>;
   /** Tells the other nodes. Never throws. */
   publish(event: SessionEvent): void;

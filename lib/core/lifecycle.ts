@@ -2,7 +2,7 @@ import type { EngineContext } from './engine-context.js';
 import { sessionEnded, SessionError } from './errors.js';
 import type { EndReason } from './events.js';
 import { Standing } from './policy.js';
-import type { Held } from './keeper.js';
+import type { Change, Held } from './keeper.js';
 import type { SessionRecord } from './record.js';
 import type { SessionLimit } from './store.js';
 import { CookieFate, Lifecycle, type Unit } from './unit.js';
@@ -34,25 +34,31 @@ export class SessionLifecycle {
     this.#context = context;
   }
 
+  /**
+   * Another session in place of the present one. The new one is made first: should the store fail in between, the
+   * client still has the old one.
+   */
   async login(unit: Unit, subject: string, options: LoginOptions = {}): Promise<void> {
     assertSubject(subject);
+    // The user proved themselves before this call: what is revoked from here on includes this login.
+    const proof = this.#context.keeper.proof(subject);
     await this.finish(unit);
     const { remember = false, factor = 'pwd', keep = [] } = options;
     const before = unit.held?.record.subject;
     // What belonged to somebody else never crosses, whatever the list says.
     const data = before === undefined || before === subject ? unit.bag.carry(keep) : {};
     const now = await this.#context.time(unit);
-    const factors = { [factor]: now };
+    const provedAt = proof(unit.skew!);
     const draft = this.#context.draft(now, {
       subject,
-      factors,
+      factors: { [factor]: Math.min(now, Math.floor(provedAt)) },
       persistent: remember,
       device: unit.device,
       data,
     });
     await this.#replace(unit, draft, keep, {
-      proven: true,
-      limit: this.#limit(subject, unit.held?.record.id),
+      provedAt,
+      limit: this.#limit(subject, unit.held?.record.id ?? unit.former?.held.record.id),
     });
     this.#context.emit(unit, { type: 'login', factor, remember });
   }
@@ -62,71 +68,91 @@ export class SessionLifecycle {
     if (subject !== undefined && subject !== unit.held?.record.subject)
       return this.login(unit, subject, { factor });
     if (unit.lifecycle !== Lifecycle.Live || unit.held!.record.subject === undefined) throw notLoggedIn();
-    while (!(await this.#prove(unit, factor))) await this.reload(unit);
+    // As of this call, however often it takes: what was revoked since includes this session.
+    const provedAt = unit.now();
+    while (!(await this.#prove(unit, factor, provedAt))) await this.reload(unit);
     unit.fate = CookieFate.Set;
     unit.suspicious = false;
     this.#context.emit(unit, { type: 'relogin', factor });
     this.#context.emit(unit, { type: 'rotated' });
   }
 
-  async #prove(unit: Unit, factor: string): Promise<boolean> {
+  async #prove(unit: Unit, factor: string, provedAt: number): Promise<boolean> {
     const { record } = unit.held!;
     const now = unit.now();
-    const factors = { ...record.factors, [factor]: now };
-    const head = { factors, createdAt: now, lastSeenAt: now, rotatedAt: now, device: unit.device };
-    const rotate = { grace: this.#context.config.grace, honoured: false };
-    const saved = await this.#context.keeper.save(
-      unit.held!,
-      { head, rotate },
-      now,
-      this.#context.ttl({ ...record, ...head }, now),
-    );
+    const factors = { ...record.factors, [factor]: provedAt };
+    const head = { factors, createdAt: provedAt, lastSeenAt: now, rotatedAt: now, device: unit.device };
+    return this.#rotate(unit, { head }, now);
+  }
+
+  /** A new secret, and the old one opens nothing from now on. False where another request was faster. */
+  async #rotate(unit: Unit, change: Change, now: number): Promise<boolean> {
+    const held = unit.held!;
+    const rotate = this.#context.rotation(unit, false);
+    const ttl = this.#context.ttl({ ...held.record, ...change.head }, now);
+    const saved = await this.#context.keeper.save(held, { ...change, rotate }, now, ttl);
     if (saved.outcome === 'gone') throw this.#lost(unit);
-    if (saved.outcome === 'saved') unit.held = saved.held;
-    return saved.outcome === 'saved';
+    if (saved.outcome === 'conflict') return false;
+    unit.held = saved.held;
+    unit.confirms = false;
+    return true;
   }
 
-  /** Takes in what others made of the session meanwhile. */
+  /** Takes in what others made of the session meanwhile. @throws SessionError `ERR_SESSION_ENDED` */
   async reload(unit: Unit): Promise<void> {
-    const opened = await this.#context.keeper.reload(unit.held!);
-    if (opened.kind !== 'live') throw this.#lost(unit);
-    unit.held = opened.held;
-    unit.bag.rebase(opened.held.record.data);
+    if (!(await this.catchUp(unit))) throw this.#lost(unit);
   }
 
-  /** A clean session under a new id, of the same subject with the same times. */
-  async regenerate(unit: Unit, { keep = [] }: { keep?: readonly string[] } = {}): Promise<void> {
-    await this.finish(unit);
-    const data = unit.bag.carry(keep);
-    if (unit.lifecycle !== Lifecycle.Live) return startOver(unit, data);
-    const { subject, factors, createdAt, persistent, device } = unit.held!.record;
-    const draft = this.#context.draft(unit.now(), { subject, factors, createdAt, persistent, device, data });
-    await this.#replace(unit, draft, keep, { proven: false });
+  /** As {@link reload}; false where the session is no more. */
+  async catchUp(unit: Unit): Promise<boolean> {
+    const held = unit.held && (await this.#context.keeper.reload(unit.held));
+    if (!held) return false;
+    unit.held = held;
+    unit.bag.rebase(held.record.data);
+    return true;
   }
 
   /**
-   * Another session in place of the present one. The new one is made first: should the store fail in
-   * between, the client still has the old one.
+   * A new secret and clean data in the same record, by one commit: so whoever ends the session meanwhile, by its id
+   * or by its subject, ends what comes of it.
    */
+  async regenerate(unit: Unit, { keep = [] }: { keep?: readonly string[] } = {}): Promise<void> {
+    await this.finish(unit);
+    if (unit.lifecycle !== Lifecycle.Live) return startOver(unit, unit.bag.carry(keep));
+    while (!(await this.#renew(unit, keep))) await this.reload(unit);
+    unit.fate = CookieFate.Set;
+    unit.bag.reset(unit.held!.record.data);
+    this.#context.emit(unit, { type: 'regenerated' });
+    this.#context.emit(unit, { type: 'rotated' });
+  }
+
+  /** Only if nobody wrote data meanwhile: a key that is kept is kept as it is last. */
+  #renew(unit: Unit, keep: readonly string[]): Promise<boolean> {
+    const { data } = unit.held!.record;
+    const set = unit.bag.carry(keep);
+    for (const [key, text] of Object.entries(set)) if (text !== data[key]) unit.bag.assertValid(key, text);
+    const remove = Object.keys(data).filter((key) => !Object.hasOwn(set, key));
+    const now = unit.now();
+    const head = { lastSeenAt: now, rotatedAt: now };
+    return this.#rotate(unit, { data: { set, remove }, head, exclusive: true }, now);
+  }
+
   async #replace(
     unit: Unit,
     draft: SessionRecord,
     keep: readonly string[],
-    { proven, limit }: Replacing,
+    terms: { provedAt: number; limit: SessionLimit | undefined },
   ): Promise<void> {
     const { keeper } = this.#context;
-    const old = unit.lifecycle === Lifecycle.Live ? unit.held : undefined;
+    const live = unit.lifecycle === Lifecycle.Live ? unit.held : undefined;
+    const old = live ?? unit.former?.held;
     const now = unit.now();
-    const issued = await keeper.create(draft, this.#context.ttl(draft, now), unit.client, limit);
+    const issued = await keeper.create(draft, this.#context.ttl(draft, now), unit.client, terms);
     let { held } = issued;
     if (old) {
+      // It may have ended meanwhile: the user has proved themselves anew, so this goes on without it.
       const last = await this.#retire(old, held);
-      // A logout that came first stands; only a login, which proves the user anew, goes on without the old one.
-      if (!last && !proven) {
-        await keeper.destroy(held);
-        throw this.#lost(unit);
-      }
-      if (last) held = await this.#catchUp(held, keep, old.record, last, now);
+      if (last && live) held = await this.#bringOver(held, keep, live.record, last, now);
     }
     unit.adopt(held);
     for (const evicted of issued.evicted) this.#context.ended(evicted, 'evicted');
@@ -146,8 +172,8 @@ export class SessionLifecycle {
     }
   }
 
-  /** Brings over what another request wrote into the old session between our reading and its end. */
-  async #catchUp(
+  /** What another request wrote into the old session between our reading and its end. */
+  async #bringOver(
     held: Held,
     keep: readonly string[],
     read: SessionRecord,
@@ -173,19 +199,31 @@ export class SessionLifecycle {
 
   /** Ends the session of this request. Idempotent: without one, only the cookie is taken away. */
   async end(unit: Unit, reason: 'logout' | 'cleared', everywhere = false): Promise<void> {
-    if (unit.lifecycle === Lifecycle.Ended && !unit.held) return;
+    if (unit.lifecycle === Lifecycle.Ended && !unit.held && !unit.former) return;
     unit.conclude({ reason, everywhere });
     await this.finish(unit);
   }
 
-  /** Takes to the store what {@link Unit.conclude} began. Repeated until the store has confirmed it. */
+  /**
+   * Takes to the store what {@link Unit.conclude} began. Repeated until the store has confirmed it.
+   *
+   * Whoever has a token that opens the session no more may still end it, so that no logout is answered as if it had
+   * succeeded while the session goes on. But a token whose time is over may have been kept by anybody: it ends
+   * nothing else.
+   *
+   * @throws SessionError `ERR_SESSION_ENDED` where `everywhere` was asked for by such a token
+   */
   async finish(unit: Unit): Promise<void> {
-    const { held, conclusion } = unit;
-    if (!held || !conclusion) return;
-    const { subject } = held.record;
-    await this.#context.destroy(held, conclusion.reason);
-    if (conclusion.everywhere && subject !== undefined) await this.revokeAll(subject, [], conclusion.reason);
+    const { held, former, conclusion } = unit;
+    if (!conclusion || !(held ?? former)) return;
+    const subject = held?.record.subject ?? former?.held.record.subject;
+    const everywhere = conclusion.everywhere && subject !== undefined;
+    const entitled = held?.record.subject !== undefined || (former?.everywhere ?? false);
+    for (const one of [held, former?.held]) if (one) await this.#context.destroy(one, conclusion.reason);
+    if (everywhere && entitled) await this.revokeAll(subject, [], conclusion.reason);
     unit.held = undefined;
+    unit.former = undefined;
+    if (everywhere && !entitled) throw sessionEnded();
   }
 
   /** The live sessions of a subject, the latest first. */
@@ -222,12 +260,6 @@ export class SessionLifecycle {
     unit.lose();
     return sessionEnded();
   }
-}
-
-interface Replacing {
-  /** Whether the user proved themselves just now, so that the old session need not be alive any more. */
-  proven: boolean;
-  limit?: SessionLimit;
 }
 
 function startOver(unit: Unit, data: Record<string, string>): void {

@@ -1,3 +1,4 @@
+import { preciseNow } from './clock.js';
 import { cookieValues } from './cookie.js';
 import type { DataHooks } from './data.js';
 import type { EngineContext, ProtectionVerdict } from './engine-context.js';
@@ -8,8 +9,16 @@ import { Standing } from './policy.js';
 import type { Awaitable } from './store.js';
 import { CookieFate, Unit } from './unit.js';
 
-/** More cookies of our name than this are nobody's browser. */
+/** The store is asked for no more genuine tokens than this of one header. */
 const MAX_CANDIDATES = 8;
+
+type DeadToken = Opened & { kind: 'dead' };
+
+/**
+ * Where the cookie is left as it is: what we did not sign may be another application's, and after a token that was
+ * superseded a moment ago the client may have the new one by now.
+ */
+const LEAVES_COOKIE: ReadonlySet<Dead> = new Set([Dead.Foreign, Dead.Tampered, Dead.Superseded]);
 
 /** From the Cookie header to the unit of work. */
 export class Opening {
@@ -42,10 +51,16 @@ export class Opening {
     return unit;
   }
 
+  /**
+   * Of what others put beside our cookie nothing can hide it: the store is asked for genuine tokens first. How many
+   * values there are to look at is bounded by the size of a header (Node's `maxHeaderSize`).
+   */
   async #openBest(values: string[], client: Client): Promise<Opened> {
-    const distinct = [...new Set(values)];
-    if (distinct.length > MAX_CANDIDATES) return { kind: 'dead', why: Dead.Tampered, id: '' };
-    const all = await Promise.all(distinct.map(async (value) => this.#context.keeper.open(value, client)));
+    const { keeper } = this.#context;
+    const distinct = [...new Set(values)].sort();
+    const genuine = distinct.filter((value) => keeper.isGenuine(value, client));
+    const candidates = (genuine.length > 0 ? genuine : distinct).slice(0, MAX_CANDIDATES);
+    const all = await Promise.all(candidates.map(async (value) => keeper.open(value, client)));
     return all.reduce((best, one) => (this.#outranks(one, best) ? one : best));
   }
 
@@ -64,13 +79,17 @@ export class Opening {
   }
 
   #admit(opened: Opened, client: Client): Awaitable<Unit> {
-    if (opened.kind === 'dead') return this.#refuse(opened, client);
+    if (opened.kind === 'dead') {
+      return opened.why === Dead.Reused ? this.#endReused(opened, client) : this.#refuse(opened, client);
+    }
     const { held, now } = opened;
     const standing = this.#context.standing(held.record, now);
     if (standing !== Standing.Live) return this.#discard(held, standing, client);
     const unit = this.#unit(client, held);
-    unit.skew = now - this.#context.config.clock.now();
+    unit.skew = now - preciseNow(this.#context.config.clock);
     if (opened.renewed) unit.fate = CookieFate.Set;
+    else unit.presented = held.record.secretHash;
+    unit.confirms = opened.confirms;
     return this.#protect(unit, held);
   }
 
@@ -97,16 +116,23 @@ export class Opening {
     return unit;
   }
 
-  #refuse(dead: Opened & { kind: 'dead' }, client: Client): Unit {
+  /** A token that was replaced, used since, and kept by somebody: whoever holds the present one may be the thief. */
+  async #endReused(dead: DeadToken, client: Client): Promise<Unit> {
+    const ended = await this.#context.keeper.destroy(dead.former!.held);
+    return this.#refuse({ ...dead, ...(ended && { ended }) }, client);
+  }
+
+  #refuse(dead: DeadToken, client: Client): Unit {
     const unit = this.#unit(client);
-    // Superseded a moment ago: the client may have the new cookie by now, and would lose that one.
-    if (dead.why !== Dead.Superseded) unit.fate = CookieFate.Expire;
+    if (!LEAVES_COOKIE.has(dead.why)) unit.fate = CookieFate.Expire;
+    unit.former = dead.former;
+    unit.superseded = dead.lately ?? false;
     if (dead.why === Dead.Evicted) unit.farewell = 'evicted';
     this.#report(dead, client);
     return unit;
   }
 
-  #report({ why, id, ended }: Opened & { kind: 'dead' }, client: Client): void {
+  #report({ why, id, ended }: DeadToken, client: Client): void {
     const who = {
       id,
       at: this.#context.config.clock.now(),
@@ -123,6 +149,7 @@ export class Opening {
         return ended && this.#context.ended(ended, 'reused');
       case Dead.Corrupt:
         return this.#context.ended({ id }, 'corrupt');
+      case Dead.Foreign:
       case Dead.Superseded:
       case Dead.Evicted:
         return;
@@ -148,7 +175,7 @@ export class Opening {
 
 const deadRank = (opened: Opened): number =>
   opened.kind === 'dead'
-    ? [Dead.Tampered, Dead.Unknown, Dead.Corrupt, Dead.Evicted, Dead.Superseded, Dead.Reused].indexOf(
+    ? [Dead.Foreign, Dead.Tampered, Dead.Unknown, Dead.Corrupt, Dead.Evicted, Dead.Superseded, Dead.Reused].indexOf(
         opened.why,
       )
     : -1;

@@ -1,3 +1,7 @@
+import type { PredecessorSecret } from './predecessors.js';
+
+export type { EarlierSecret, PredecessorSecret } from './predecessors.js';
+
 /** What is known of the client that logged in. Shown in the list of a user's devices. */
 export interface Device {
   /** The User-Agent header, cut to 256 characters. */
@@ -6,24 +10,13 @@ export interface Device {
   ip?: string;
 }
 
-/** The secret that the present one replaced. */
-export interface PredecessorSecret {
-  /** SHA-256 of it, base64url. */
-  hash: string;
-  /** Milliseconds since the epoch: till then a late request is no sign of theft. */
-  until: number;
-  /** Whether it still opens the session till then. After a re-login it does not. */
-  honoured: boolean;
-  /** With the predecessor itself and the signing key it gives the successor, so that every late request gets the same one. */
-  nonce: string;
-}
-
 /** What is kept of a session. Immutable: a change makes a new record. All times are milliseconds since the epoch. */
 export interface SessionRecord {
-  /** The public handle: stable through rotation, safe to list, log and show. */
+  /** The public handle: stable through rotation and regenerate, safe to list, log and show. */
   readonly id: string;
   /** SHA-256 of the secret in the cookie, base64url. */
   readonly secretHash: string;
+  /** The secrets that this one replaced. Absent in a session that was never rotated. */
   readonly previous?: PredecessorSecret;
   /** Counts the commits that changed data. */
   readonly revision: number;
@@ -48,32 +41,41 @@ export type RecordHead = Pick<SessionRecord, 'factors' | 'createdAt' | 'lastSeen
 /** What one commit changes. Fields that are absent stay as they are. */
 export interface RecordDelta {
   /**
-   * Hash of the secret that the request came with. It must be the present one or its honoured
-   * predecessor, whose grace may well end while the request is at work; else the outcome is `gone`.
+   * The epoch of the record ({@link epochOf}) when the request opened it with a valid token. Another one by now
+   * means that a re-login or regenerate came between; then the outcome is `gone`.
    */
-  secret: string;
+  epoch: number;
   /** If given, the record's revision must still be this one; else the outcome is `conflict`. */
   revision?: number;
   /** JSON text by key. Counts the revision up, as `remove` does. */
   set?: Record<string, string>;
   remove?: string[];
   head?: Partial<RecordHead>;
-  /** The present secret must still be `from`, else `conflict`; `to` takes its place and `from` becomes the predecessor. */
-  rotate?: { from: string; to: string; until: number; honoured: boolean; nonce: string };
+  /**
+   * The present secret must still be `from`, else `conflict`; `to` takes its place, and `previous`, whose hash is
+   * `from`, takes the place of what the record knew of predecessors.
+   */
+  rotate?: { from: string; to: string; previous: PredecessorSecret };
+  /**
+   * The successor was presented. If the present secret still is `secret`, `previous` takes the place of what the
+   * record knew of predecessors; if it is another by now, this part alone is left out. Never beside `rotate`.
+   */
+  confirm?: { secret: string; previous: PredecessorSecret };
   /** Milliseconds from now after which the store may forget the record; without it the expiry stays. */
   ttl?: number;
 }
 
 /** The record after a delta; the revision counts the deltas that changed data. */
-export function applyDelta(record: SessionRecord, { set, remove, head, rotate }: RecordDelta): SessionRecord {
+export function applyDelta(
+  record: SessionRecord,
+  { set, remove, head, rotate, confirm }: Omit<RecordDelta, 'epoch'>,
+): SessionRecord {
   const changed = set !== undefined || remove !== undefined;
   return {
     ...record,
     ...head,
-    ...(rotate && {
-      secretHash: rotate.to,
-      previous: { hash: rotate.from, until: rotate.until, honoured: rotate.honoured, nonce: rotate.nonce },
-    }),
+    ...(rotate && { secretHash: rotate.to, previous: rotate.previous }),
+    ...(confirm?.secret === record.secretHash && { previous: confirm.previous }),
     revision: record.revision + (changed ? 1 : 0),
     data: changed ? changedData(record.data, set, remove) : record.data,
   };
@@ -89,7 +91,12 @@ function changedData(
   return next;
 }
 
-/** Whether a commit of a request that came with the secret of this hash may write. */
-export function mayCommit({ secretHash, previous }: SessionRecord, hash: string): boolean {
-  return hash === secretHash || (previous?.honoured === true && hash === previous.hash);
+/** Counts the rotations of a session after which its predecessor opened nothing: re-logins and regenerates. */
+export function epochOf({ previous }: Pick<SessionRecord, 'previous'>): number {
+  return previous?.epoch ?? 0;
+}
+
+/** Whether a commit of a request that opened the session at this epoch may still write. */
+export function mayCommit(record: Pick<SessionRecord, 'previous'>, epoch: number): boolean {
+  return epochOf(record) === epoch;
 }

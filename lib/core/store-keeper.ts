@@ -1,23 +1,37 @@
-import type { KeyObject } from 'node:crypto';
-import { isSessionError, sessionLimitReached, unavailable } from './errors.js';
+import { LRUCache } from 'lru-cache';
+import { nextMoment, TICK } from './clock.js';
+import { isSessionError, loginRevoked, sessionLimitReached, unavailable } from './errors.js';
 import type { SessionEvent } from './events.js';
-import { hashSecret, newNonce, newSecret, sameDigest, successorOf } from './ids.js';
+import { hashSecret, newNonce, newSecret, sameDigest } from './ids.js';
 import {
   Dead,
   type Change,
   type Client,
+  type CreateTerms,
   type EndedSession,
   type Held,
   type Issued,
   type Keeper,
   type KeeperContext,
   type Opened,
+  type Rotation,
   type Saved,
 } from './keeper.js';
-import { applyDelta, type RecordDelta, type SessionRecord } from './record.js';
+import { authenticatedAt } from './policy.js';
+import { afterConfirmation, afterRotation, standingOfToken, TokenStanding } from './predecessors.js';
+import { applyDelta, epochOf, type RecordDelta, type SessionRecord } from './record.js';
 import type { Signer } from './signer.js';
 import { TokenVerifier, type Verified } from './token-verifier.js';
 import type { Awaitable, Departed, Epitaph, Loaded, SessionLimit, SessionStore } from './store.js';
+
+/** Sessions that are listed, and ended, by one call of the store's each, before the next ones are asked for. */
+const PAGE = 500;
+
+/** How long the mark of a revocation is kept, in milliseconds: far longer than a store call may take. */
+const MARK_TTL = 24 * 60 * 60 * 1000;
+
+/** Subjects whose last revocation this node remembers. */
+const MARKS = 10_000;
 
 /** Keeps sessions in a store; the cookie holds `id.secret`, signed. */
 export class StoreKeeper implements Keeper {
@@ -27,6 +41,8 @@ export class StoreKeeper implements Keeper {
   readonly #tokens: TokenVerifier;
   readonly #context: KeeperContext;
   readonly #timeout: number;
+  /** When this node last revoked a subject's sessions: a login that is called after that is later, whatever the clocks say. */
+  readonly #marks = new LRUCache<string, number>({ max: MARKS });
   #unsubscribe: (() => void) | undefined;
 
   constructor(store: SessionStore, context: KeeperContext) {
@@ -40,54 +56,64 @@ export class StoreKeeper implements Keeper {
 
   open(value: string): Awaitable<Opened> {
     const token = this.#tokens.verify(value);
-    if (!token) return { kind: 'dead', why: Dead.Tampered, id: '' };
+    if (!token) return { kind: 'dead', why: this.#tokens.hasForm(value) ? Dead.Tampered : Dead.Foreign, id: '' };
     return this.#load(token);
   }
 
-  now(): Awaitable<number> {
-    if (this.#context.clockInjected || !this.#store.time) return this.#context.clock.now();
-    return this.#ask(() => this.#store.time!());
+  isGenuine(value: string): boolean {
+    return this.#tokens.verify(value) !== undefined;
   }
 
-  async create(draft: SessionRecord, ttl: number, _client: Client, limit?: SessionLimit): Promise<Issued> {
+  now(): Awaitable<number> {
+    return this.#hasSharedClock ? this.#ask(() => this.#store.time!()) : this.#context.clock.now();
+  }
+
+  proof(subject: string): (skew: number) => number {
+    const moment = nextMoment(this.#context.clock);
+    const revoked = (this.#marks.get(subject) ?? -Infinity) + TICK;
+    return (skew) => Math.max(revoked, this.#hasSharedClock ? moment + skew : moment);
+  }
+
+  async create(draft: SessionRecord, ttl: number, _client: Client, terms: CreateTerms = {}): Promise<Issued> {
     const secret = newSecret();
     const record = { ...draft, secretHash: hashSecret(secret) };
-    const created = await this.#ask(() => this.#store.create(record, ttl, limit));
-    if (created.outcome === 'rejected') {
-      throw sessionLimitReached();
+    const { limit, provedAt } = terms;
+    try {
+      const created = await this.#ask(() => this.#store.create(record, ttl, limit, provedAt));
+      if (created.outcome === 'rejected') throw sessionLimitReached();
+      if (created.outcome === 'revoked') throw loginRevoked();
+      const more = created.more ? await this.#evictMore(record.subject!, limit!) : [];
+      return { held: this.#hold(record, secret), evicted: [...created.evicted, ...more] };
+    } catch (error) {
+      // It may be there although the store did not say so: nobody was given its token, so nobody may find it listed.
+      if (!isSettled(error)) await this.#discard(record.id);
+      throw error;
     }
-    return { held: this.#hold(record, secret), evicted: created.evicted };
   }
 
   async save(held: Held, change: Change, now: number, ttl?: number): Promise<Saved> {
-    const next = change.rotate && this.#successor(held, change.rotate.honoured);
+    const before = held as StoreHeld;
+    const next = change.rotate && this.#successor(before, change.rotate, now);
     const delta: RecordDelta = {
-      secret: held.presented,
+      epoch: before.epoch,
       ...(ttl !== undefined && { ttl }),
       ...change.data,
       ...(change.head && { head: change.head }),
       ...(change.exclusive && { revision: held.record.revision }),
-      ...(next && {
-        rotate: {
-          from: held.record.secretHash,
-          to: hashSecret(next.secret),
-          until: now + change.rotate!.grace,
-          honoured: change.rotate!.honoured,
-          nonce: next.nonce,
-        },
-      }),
+      ...(next && { rotate: next.rotate }),
+      ...(change.confirm && confirmation(held.record, now, change.confirm.grace)),
     };
     const done = await this.#ask(() => this.#store.commit(held.record.id, delta));
     if (done.outcome !== 'saved') return done;
-    const record = { ...applyDelta(held.record, delta), revision: done.revision };
-    return {
-      outcome: 'saved',
-      held: next ? this.#hold(record, next.secret) : (held as StoreHeld).as(record),
-    };
+    const record = settled(held.record, delta, done.revision);
+    return { outcome: 'saved', held: next ? this.#hold(record, next.secret) : before.as(record) };
   }
 
-  async reload(held: Held): Promise<Opened> {
-    return this.open(held.token);
+  async reload(held: Held): Promise<Held | undefined> {
+    const { record, epoch, secret } = held as StoreHeld;
+    const found = await this.#ask(() => this.#store.load(record.id));
+    if (!found || 'departed' in found || epochOf(found.record) !== epoch) return undefined;
+    return this.#hold(found.record, secret && this.#presentSecret(found.record, secret), epoch, held.legacy);
   }
 
   async destroy(held: Held, word?: { epitaph: Epitaph; linger: number }): Promise<SessionRecord | undefined> {
@@ -108,12 +134,30 @@ export class StoreKeeper implements Keeper {
     return ended ? [ended] : [];
   }
 
+  /**
+   * The mark comes first: a login that is under way is refused from then on, or its session is in the list. Page by
+   * page, each with its own time, until nothing is listed that was proved before.
+   */
   async destroyAll(subject: string, except: readonly string[]): Promise<EndedSession[]> {
-    const records = await this.list(subject);
-    const doomed = records.filter((record) => !except.includes(record.id));
-    // eslint-disable-next-line @typescript-eslint/await-thenable -- a store may answer at once
-    const ended = await Promise.all(doomed.map((record) => this.#ask(() => this.#store.destroy(record.id))));
-    return ended.filter((record) => record !== undefined);
+    const since = this.#hasSharedClock
+      ? await this.#ask(() => this.#store.time!())
+      : nextMoment(this.#context.clock);
+    await this.#ask(() => this.#store.markRevoked(subject, since, MARK_TTL));
+    this.#marks.set(subject, Math.max(since, this.#marks.get(subject) ?? -Infinity));
+    // Nor is a session asked for twice: one that a store lists although it has ended would keep us for ever.
+    const spared = new Set(except);
+    const ended: EndedSession[] = [];
+    for (;;) {
+      // What is spared may come first, page after page.
+      const limit = PAGE + except.length;
+      const page = await this.#ask(() => this.#store.list(subject, limit));
+      const doomed = page.filter((record) => !spared.has(record.id) && provedBefore(record, since));
+      if (doomed.length === 0) return ended;
+      for (const { id } of doomed) spared.add(id);
+      // eslint-disable-next-line @typescript-eslint/await-thenable -- a store may answer at once
+      const done = await Promise.all(doomed.map(({ id }) => this.#ask(() => this.#store.destroy(id))));
+      ended.push(...done.filter((record) => record !== undefined));
+    }
   }
 
   publish(event: SessionEvent): void {
@@ -144,36 +188,44 @@ export class StoreKeeper implements Keeper {
     );
   }
 
-  #recognise({ id, secret, hash }: Verified, found: Loaded | Departed | undefined): Awaitable<Opened> {
+  #recognise(token: Verified, found: Loaded | Departed | undefined): Awaitable<Opened> {
+    const { id, secret, hash } = token;
     if (!found) return { kind: 'dead', why: Dead.Unknown, id };
     if ('departed' in found) {
-      return { kind: 'dead', why: found.departed === 'evicted' ? Dead.Evicted : Dead.Superseded, id };
+      if (found.departed === 'evicted') return { kind: 'dead', why: Dead.Evicted, id };
+      return { kind: 'dead', why: Dead.Superseded, id, lately: true };
     }
     const { record } = found;
-    const now = this.#context.clockInjected
-      ? this.#context.clock.now()
-      : (found.time ?? this.#context.clock.now());
+    const now = this.#timeOf(found);
+    const legacy = token.form === 'legacy';
     if (sameDigest(hash, record.secretHash)) {
-      return { kind: 'live', held: new StoreHeld(record, secret, this.#signer, hash), now, renewed: false };
+      const held = this.#hold(record, secret, epochOf(record), legacy);
+      return { kind: 'live', held, now, renewed: false, confirms: record.previous?.pending === true };
     }
-    const { previous } = record;
-    if (previous && now < previous.until && sameDigest(hash, previous.hash)) {
-      if (!previous.honoured) return { kind: 'dead', why: Dead.Superseded, id };
-      const successor = this.#successorGiven(record, secret, previous.nonce);
-      return {
-        kind: 'live',
-        held: this.#hold(record, successor ?? secret),
-        now,
-        renewed: successor !== undefined,
-      };
+    switch (standingOfToken(record, hash, now, !legacy)) {
+      case TokenStanding.Present:
+      case TokenStanding.Honoured: {
+        const successor = this.#presentSecret(record, secret);
+        const held = this.#hold(record, successor ?? secret, epochOf(record));
+        return { kind: 'live', held, now, renewed: successor !== undefined, confirms: false };
+      }
+      case TokenStanding.Superseded:
+        return { ...this.#former(record, Dead.Superseded, true), lately: now < record.previous!.until };
+      case TokenStanding.Lapsed:
+        return this.#former(record, Dead.Superseded, false);
+      case TokenStanding.Reused:
+        return this.#former(record, Dead.Reused, false);
+      case TokenStanding.Unknown:
+        return { kind: 'dead', why: Dead.Unknown, id };
     }
-    // Signed by us, of this session, and not the present secret: it was superseded, and somebody kept it.
-    return this.#reused(id);
   }
 
-  async #reused(id: string): Promise<Opened> {
-    const ended = await this.#ask(() => this.#store.destroy(id));
-    return { kind: 'dead', why: Dead.Reused, id, ...(ended && { ended }) };
+  #timeOf({ time }: Loaded): number {
+    return this.#hasSharedClock && time !== undefined ? time : this.#context.clock.now();
+  }
+
+  #former(record: SessionRecord, why: Dead, everywhere: boolean): Opened & { kind: 'dead' } {
+    return { kind: 'dead', why, id: record.id, former: { held: this.#hold(record, undefined), everywhere } };
   }
 
   async #unreadable(id: string, error: unknown): Promise<Opened> {
@@ -187,22 +239,64 @@ export class StoreKeeper implements Keeper {
     return { kind: 'dead', why: Dead.Corrupt, id };
   }
 
-  #hold(record: SessionRecord, secret: string): StoreHeld {
-    return new StoreHeld(record, secret, this.#signer);
+  #hold(
+    record: SessionRecord,
+    secret: string | undefined,
+    epoch = epochOf(record),
+    legacy = false,
+  ): StoreHeld {
+    return new StoreHeld(record, secret, epoch, legacy, this.#signer);
   }
 
-  #successor(held: Held, derived: boolean): { secret: string; nonce: string } {
+  #successor(
+    { record, secret }: StoreHeld,
+    { honoured, ...terms }: Rotation,
+    now: number,
+  ): { secret: string; rotate: RecordDelta['rotate'] } {
     const nonce = newNonce();
     // Where the old secret is not honoured nobody is to be led from it to the new one.
-    const secret = derived ? (held as StoreHeld).successor(this.#signer.key, nonce) : newSecret();
-    return { secret, nonce };
+    const next = honoured && secret ? this.#signer.successor(record.id, secret, nonce) : newSecret();
+    const from = record.secretHash;
+    const previous = afterRotation(record, { from, nonce, honoured, now, ...terms });
+    return { secret: next, rotate: { from, to: hashSecret(next), previous } };
   }
 
-  /** The successor that the first request was given, for those that come late; a key that has gone cannot tell. */
-  #successorGiven(record: SessionRecord, secret: string, nonce: string): string | undefined {
-    return this.#signer.keys
-      .map((key) => successorOf(key, record.id, secret, nonce))
-      .find((successor) => sameDigest(hashSecret(successor), record.secretHash));
+  /**
+   * The present secret, for who has it or its predecessor: the successor that the first request was given, for those
+   * that come late. Unknown to who comes later than that, and where the key has gone that it was derived with.
+   */
+  #presentSecret(record: SessionRecord, secret: string): string | undefined {
+    const hash = hashSecret(secret);
+    if (hash === record.secretHash) return secret;
+    const { previous } = record;
+    if (!previous?.honoured || previous.hash !== hash) return undefined;
+    return this.#signer
+      .successors(record.id, secret, previous.nonce)
+      .find((successor) => hashSecret(successor) === record.secretHash);
+  }
+
+  /** The rest of what has to go for a new session, each call with its own time. */
+  async #evictMore(subject: string, limit: SessionLimit): Promise<SessionRecord[]> {
+    const all: SessionRecord[] = [];
+    for (;;) {
+      const { evicted, more } = await this.#ask(() => this.#store.evict!(subject, limit));
+      all.push(...evicted);
+      if (!more) return all;
+    }
+  }
+
+  /** As far as the store can be reached. */
+  async #discard(id: string): Promise<void> {
+    try {
+      await this.#ask(() => this.#store.destroy(id));
+    } catch {
+      // What failed first is told.
+    }
+  }
+
+  /** Whether all nodes go by the clock of the store. */
+  get #hasSharedClock(): boolean {
+    return !this.#context.clockInjected && this.#store.time !== undefined;
   }
 
   /** Asks the store; whatever it throws becomes `ERR_STORE_UNAVAILABLE`, and so does no answer in time. */
@@ -220,29 +314,63 @@ export class StoreKeeper implements Keeper {
 /** Knows the secret and shows it to nobody but the cookie. */
 class StoreHeld implements Held {
   readonly record: SessionRecord;
-  readonly presented: string;
-  readonly #secret: string;
+  /** Of the record when the session was opened with a valid token: as long as it is the same, this may write. */
+  readonly epoch: number;
+  readonly legacy: boolean;
+  readonly #secret: string | undefined;
   readonly #signer: Signer;
 
-  constructor(record: SessionRecord, secret: string, signer: Signer, presented = hashSecret(secret)) {
+  constructor(
+    record: SessionRecord,
+    secret: string | undefined,
+    epoch: number,
+    legacy: boolean,
+    signer: Signer,
+  ) {
     this.record = record;
-    this.presented = presented;
+    this.epoch = epoch;
+    this.legacy = legacy;
     this.#secret = secret;
     this.#signer = signer;
   }
 
-  get token(): string {
-    return this.#signer.sign(`${this.record.id}.${this.#secret}`);
+  get token(): string | undefined {
+    return this.#secret && this.#signer.sign(`${this.record.id}.${this.#secret}`);
+  }
+
+  /** What came with the request, or follows from it. */
+  get secret(): string | undefined {
+    return this.#secret;
   }
 
   as(record: SessionRecord): StoreHeld {
-    return new StoreHeld(record, this.#secret, this.#signer, this.presented);
-  }
-
-  successor(key: KeyObject, nonce: string): string {
-    return successorOf(key, this.record.id, this.#secret, nonce);
+    return new StoreHeld(record, this.#secret, this.epoch, this.legacy, this.#signer);
   }
 }
+
+function confirmation(record: SessionRecord, now: number, grace: number): Pick<RecordDelta, 'confirm'> {
+  const previous = afterConfirmation(record, now, grace);
+  return previous ? { confirm: { secret: record.secretHash, previous } } : {};
+}
+
+/**
+ * The record as it is after a commit, as far as it is known here. Where others wrote data since it was read the
+ * revision stays behind: a commit that counts on the data then is a conflict, and reads them first.
+ */
+function settled(record: SessionRecord, delta: RecordDelta, revision: number): SessionRecord {
+  const next = applyDelta(record, delta);
+  return next.revision === revision ? next : { ...next, revision: record.revision };
+}
+
+/** A session of which it is not known when its subject proved itself counts as older. */
+function provedBefore({ factors }: SessionRecord, time: number): boolean {
+  const proved = authenticatedAt(factors);
+  return proved === undefined || proved <= time;
+}
+
+/** Whether the store said what became of a create, so that nothing can be left of it. */
+const isSettled = (error: unknown): boolean =>
+  isSessionError(error) && (error.code === 'ERR_SESSION_LIMIT' || error.code === 'ERR_LOGIN_REVOKED');
 
 /** Rejects with `ERR_STORE_UNAVAILABLE` when the answer fails or takes longer than `timeout` milliseconds. */
 export function inTime<T>(answer: Promise<T>, timeout: number): Promise<T> {

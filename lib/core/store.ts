@@ -37,15 +37,18 @@ export interface SessionLimit {
  * in. Of several logins at once the new one may be among them.
  */
 export type Created =
-  | { outcome: 'created'; evicted: SessionRecord[] }
-  /** Nothing was written. */
-  | { outcome: 'rejected' };
+  /** `more`: sessions above the limit are left, so many that one call does not end them all; see `evict`. */
+  | { outcome: 'created'; evicted: SessionRecord[]; more?: boolean }
+  /** The subject has as many sessions as it may have. Nothing is left of the new one. */
+  | { outcome: 'rejected' }
+  /** The subject's sessions were revoked after it had proved itself. Nothing is left of the new one. */
+  | { outcome: 'revoked' };
 
-/** `gone` comes before `conflict`: a delta whose secret opens nothing learns nothing of the revision. */
+/** `gone` comes before `conflict`: a delta of another epoch learns nothing of the revision. */
 export type Committed =
   /** `revision` is that of the record after the commit. */
   | { outcome: 'saved'; revision: number }
-  /** There is no such record, or the secret no longer opens it (see `mayCommit`). Nothing was written. */
+  /** There is no such record, or its epoch is another (see `mayCommit`). Nothing was written. */
   | { outcome: 'gone' }
   /** The revision or the secret to rotate from is another by now. Nothing was written, no expiry moved. */
   | { outcome: 'conflict' };
@@ -82,8 +85,12 @@ export interface SessionStore {
   /**
    * Inserts; a live record of the same id is an error, it is never replaced. With `limit`, which comes only
    * with a subject, counting, evicting and inserting are one for all that do the same at that time.
+   *
+   * @param provedAt when the subject proved itself, in milliseconds since the epoch, perhaps with a fraction. Where
+   *   {@link markRevoked} left a mark that is not older the outcome is `revoked`. Of a create and a mark at the same
+   *   time either the create is refused, or its session is in every list that is asked for once the mark is there.
    */
-  create(record: SessionRecord, ttl: number, limit?: SessionLimit): Awaitable<Created>;
+  create(record: SessionRecord, ttl: number, limit?: SessionLimit, provedAt?: number): Awaitable<Created>;
   /** Applies a delta to a record that exists, all of it or nothing. Never creates one. */
   commit(id: string, delta: RecordDelta): Awaitable<Committed>;
   /**
@@ -95,11 +102,27 @@ export interface SessionStore {
    */
   destroy(id: string, word?: { epitaph: Epitaph; linger: number }): Awaitable<SessionRecord | undefined>;
   /**
-   * The live sessions of a subject, in no order: every one whose create has returned, and whose record can
-   * be read. Data need not be filled in.
+   * The live sessions of a subject: every one whose create has returned, and whose record can be read. Data need
+   * not be filled in.
+   *
+   * @param limit no more than this many, and these the ones that were created first: who ends them and asks again
+   *   comes to an end. Without it all, in no order.
    */
-  list(subject: string): Awaitable<SessionRecord[]>;
-  /** The store's own clock in milliseconds since the epoch, if it has one that all nodes share. */
+  list(subject: string, limit?: number): Awaitable<SessionRecord[]>;
+  /**
+   * Leaves a mark: the subject's sessions are being revoked, those of a login that is under way included. A later
+   * mark takes the place of an earlier one, and never the other way round.
+   *
+   * @param at milliseconds since the epoch, perhaps with a fraction
+   * @param ttl milliseconds for which the mark is kept at least
+   */
+  markRevoked(subject: string, at: number, ttl: number): Awaitable<void>;
+  /**
+   * Goes on where a create answered `more`: ends the oldest sessions above the limit, as the create would have.
+   * Needed only where that can be more than one call takes.
+   */
+  evict?(subject: string, limit: SessionLimit): Awaitable<{ evicted: SessionRecord[]; more: boolean }>;
+  /** The store's own clock in milliseconds since the epoch, with its fraction, if it has one that all nodes share. */
   time?(): Awaitable<number>;
   /** Tells the other nodes of an ending. Must not throw. */
   publish?(event: SessionEvent): void;

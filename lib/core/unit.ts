@@ -1,8 +1,8 @@
-import type { Clock } from './clock.js';
+import { preciseNow, type Clock } from './clock.js';
 import { SessionBag, type DataHooks } from './data.js';
 import { SessionError } from './errors.js';
 import { newId } from './ids.js';
-import type { Client, Held } from './keeper.js';
+import type { Client, Former, Held } from './keeper.js';
 import type { Device } from './record.js';
 
 /** Where a session is in its life, for one request. */
@@ -36,6 +36,14 @@ export interface Conclusion {
 export class Unit {
   lifecycle: Lifecycle;
   held: Held | undefined;
+  /** The session of the token that came, which opens it no more but may end it. */
+  former: Former | undefined;
+  /** The token that came was replaced a moment ago: the client has the new cookie, or is about to get it. */
+  superseded = false;
+  /** The hash of the present secret, if the request came with it. */
+  presented: string | undefined;
+  /** The request came with the successor of a rotation, and the store is to be told so. */
+  confirms = false;
   fate = CookieFate.Keep;
   /** This request counts as activity, if it succeeds. */
   active = false;
@@ -51,6 +59,8 @@ export class Unit {
   forget = false;
   /** Opened without a response that could take a cookie. */
   detached = false;
+  /** The client has gone: it will not get a new cookie. */
+  abandoned = false;
   /** The client is not the one that logged in: no login counts as fresh. */
   suspicious = false;
   farewell: Farewell;
@@ -95,8 +105,16 @@ export class Unit {
     return this.held?.record.id ?? (this.#newId ??= newId());
   }
 
+  /** Whole milliseconds by the deciding clock. */
   now(): number {
-    return this.#clock.now() + (this.skew ?? 0);
+    if (!this.skew) return this.#clock.now();
+    // The sum of the two may be a hair below the millisecond that it stands for.
+    return Math.floor(preciseNow(this.#clock) + this.skew + 0.001);
+  }
+
+  /** Whether the client came with the secret that is the present one by now. */
+  get presentsCurrent(): boolean {
+    return this.presented !== undefined && this.presented === this.held?.record.secretHash;
   }
 
   get device(): Device {
@@ -136,6 +154,10 @@ export class Unit {
   /** Another session takes the place of the present one. */
   adopt(held: Held): void {
     this.held = held;
+    this.former = undefined;
+    this.superseded = false;
+    this.presented = undefined;
+    this.confirms = false;
     this.#newId = undefined;
     this.lifecycle = Lifecycle.Live;
     this.fate = CookieFate.Set;
@@ -154,8 +176,11 @@ export class Unit {
     this.conclusion = conclusion;
     this.intent = undefined;
     this.lifecycle = Lifecycle.Ended;
-    this.fate = CookieFate.Expire;
-    this.forget = conclusion.reason === 'logout';
+    // Without a session there is no cookie of ours to take away, but perhaps one of another application.
+    if (this.held ?? this.former) {
+      this.fate = CookieFate.Expire;
+      this.forget = conclusion.reason === 'logout';
+    }
     this.#bag?.reset({});
   }
 

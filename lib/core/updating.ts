@@ -4,6 +4,7 @@ import type { EngineContext } from './engine-context.js';
 import { sessionEnded, SessionError } from './errors.js';
 import type { SessionLifecycle } from './lifecycle.js';
 import { CookieFate, Lifecycle, type Unit } from './unit.js';
+import { UpdateQueue } from './update-queue.js';
 
 /** Attempts before `update()` gives up. Each round one writer wins, so this is how many may compete. */
 const ATTEMPTS = 500;
@@ -11,49 +12,73 @@ const ATTEMPTS = 500;
 /** The longest pause between two attempts, in milliseconds. */
 const LONGEST_PAUSE = 20;
 
+type Update = (value: unknown) => unknown;
+
 /**
- * Changes one key of the data atomically: compare the revision, write, and if another was faster, take
- * in what it wrote and try again.
+ * Changes one key of the data atomically: compare the revision, write, and if another was faster, take in what it
+ * wrote and try again.
  */
-export async function updateKey(
-  context: EngineContext,
-  lifecycle: SessionLifecycle,
-  unit: Unit,
-  key: string,
-  fn: (value: unknown) => unknown,
-): Promise<unknown> {
-  keyName(key);
-  if (unit.lifecycle === Lifecycle.New) return updateUnstored(unit, key, fn);
-  if (context.keeper.cookieIsRecord) unit.assertReachable();
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    if (!unit.held) throw sessionEnded();
-    const value = await fn(unit.bag.stored(key));
+export class Updating {
+  readonly #context: EngineContext;
+  readonly #lifecycle: SessionLifecycle;
+  readonly #queue: UpdateQueue;
+
+  constructor(context: EngineContext, lifecycle: SessionLifecycle) {
+    this.#context = context;
+    this.#lifecycle = lifecycle;
+    this.#queue = new UpdateQueue(context.config.storeTimeout);
+  }
+
+  /** The comparison is what makes it right; the queue keeps the requests of this process from competing with each other. */
+  async update(unit: Unit, key: string, fn: Update): Promise<unknown> {
+    keyName(key);
+    if (unit.lifecycle === Lifecycle.New) return updateUnstored(unit, key, fn);
+    if (this.#context.keeper.cookieIsRecord) unit.assertReachable();
+    return this.#queue.run(`${unit.id} ${key}`, key, async (waited) => {
+      if (waited) await this.#lifecycle.reload(unit);
+      return this.#compete(unit, key, fn);
+    });
+  }
+
+  async #compete(unit: Unit, key: string, fn: Update): Promise<unknown> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      if (!unit.held) throw sessionEnded();
+      const value = await fn(unit.bag.stored(key));
+      if (await this.#write(unit, key, value)) return value;
+      await this.#lifecycle.reload(unit);
+      // Writers that lost to each other by turns would go on losing in step.
+      if (attempt > 1) await wait(Math.random() * Math.min(attempt, LONGEST_PAUSE));
+    }
+    throw new SessionError(
+      'ERR_CONFLICT',
+      `session.update('${key}'): other requests were faster ${ATTEMPTS} times in a row. Try again later.`,
+    );
+  }
+
+  /** False where another request was faster. */
+  async #write(unit: Unit, key: string, value: unknown): Promise<boolean> {
+    const { keeper } = this.#context;
     const text = value === undefined ? undefined : jsonText(key, value);
     unit.bag.assertValid(key, text);
+    // The function may have ended the session, or logged in.
+    const { held } = unit;
+    if (!held) throw sessionEnded();
     const data = text === undefined ? { set: {}, remove: [key] } : { set: { [key]: text }, remove: [] };
-    const saved = await context.keeper.save(unit.held, { data, exclusive: true }, unit.now());
-    if (saved.outcome === 'saved') {
-      unit.held = saved.held;
-      unit.bag.accept(key, text);
-      if (context.keeper.cookieIsRecord) unit.fate = CookieFate.Set;
-      return value;
-    }
+    const saved = await keeper.save(held, { data, exclusive: true }, unit.now());
+    if (saved.outcome === 'conflict') return false;
     if (saved.outcome === 'gone') {
       unit.lose();
       throw sessionEnded();
     }
-    await lifecycle.reload(unit);
-    // Writers that lost to each other by turns would go on losing in step.
-    if (attempt > 1) await wait(Math.random() * Math.min(attempt, LONGEST_PAUSE));
+    unit.held = saved.held;
+    unit.bag.accept(key, text);
+    if (keeper.cookieIsRecord) unit.fate = CookieFate.Set;
+    return true;
   }
-  throw new SessionError(
-    'ERR_CONFLICT',
-    `session.update('${key}'): other requests were faster ${ATTEMPTS} times in a row. Try again later.`,
-  );
 }
 
 /** A session that is not stored yet has no other writers. */
-async function updateUnstored(unit: Unit, key: string, fn: (value: unknown) => unknown): Promise<unknown> {
+async function updateUnstored(unit: Unit, key: string, fn: Update): Promise<unknown> {
   const { proxy } = unit.bag;
   const value = await fn(proxy[key]);
   if (value === undefined) delete proxy[key];

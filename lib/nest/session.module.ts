@@ -94,7 +94,7 @@ function createKeeper(store: SessionStore | KeeperFactory, settings: SessionSett
     limitsOf: (record) => (record.persistent ? rememberLimits : limits),
     countsSessions: settings.engine.maxSessions !== undefined,
     longestLife: Math.max(limits.lifetime, rememberLimits.lifetime),
-    timeout: settings.storeTimeout,
+    timeout: settings.engine.storeTimeout,
     clock,
     clockInjected: settings.clockInjected,
     warn: (message) => logger.warn(message),

@@ -14,7 +14,6 @@ export interface SessionSettings {
   secrets: readonly string[];
   engine: EngineConfig;
   clockInjected: boolean;
-  storeTimeout: number;
   relogin: { within: number; url: string | undefined };
   crossOrigin: 'block' | 'allow';
   allowedOrigins: readonly string[];
@@ -56,10 +55,10 @@ export function resolveSettings(options: SessionModuleOptions): SessionSettings 
       onExceeded: options.onExceeded ?? 'evict-oldest',
       protect: protectionOf(protection),
       validate: data && dataValidator(data),
+      storeTimeout: milliseconds(options.storeTimeout ?? '2s', 'storeTimeout'),
       clock: options.clock ?? systemClock,
     },
     clockInjected: options.clock !== undefined,
-    storeTimeout: milliseconds(options.storeTimeout ?? '2s', 'storeTimeout'),
     relogin: {
       within: milliseconds(options.relogin?.within ?? '5m', 'relogin.within'),
       url: options.relogin?.url,

@@ -21,6 +21,7 @@ export interface MemoryStoreOptions {
 }
 
 type Entry = Loaded | Departed;
+type Entries = LRUCache<string, Entry>;
 
 /** What a record weighs beside its data, roughly, in bytes. */
 const OVERHEAD = 1_000;
@@ -28,15 +29,24 @@ const OVERHEAD = 1_000;
 /** How often expired sessions are swept out, in milliseconds. */
 const SWEEP_EVERY = 60_000;
 
+/** Marks of revocations that are kept, the latest ones. */
+const MARKS = 100_000;
+
 /**
  * Sessions in the memory of this process: for development, tests and a single node. They end with the
  * process, and no other node sees them.
  *
- * Bounded: the least recently used sessions make room, with a warning the first time.
+ * Bounded: the least recently used sessions make room, those of anonymous visitors first, with a warning the first
+ * time that somebody who is logged in has to go.
  */
 export class MemoryStore implements SessionStore {
-  readonly #entries: LRUCache<string, Entry>;
+  readonly #loggedIn: Entries;
+  /** And what is left of sessions that ended. These make room first: anybody can make as many as they like. */
+  readonly #anonymous: Entries;
+  readonly #maxCount: number;
+  readonly #maxBytes: number;
   readonly #bySubject = new Map<string, Set<string>>();
+  readonly #revokedAt: LRUCache<string, number>;
   #clock: Clock = systemClock;
   #warn: (message: string) => void = () => undefined;
   #evictionTold = false;
@@ -52,15 +62,11 @@ export class MemoryStore implements SessionStore {
         `MemoryStore: ${name} is a positive whole number, not ${String(value)}.`,
       );
     }
-    this.#entries = new LRUCache<string, Entry>({
-      max: maxCount,
-      ...(maxBytes !== undefined && { maxSize: maxBytes, sizeCalculation: sizeOf }),
-      // One number an entry and no timer; what has expired goes when it is met, or at the sweep.
-      ttl: 1,
-      ttlResolution: 0,
-      perf: { now: () => this.#clock.now() },
-      dispose: (entry, id, reason) => this.#disposed(entry, id, reason),
-    });
+    this.#maxCount = maxCount;
+    this.#maxBytes = maxBytes ?? Infinity;
+    this.#loggedIn = this.#cache(maxBytes !== undefined);
+    this.#anonymous = this.#cache(maxBytes !== undefined);
+    this.#revokedAt = new LRUCache({ max: MARKS, ttl: 1, ttlResolution: 0, perf: this.#perf() });
   }
 
   bind({ clock, warn }: StoreContext): void {
@@ -76,18 +82,19 @@ export class MemoryStore implements SessionStore {
 
   /** How many sessions it holds, expired ones that were not swept yet included. */
   get size(): number {
-    return this.#entries.size;
+    return this.#loggedIn.size + this.#anonymous.size;
   }
 
   load(id: string): Loaded | Departed | undefined {
-    return this.#entries.get(id);
+    return this.#loggedIn.get(id) ?? this.#anonymous.get(id);
   }
 
-  create(record: SessionRecord, ttl: number, limit?: SessionLimit): Created {
-    if (this.#entries.has(record.id)) throw new Error('a session of this id exists');
+  create(record: SessionRecord, ttl: number, limit?: SessionLimit, provedAt?: number): Created {
+    if (this.#loggedIn.has(record.id) || this.#anonymous.has(record.id))
+      throw new Error('a session of this id exists');
     this.#assertFits(record);
-    if (this.#entries.size >= this.#entries.max) this.#sweepBeforeEviction();
-    const evicted = limit ? this.#makeRoom(record, limit) : [];
+    if (this.#isRevoked(record, provedAt)) return { outcome: 'revoked' };
+    const evicted = limit ? this.#surplus(record, limit) : [];
     if (!evicted) return { outcome: 'rejected' };
     this.#put(record, ttl);
     if (record.subject !== undefined && ttl > 0) this.#index(record.subject).add(record.id);
@@ -96,12 +103,12 @@ export class MemoryStore implements SessionStore {
 
   commit(id: string, delta: RecordDelta): Committed {
     const record = this.#live(id);
-    if (!record || !mayCommit(record, delta.secret)) return { outcome: 'gone' };
+    if (!record || !mayCommit(record, delta.epoch)) return { outcome: 'gone' };
     if (delta.revision !== undefined && delta.revision !== record.revision) return { outcome: 'conflict' };
     if (delta.rotate && delta.rotate.from !== record.secretHash) return { outcome: 'conflict' };
     const next = applyDelta(record, delta);
     this.#assertFits(next);
-    this.#put(next, delta.ttl ?? this.#entries.getRemainingTTL(id));
+    this.#put(next, delta.ttl ?? this.#entriesOf(record).getRemainingTTL(id));
     return { outcome: 'saved', revision: next.revision };
   }
 
@@ -109,18 +116,65 @@ export class MemoryStore implements SessionStore {
     return this.#remove(id, word);
   }
 
-  list(subject: string): SessionRecord[] {
-    return this.#of(subject);
+  list(subject: string, limit?: number): SessionRecord[] {
+    return this.#of(subject).slice(0, limit);
+  }
+
+  markRevoked(subject: string, at: number, ttl: number): void {
+    const marked = this.#revokedAt.get(subject) ?? -Infinity;
+    this.#revokedAt.set(subject, Math.max(at, marked), { ttl: Math.max(1, Math.ceil(ttl)) });
   }
 
   /** Removes what has expired. Runs by itself once a minute. */
   sweep(): void {
-    this.#entries.purgeStale();
+    this.#loggedIn.purgeStale();
+    this.#anonymous.purgeStale();
+    this.#revokedAt.purgeStale();
   }
 
   close(): void {
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
+  }
+
+  #cache(weighs: boolean): Entries {
+    return new LRUCache<string, Entry>({
+      max: this.#maxCount,
+      ...(weighs && { maxSize: this.#maxBytes, sizeCalculation: sizeOf }),
+      // One number an entry and no timer; what has expired goes when it is met, or at the sweep.
+      ttl: 1,
+      ttlResolution: 0,
+      perf: this.#perf(),
+      dispose: (entry, id, reason) => this.#disposed(entry, id, reason),
+    });
+  }
+
+  #perf(): { now(): number } {
+    return { now: () => this.#clock.now() };
+  }
+
+  #entriesOf({ subject }: SessionRecord): Entries {
+    return subject === undefined ? this.#anonymous : this.#loggedIn;
+  }
+
+  #isRevoked({ subject }: SessionRecord, provedAt: number | undefined): boolean {
+    const revokedAt = subject === undefined ? undefined : this.#revokedAt.get(subject);
+    return revokedAt !== undefined && provedAt !== undefined && provedAt <= revokedAt;
+  }
+
+  /** Both kinds together stay within the limits. What is being replaced was used last, so it goes last. */
+  #makeRoom(count: number, bytes: number): void {
+    if (this.#fits(count, bytes)) return;
+    this.#sweepBeforeEviction();
+    while (!this.#fits(count, bytes) && this.size > 0) {
+      if (this.#anonymous.size > 0) this.#anonymous.pop();
+      else this.#loggedIn.pop();
+    }
+  }
+
+  #fits(count: number, bytes: number): boolean {
+    const held = this.#loggedIn.calculatedSize + this.#anonymous.calculatedSize;
+    return this.size + count <= this.#maxCount && held + bytes <= this.#maxBytes;
   }
 
   /** So that what has expired makes room first. It looks at every entry, so not more than once a second. */
@@ -134,9 +188,10 @@ export class MemoryStore implements SessionStore {
   #remove(id: string, word?: { epitaph: Epitaph; linger: number }): SessionRecord | undefined {
     const record = this.#live(id);
     if (!record) return undefined;
-    this.#entries.delete(id);
+    this.#entriesOf(record).delete(id);
     // 0 would mean "for ever" to the cache.
-    if (word && word.linger > 0) this.#entries.set(id, { departed: word.epitaph }, { ttl: word.linger });
+    if (word && word.linger > 0)
+      this.#anonymous.set(id, { departed: word.epitaph }, { ttl: Math.max(1, Math.ceil(word.linger)) });
     return record;
   }
 
@@ -146,25 +201,34 @@ export class MemoryStore implements SessionStore {
   }
 
   #live(id: string): SessionRecord | undefined {
-    const entry = this.#entries.get(id);
+    const entry = this.load(id);
     return entry && 'record' in entry ? entry.record : undefined;
   }
 
   /** The cache would drop it, and what was there before, without a word. */
   #assertFits(record: SessionRecord): void {
-    const { maxSize } = this.#entries;
-    if (maxSize > 0 && sizeOf({ record }, record.id) > maxSize)
-      throw new Error(`the session alone is larger than "maxBytes", ${maxSize}`);
+    if (sizeOf({ record }, record.id) > this.#maxBytes)
+      throw new Error(`the session alone is larger than "maxBytes", ${this.#maxBytes}`);
   }
 
   #put(record: SessionRecord, ttl: number): void {
-    if (ttl <= 0) this.#entries.delete(record.id);
+    const entries = this.#entriesOf(record);
+    if (ttl <= 0) {
+      entries.delete(record.id);
+      return;
+    }
+    const before = entries.peek(record.id);
+    const entry = { record };
+    if (this.#maxBytes < Infinity) {
+      const grows = sizeOf(entry, record.id) - (before ? sizeOf(before, record.id) : 0);
+      this.#makeRoom(before ? 0 : 1, Math.max(0, grows));
+    } else if (!before) this.#makeRoom(1, 0);
     // 0 would mean "for ever" to the cache.
-    else this.#entries.set(record.id, { record }, { ttl: Math.max(1, Math.ceil(ttl)) });
+    entries.set(record.id, entry, { ttl: Math.max(1, Math.ceil(ttl)) });
   }
 
   /** The sessions that had to go, or `undefined` where the newcomer may not come in. */
-  #makeRoom(record: SessionRecord, limit: SessionLimit): SessionRecord[] | undefined {
+  #surplus(record: SessionRecord, limit: SessionLimit): SessionRecord[] | undefined {
     const others = this.#of(record.subject!)
       .filter(({ id }) => id !== limit.replaces)
       .sort((a, b) => a.createdAt - b.createdAt);
@@ -185,10 +249,10 @@ export class MemoryStore implements SessionStore {
   #disposed(entry: Entry, id: string, reason: LRUCache.DisposeReason): void {
     if (!('record' in entry) || reason === 'set') return;
     this.#unlist(id, entry.record.subject);
-    if (reason !== 'evict' || this.#evictionTold) return;
+    if (reason !== 'evict' || entry.record.subject === undefined || this.#evictionTold) return;
     this.#evictionTold = true;
     this.#warn(
-      'The memory store is full and ends sessions that are still alive, the least recently used first. Raise "maxCount" or "maxBytes", or use a store outside of the process. Told once.',
+      'The memory store is full and ends sessions of users who are logged in, the least recently used first. Raise "maxCount" or "maxBytes", or use a store outside of the process. Told once.',
     );
   }
 

@@ -1,0 +1,163 @@
+import { epochOf, type SessionRecord } from './record.js';
+
+/** What is remembered of the secret that the present one replaced, and of those before it. */
+export interface PredecessorSecret {
+  /** SHA-256 of it, base64url. */
+  hash: string;
+  /**
+   * Milliseconds since the epoch. Once the successor was presented: till then a late request is no sign of theft.
+   * While it is {@link pending} after a periodic rotation: till then it still opens the session.
+   */
+  until: number;
+  /** Whether it still opens the session till then: after a periodic rotation. After a re-login or regenerate it does not. */
+  honoured: boolean;
+  /** With the predecessor itself and the signing key it gives the successor, so that every late request gets the same one. */
+  nonce: string;
+  /** The successor has not been presented yet. */
+  pending?: true;
+  /** Counts the rotations up to this one after which the predecessor opened nothing. Absent for 0. */
+  epoch?: number;
+  /** The secrets before this one, the latest first. */
+  earlier?: readonly EarlierSecret[];
+  /** All that are older still. */
+  rest?: { until?: number };
+}
+
+/** A secret that opens nothing any more. */
+export interface EarlierSecret {
+  /** SHA-256 of it, base64url. */
+  hash: string;
+  /** Milliseconds since the epoch: till then it is no sign of theft. Absent until the present secret was presented. */
+  until?: number;
+}
+
+/** Predecessors that a record knows by their hashes, the immediate one included. */
+export const KNOWN_PREDECESSORS = 8;
+
+/** How a genuine token of a session stands to its record. */
+export enum TokenStanding {
+  /** The present secret. */
+  Present = 'present',
+  /** A predecessor that still opens the session. */
+  Honoured = 'honoured',
+  /** Opens nothing, and is no sign of theft: its client lost a response, or comes late. */
+  Superseded = 'superseded',
+  /** Superseded because its successor was not presented for as long as a rotation may be pending. */
+  Lapsed = 'lapsed',
+  /** A predecessor after its grace: somebody kept it. */
+  Reused = 'reused',
+  /** Not known as a secret of this session. */
+  Unknown = 'unknown',
+}
+
+/**
+ * @param hash of the secret in a token that one of our keys signed
+ * @param certain whether the signature proves that the secret was this session's: one by a key that the application
+ *   may use for purposes of its own does not
+ */
+export function standingOfToken(
+  record: SessionRecord,
+  hash: string,
+  now: number,
+  certain: boolean,
+): TokenStanding {
+  if (hash === record.secretHash) return TokenStanding.Present;
+  const { previous } = record;
+  if (previous?.hash === hash) return standingOfPrevious(previous, now);
+  const earlier = previous?.earlier?.find((one) => one.hash === hash);
+  if (!earlier && !certain) return TokenStanding.Unknown;
+  const limit = earlier ?? previous?.rest;
+  return limit && isToCome(limit.until, now) ? TokenStanding.Superseded : TokenStanding.Reused;
+}
+
+function standingOfPrevious(previous: PredecessorSecret, now: number): TokenStanding {
+  const early = now < previous.until;
+  if (previous.pending) {
+    if (!previous.honoured) return TokenStanding.Superseded;
+    return early ? TokenStanding.Honoured : TokenStanding.Lapsed;
+  }
+  if (!early) return TokenStanding.Reused;
+  return previous.honoured ? TokenStanding.Honoured : TokenStanding.Superseded;
+}
+
+/** Without a time it waits for the present secret to be presented. */
+const isToCome = (until: number | undefined, now: number): boolean => until === undefined || now < until;
+
+export interface RotationTerms {
+  /** Of the present secret, which is about to be replaced. */
+  from: string;
+  nonce: string;
+  /** Whether the predecessor still opens the session: at a periodic rotation. */
+  honoured: boolean;
+  now: number;
+  /** Milliseconds for which a predecessor is no sign of theft, from when its successor is presented. */
+  grace: number;
+  /** Milliseconds for which an honoured predecessor opens the session while its successor is not presented. */
+  pendingFor: number;
+  /** Whether this request came with the present secret, which confirms the rotation before. */
+  presented: boolean;
+}
+
+/** What the record remembers of its predecessors after a rotation. */
+export function afterRotation(record: SessionRecord, terms: RotationTerms): PredecessorSecret {
+  const { from, nonce, honoured, now, grace, pendingFor, presented } = terms;
+  const before = presented ? afterConfirmation(record, now, grace) : record.previous;
+  const epoch = epochOf(record) + (honoured ? 0 : 1);
+  return {
+    hash: from,
+    // Other versions of this library know nothing of `pending`: to them the grace of a re-login begins now.
+    until: now + (honoured ? pendingFor : grace),
+    honoured,
+    nonce,
+    pending: true,
+    ...(epoch > 0 && { epoch }),
+    ...earlierThan(before, now, grace),
+  };
+}
+
+function earlierThan(
+  before: PredecessorSecret | undefined,
+  now: number,
+  grace: number,
+): Pick<PredecessorSecret, 'earlier' | 'rest'> {
+  if (!before) return {};
+  const all = [superseded(before, now, grace), ...(before.earlier ?? [])];
+  const earlier = all.slice(0, KNOWN_PREDECESSORS - 1);
+  const rest = all.slice(KNOWN_PREDECESSORS - 1).reduce(later, before.rest);
+  return { earlier, ...(rest && { rest }) };
+}
+
+/** What was valid until now is no sign of theft for another grace, however long ago it was replaced. */
+function superseded({ hash, until, honoured, pending }: PredecessorSecret, now: number, grace: number) {
+  if (pending) return { hash };
+  const wasValid = honoured && now < until;
+  return { hash, until: wasValid ? Math.max(until, now + grace) : until };
+}
+
+function later(a: { until?: number } | undefined, b: { until?: number }): { until?: number } {
+  if (!a) return withoutHash(b);
+  if (a.until === undefined || b.until === undefined) return {};
+  return { until: Math.max(a.until, b.until) };
+}
+
+const withoutHash = ({ until }: { until?: number }) => (until === undefined ? {} : { until });
+
+/** What the record remembers once the present secret was presented: from now on its predecessors have their grace. */
+export function afterConfirmation(
+  record: SessionRecord,
+  now: number,
+  grace: number,
+): PredecessorSecret | undefined {
+  const { previous } = record;
+  if (!previous?.pending) return previous;
+  const { pending: _, honoured, until, earlier, rest, ...others } = previous;
+  const end = <T extends { until?: number }>(one: T): T => ({ ...one, until: one.until ?? now + grace });
+  return {
+    ...others,
+    until: now + grace,
+    // A rotation that was pending for too long does not open the session again.
+    honoured: honoured && now < until,
+    ...(earlier && { earlier: earlier.map(end) }),
+    ...(rest && { rest: end(rest) }),
+  };
+}
