@@ -1,7 +1,6 @@
-import type { KeyObject } from 'node:crypto';
 import { isSessionError, sessionLimitReached, unavailable } from './errors.js';
 import type { SessionEvent } from './events.js';
-import { hashSecret, newNonce, newSecret, sameDigest, successorOf } from './ids.js';
+import { hashSecret, newNonce, newSecret, sameDigest } from './ids.js';
 import {
   Dead,
   type Change,
@@ -144,7 +143,7 @@ export class StoreKeeper implements Keeper {
     );
   }
 
-  #recognise({ id, secret, hash }: Verified, found: Loaded | Departed | undefined): Awaitable<Opened> {
+  #recognise({ id, secret, hash, form }: Verified, found: Loaded | Departed | undefined): Awaitable<Opened> {
     if (!found) return { kind: 'dead', why: Dead.Unknown, id };
     if ('departed' in found) {
       return { kind: 'dead', why: found.departed === 'evicted' ? Dead.Evicted : Dead.Superseded, id };
@@ -157,7 +156,10 @@ export class StoreKeeper implements Keeper {
       return { kind: 'live', held: new StoreHeld(record, secret, this.#signer, hash), now, renewed: false };
     }
     const { previous } = record;
-    if (previous && now < previous.until && sameDigest(hash, previous.hash)) {
+    const known = previous !== undefined && sameDigest(hash, previous.hash);
+    // The application may have signed any text with the same secret: that is no proof of a predecessor.
+    if (form === 'legacy' && !known) return { kind: 'dead', why: Dead.Unknown, id };
+    if (known && now < previous.until) {
       if (!previous.honoured) return { kind: 'dead', why: Dead.Superseded, id };
       const successor = this.#successorGiven(record, secret, previous.nonce);
       return {
@@ -194,14 +196,14 @@ export class StoreKeeper implements Keeper {
   #successor(held: Held, derived: boolean): { secret: string; nonce: string } {
     const nonce = newNonce();
     // Where the old secret is not honoured nobody is to be led from it to the new one.
-    const secret = derived ? (held as StoreHeld).successor(this.#signer.key, nonce) : newSecret();
+    const secret = derived ? (held as StoreHeld).successor(nonce) : newSecret();
     return { secret, nonce };
   }
 
   /** The successor that the first request was given, for those that come late; a key that has gone cannot tell. */
   #successorGiven(record: SessionRecord, secret: string, nonce: string): string | undefined {
-    return this.#signer.keys
-      .map((key) => successorOf(key, record.id, secret, nonce))
+    return this.#signer
+      .successors(record.id, secret, nonce)
       .find((successor) => sameDigest(hashSecret(successor), record.secretHash));
   }
 
@@ -239,8 +241,8 @@ class StoreHeld implements Held {
     return new StoreHeld(record, this.#secret, this.#signer, this.presented);
   }
 
-  successor(key: KeyObject, nonce: string): string {
-    return successorOf(key, this.record.id, this.#secret, nonce);
+  successor(nonce: string): string {
+    return this.#signer.successor(this.record.id, this.#secret, nonce);
   }
 }
 
