@@ -15,6 +15,7 @@ export {
 export { Session } from './nest/session.js';
 export { SessionHttpException } from './nest/session.exceptions.js';
 export { MemoryStore } from './stores/memory.js';
+export { cookieKeys } from './core/signer.js';
 export { SessionError, isSessionError } from './core/errors.js';
 export { safeNext } from './http/request-origin.js';
 

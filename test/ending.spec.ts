@@ -18,7 +18,7 @@ import { Browser, send } from './support/browser.js';
 import { LogSink } from './support/log-sink.js';
 import { closeAll, platforms, start, type PlatformName } from './support/platforms.js';
 import { SpyStore } from './support/spy-store.js';
-import { COOKIE, signedCookie, tokenOf } from './support/tokens.js';
+import { COOKIE, legacyCookie, signedCookie, tokenOf } from './support/tokens.js';
 
 afterEach(closeAll);
 
@@ -271,6 +271,7 @@ describe.each(platforms)('ending on %s', (platform) => {
         `${COOKIE}=s:${id}`,
         `${COOKIE}=${id}.${id}`,
         signedCookie(id),
+        legacyCookie(id),
       ])
         expect((await phone.get('/me', { cookie })).status).toBe(401);
     }

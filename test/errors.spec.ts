@@ -13,7 +13,7 @@ import { Browser, type Answer } from './support/browser.js';
 import { LogSink } from './support/log-sink.js';
 import { closeAll, platforms, SECRET, start, type PlatformName } from './support/platforms.js';
 import { SpyStore, type Fault } from './support/spy-store.js';
-import { COOKIE, signedCookie, tokenOf } from './support/tokens.js';
+import { COOKIE, legacyCookie, signedCookie, tokenOf } from './support/tokens.js';
 
 afterEach(closeAll);
 
@@ -106,6 +106,7 @@ describe.each(platforms)('what a client learns on %s', (platform) => {
       ];
       const cookies: Record<string, string> = {
         unknown: signedCookie(`${'A'.repeat(22)}.${'B'.repeat(43)}`),
+        unknownLegacy: legacyCookie(`${'A'.repeat(22)}.${'B'.repeat(43)}`),
         tampered: expired.cookie.replace(/..$/, 'AA'),
         nonsense: `${COOKIE}=nonsense`,
         expired: expired.cookie,

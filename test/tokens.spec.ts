@@ -4,7 +4,7 @@ import { AppController } from './support/app.js';
 import { Browser } from './support/browser.js';
 import { closeAll, platforms, start, type PlatformName } from './support/platforms.js';
 import { SpyStore } from './support/spy-store.js';
-import { COOKIE, signedCookie, tokenOf } from './support/tokens.js';
+import { COOKIE, legacyCookie, signedCookie, tokenOf } from './support/tokens.js';
 
 afterEach(closeAll);
 
@@ -49,6 +49,7 @@ describe.each(platforms)('tokens on %s', (platform) => {
   it.each([
     ['that nobody signed', `${COOKIE}=${'A'.repeat(22)}.${'B'.repeat(43)}`],
     ['even with a good signature', signedCookie(`${'A'.repeat(22)}.${'B'.repeat(43)}`)],
+    ['even with a good signature of the legacy form', legacyCookie(`${'A'.repeat(22)}.${'B'.repeat(43)}`)],
   ])('are never adopted from the client: an invented one %s', async (_, cookie) => {
     const { browser, store } = await open(platform);
     expect((await browser.get('/me', { cookie })).status).toBe(401);
@@ -133,7 +134,8 @@ describe.each(platforms)('tokens on %s', (platform) => {
       expect((await browser.get('/me', { cookie })).status).toBe(401);
     expect((await browser.get('/me')).status).toBe(200);
     // Not even by who has the signing key.
-    expect((await browser.get('/me', { cookie: signedCookie(`${id}.${secretHash}`) })).status).toBe(401);
+    for (const sign of [legacyCookie, signedCookie])
+      expect((await browser.get('/me', { cookie: sign(`${id}.${secretHash}`) })).status).toBe(401);
   });
 
   it('that are malformed are refused before the store, and never a 500', async () => {
@@ -172,6 +174,10 @@ describe.each(platforms)('tokens on %s', (platform) => {
       ...['x', '', '__proto__', '\0', token.slice(1), `${token}A`, `${id}:${secret}`, 'A'.repeat(66)].map(
         (text) => signedCookie(text).slice(COOKIE.length + 1),
       ),
+      ...['x', '', '__proto__', token.slice(1), `${token}A`].map((text) =>
+        legacyCookie(text).slice(COOKIE.length + 1),
+      ),
+      legacyCookie(token, 'another-secret-of-at-least-32-bytes!').slice(COOKIE.length + 1),
       signedCookie(token, 'another-secret-of-at-least-32-bytes!').slice(COOKIE.length + 1),
     ];
     store.forget();

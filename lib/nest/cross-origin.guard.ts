@@ -1,4 +1,6 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { SessionError } from '../core/errors.js';
+import { cookieKeys } from '../core/signer.js';
 import { addVary } from '../http/cache-headers.js';
 import type { FrameworkRequest } from '../http/request-facts.js';
 import { isCrossOrigin, isUnsafe } from '../http/request-origin.js';
@@ -17,12 +19,15 @@ import { SESSION_SETTINGS } from './tokens.js';
 @Injectable()
 export class CrossOriginGuard implements CanActivate {
   readonly #settings: SessionSettings;
+  readonly #signingKeys: ReadonlySet<unknown>;
 
   constructor(@Inject(SESSION_SETTINGS) settings: SessionSettings) {
     this.#settings = settings;
+    this.#signingKeys = new Set(cookieKeys(settings.secrets, settings.engine.cookie.name));
   }
 
   canActivate(context: ExecutionContext): boolean {
+    if (context.getType() === 'http') this.#assertOwnSecretFirst(context.getArgByIndex<ParsedRequest>(0));
     // Asked for first: a request that is to be refused for its session gets no further than this.
     const current = sessionOf(context);
     if (!current || context.getType() !== 'http' || this.#settings.crossOrigin === 'allow') return true;
@@ -41,4 +46,16 @@ export class CrossOriginGuard implements CanActivate {
     addVary(rawResponse(context), 'Sec-Fetch-Site, Origin');
     throw crossOriginRefused();
   }
+
+  /** What the application signs with a key of ours would pass for a predecessor of anybody's session, and end it. */
+  #assertOwnSecretFirst({ secret }: ParsedRequest): void {
+    if (secret === undefined || !this.#signingKeys.has(secret)) return;
+    throw new SessionError(
+      'ERR_OPTIONS',
+      'cookieParser(): its first secret, with which it signs, is one of cookieKeys(). Put your own secret first: cookieParser([own, ...cookieKeys(secret)]).',
+    );
+  }
 }
+
+/** cookie-parser leaves there what it signs with. */
+type ParsedRequest = FrameworkRequest & { secret?: unknown };

@@ -89,7 +89,7 @@ function createKeeper(store: SessionStore | KeeperFactory, settings: SessionSett
   const { clock, cookie, limits, rememberLimits } = settings.engine;
   const context: KeeperContext = {
     secrets: settings.secrets,
-    signer: new Signer(settings.secrets, TOKEN_LENGTH),
+    signer: new Signer(settings.secrets, cookie.name, TOKEN_LENGTH),
     cookieName: cookie.name,
     limitsOf: (record) => (record.persistent ? rememberLimits : limits),
     countsSessions: settings.engine.maxSessions !== undefined,

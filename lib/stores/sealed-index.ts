@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto';
 import { listUnavailable, sessionLimitReached } from '../core/errors.js';
 import type { KeeperContext } from '../core/keeper.js';
 import type { RecordDelta, SessionRecord } from '../core/record.js';
@@ -27,7 +26,7 @@ export class SealedIndex {
   async enlist(draft: SessionRecord, ttl: number, limit?: SessionLimit): Promise<SessionRecord[]> {
     const store = this.#store;
     if (!store || draft.subject === undefined) return [];
-    const record = { ...draft, secretHash: this.#shut(draft.id), data: {} };
+    const record = { ...draft, secretHash: this.#context.signer.indexMarks(draft.id)[0]!, data: {} };
     const created = await this.#ask(() => store.create(record, ttl, limit));
     if (created.outcome === 'rejected') throw sessionLimitReached();
     return created.evicted;
@@ -36,8 +35,12 @@ export class SealedIndex {
   async note(id: string, head: RecordDelta['head'], ttl: number | undefined): Promise<void> {
     const store = this.#store;
     if (!store || !head) return;
-    const delta = { secret: this.#shut(id), head, ...(ttl !== undefined && { ttl }) };
-    await this.#ask(() => store.commit(id, delta));
+    // An entry that an older secret or version made has another mark.
+    for (const secret of this.#context.signer.indexMarks(id)) {
+      const delta = { secret, head, ...(ttl !== undefined && { ttl }) };
+      const { outcome } = await this.#ask(() => store.commit(id, delta));
+      if (outcome !== 'gone') return;
+    }
   }
 
   async delist(id: string): Promise<void> {
@@ -60,13 +63,6 @@ export class SealedIndex {
 
   async close(): Promise<void> {
     await this.#store?.close?.();
-  }
-
-  /** In the form of a secret's hash, but of no secret: nothing opens a record of the index. */
-  #shut(id: string): string {
-    return createHmac('sha256', this.#context.signer.key)
-      .update(`nest-sessions/index|${id}`)
-      .digest('base64url');
   }
 
   #ask<T>(question: () => Awaitable<T>): Promise<T> {

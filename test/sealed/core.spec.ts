@@ -10,7 +10,7 @@ const NOT_IN_A_COOKIE: Record<string, string> = {
   'keeps what two overlapping requests write': 'the answer that arrives last decides what the browser holds',
   'can be changed, and ended, and then is over': 'a handshake has no answer that could carry the change',
   'are unique, of 256 random bits beside an id of 128': 'that is the form of the token of a store',
-  'the cookie is one that it reads with the same secret':
+  'the cookie is one that it reads with cookieKeys()':
     'cookie-parser reads signed values, and this one is sealed',
 };
 

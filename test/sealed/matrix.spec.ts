@@ -241,7 +241,7 @@ describe('leak of the key', () => {
     const app = await kinds['in a store'](platform);
     const [browser] = await cookieOf(app);
     const id = (await browser.get('/look')).json()['id'] as string;
-    const forged = new Signer([SECRET], 66).sign(`${id}.${'A'.repeat(43)}`);
+    const forged = new Signer([SECRET], '__Host-session', 66).sign(`${id}.${'A'.repeat(43)}`);
     expect((await app.seen(`__Host-session=${encodeURIComponent(forged)}`)).subject).toBeNull();
   });
 });

@@ -1,4 +1,5 @@
 import { sign } from 'cookie-signature';
+import { cookieKeys } from 'nest-sessions';
 import { SECRET } from './platforms.js';
 
 export const COOKIE = '__Host-session';
@@ -18,6 +19,10 @@ export function tokenOf(header: string): Token {
 
 /** A Cookie header for any text, with a signature that this application would have made. */
 export const signedCookie = (text: string, secret = SECRET): string =>
+  `${COOKIE}=${encodeURIComponent(`s:${sign(text, cookieKeys(secret)[0]!)}`)}`;
+
+/** The same as versions before 0.2 signed it, and as an application signs that uses the same secret itself. */
+export const legacyCookie = (text: string, secret = SECRET): string =>
   `${COOKIE}=${encodeURIComponent(`s:${sign(text, secret)}`)}`;
 
 /** The attributes of a Set-Cookie header after the value, by lower-case name. */
