@@ -132,8 +132,7 @@ export class SessionService<T extends object = SessionData> {
       'get' in headers && typeof headers.get === 'function'
         ? (headers.get(name) ?? undefined)
         : (headers as Record<string, string | undefined>)[name];
-    const unit = await this.#engine.open(read('cookie'), { userAgent: read('user-agent') });
-    unit.detached = true;
+    const unit = await this.#engine.openDetached(read('cookie'), { userAgent: read('user-agent') });
     return new Session<T>(unit, this.#engine);
   }
 
