@@ -177,7 +177,13 @@ export class Opening {
 
 const deadRank = (opened: Opened): number =>
   opened.kind === 'dead'
-    ? [Dead.Foreign, Dead.Tampered, Dead.Unknown, Dead.Corrupt, Dead.Evicted, Dead.Superseded, Dead.Reused].indexOf(
-        opened.why,
-      )
+    ? [
+        Dead.Foreign,
+        Dead.Tampered,
+        Dead.Unknown,
+        Dead.Corrupt,
+        Dead.Evicted,
+        Dead.Superseded,
+        Dead.Reused,
+      ].indexOf(opened.why)
     : -1;

@@ -56,7 +56,8 @@ export class StoreKeeper implements Keeper {
 
   open(value: string): Awaitable<Opened> {
     const token = this.#tokens.verify(value);
-    if (!token) return { kind: 'dead', why: this.#tokens.hasForm(value) ? Dead.Tampered : Dead.Foreign, id: '' };
+    if (!token)
+      return { kind: 'dead', why: this.#tokens.hasForm(value) ? Dead.Tampered : Dead.Foreign, id: '' };
     return this.#load(token);
   }
 
