@@ -7,6 +7,7 @@ import type { LoginOptions, ReloginOptions } from '../core/lifecycle.js';
 import { authenticatedAt } from '../core/policy.js';
 import type { SessionRecord } from '../core/record.js';
 import { Session, unitOf, type SessionData, type SessionInfo } from '../core/session.js';
+import { assertSubjectIfNamed } from '../core/subject.js';
 import type { Unit } from '../core/unit.js';
 import { storage } from './session.context.js';
 import { SessionEvents } from './session.events.js';
@@ -68,9 +69,11 @@ export class SessionService<T extends object = SessionData> {
    * The user proved themselves again. The login counts as fresh, the lifetime starts anew, and the cookie
    * gets a new secret; the old one is dead.
    *
-   * @throws SessionError `ERR_NOT_LOGGED_IN`, `ERR_SESSION_ENDED`
+   * @throws SessionError `ERR_NOT_LOGGED_IN`, `ERR_SESSION_ENDED`, `ERR_SUBJECT` for a subject that is given and is
+   *   no text
    */
-  relogin(options: ReloginOptions & OnSession = {}): Promise<void> {
+  async relogin(options: ReloginOptions & OnSession = {}): Promise<void> {
+    assertSubjectIfNamed(options);
     return this.#engine.relogin(this.#unit(options), options);
   }
 
@@ -104,19 +107,23 @@ export class SessionService<T extends object = SessionData> {
   /**
    * Ends the session of this id, and returns how many that were: 1 or 0. Where a user asks for it give
    * `subject`, so that nobody ends what is not theirs.
+   *
+   * @throws SessionError `ERR_SUBJECT` for a subject that is given and is no text
    */
-  async revoke(id: string, { subject }: { subject?: string } = {}): Promise<number> {
-    const ended = await this.#engine.revoke(id, subject);
+  async revoke(id: string, options: { subject?: string } = {}): Promise<number> {
+    assertSubjectIfNamed(options);
+    const ended = await this.#engine.revoke(id, options.subject);
     if (ended > 0) loseCurrent((current) => current === id);
     return ended;
   }
 
-  /** Ends all sessions of a user but those of the ids in `except`, and returns how many. */
-  async revokeAll(
-    subject: string,
-    { except = [] }: { except?: string | readonly string[] } = {},
-  ): Promise<number> {
-    const kept = typeof except === 'string' ? [except] : except;
+  /**
+   * Ends all sessions of a user but those of the ids in `except`, and returns how many.
+   *
+   * @throws SessionError `ERR_SUBJECT`, and `ERR_OPTIONS` for an `except` that is given and holds something else than ids
+   */
+  async revokeAll(subject: string, options: { except?: string | readonly string[] } = {}): Promise<number> {
+    const kept = keptIds(options);
     const own = storage.getStore()?.unit.held?.record;
     const ended = await this.#engine.revokeAll(subject, kept);
     if (own?.subject === subject) loseCurrent((current) => !kept.includes(current));
@@ -137,8 +144,13 @@ export class SessionService<T extends object = SessionData> {
     return new Session<T>(unit, this.#engine);
   }
 
-  #unit({ session }: OnSession): Unit {
-    return unitOf(session ?? this.current);
+  #unit(options: OnSession): Unit {
+    if (!('session' in options)) return unitOf(this.current);
+    if (options.session) return unitOf(options.session);
+    throw new SessionError(
+      'ERR_NO_SESSION',
+      'The option "session" is undefined. Give a session, or leave the option out to act on the current one.',
+    );
   }
 
   #info(record: SessionRecord, current: string | undefined): SessionInfo {
@@ -155,6 +167,16 @@ export class SessionService<T extends object = SessionData> {
       current: record.id === current,
     };
   }
+}
+
+function keptIds(options: { except?: unknown }): readonly string[] {
+  const { except } = options;
+  const kept: readonly unknown[] = Array.isArray(except) ? except : 'except' in options ? [except] : [];
+  if (kept.every((id) => typeof id === 'string' && id !== '')) return kept as readonly string[];
+  throw new SessionError(
+    'ERR_OPTIONS',
+    'revokeAll(): "except" holds something else than ids, so that sessions would end that are to be kept. Give the ids, or leave it out.',
+  );
 }
 
 /** The response of the request that ended its own session takes the cookie away. */
