@@ -34,15 +34,23 @@ export class RequestSession implements ResponseListener {
   readonly unit: Unit;
   readonly #engine: SessionEngine;
   readonly #request: FrameworkRequest;
+  readonly #response: ServerResponse;
   readonly #way: CookieWay;
   #session: Session | undefined;
   /** The handler vouches that its answer does not depend on the session. */
   cacheable = false;
 
-  constructor(engine: SessionEngine, unit: Unit, request: FrameworkRequest, way: CookieWay) {
+  constructor(
+    engine: SessionEngine,
+    unit: Unit,
+    request: FrameworkRequest,
+    response: ServerResponse,
+    way: CookieWay,
+  ) {
     this.#engine = engine;
     this.unit = unit;
     this.#request = request;
+    this.#response = response;
     this.#way = way;
   }
 
@@ -51,6 +59,12 @@ export class RequestSession implements ResponseListener {
     if (this.unit.refusal !== undefined) throw asHttp(this.unit.refusal);
     this.unit.accessed = true;
     return (this.#session ??= new Session(this.unit, this.#engine));
+  }
+
+  /** Nothing is done for this request any more: its response is out, or nobody waits for it. */
+  get over(): boolean {
+    const { writableFinished, destroyed, stream } = this.#response as ServerResponse & Http2Part;
+    return writableFinished || destroyed || stream?.destroyed === true;
   }
 
   commit(success: boolean): void | Promise<void> {
@@ -112,6 +126,9 @@ export class RequestSession implements ResponseListener {
   }
 }
 
+/** A response of HTTP/2 has no `destroyed` of its own. */
+type Http2Part = { stream?: { destroyed: boolean } };
+
 /** Fastify wraps the raw request; Express hands it out. */
 type AnyRequest = IncomingMessage & { raw?: IncomingMessage };
 type Carrier = { [REQUEST_SESSION]?: RequestSession };
@@ -133,6 +150,15 @@ const shared = globalThis as { [STORAGE]?: Storage };
 export const storage: Storage = (shared[STORAGE] ??= new AsyncLocalStorage<RequestSession>());
 
 /**
+ * The session of the request that this code runs for, as far as the asynchronous context tells. A callback of a socket
+ * runs in the context of the request that opened it: once that one is over it is certainly another's.
+ */
+export function currentSession(): RequestSession | undefined {
+  const found = storage.getStore();
+  return found?.over ? undefined : found;
+}
+
+/**
  * The session of a handler's request; under GraphQL and the like by the asynchronous context.
  *
  * @throws SessionHttpException 503 where the session could not be asked for
@@ -144,7 +170,7 @@ export function sessionOf(context: ExecutionContext): RequestSession | undefined
 }
 
 function lookUp(context: ExecutionContext): RequestSession | undefined {
-  if (context.getType() !== 'http') return storage.getStore();
+  if (context.getType() !== 'http') return currentSession();
   // `switchToHttp()` would make three functions for it, at each of several calls a request.
   const request = context.getArgByIndex<AnyRequest>(0);
   return attached(request.raw ?? request);

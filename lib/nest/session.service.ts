@@ -9,7 +9,7 @@ import type { SessionRecord } from '../core/record.js';
 import { Session, unitOf, type SessionData, type SessionInfo } from '../core/session.js';
 import { assertSubjectIfNamed } from '../core/subject.js';
 import type { Unit } from '../core/unit.js';
-import { storage } from './session.context.js';
+import { currentSession, storage } from './session.context.js';
 import { SessionEvents } from './session.events.js';
 import { SESSION_ENGINE } from './tokens.js';
 
@@ -42,13 +42,23 @@ export class SessionService<T extends object = SessionData> {
   }
 
   /**
-   * The session of the present request.
+   * The session of the present request, by the asynchronous context.
    *
-   * @throws SessionError `ERR_NO_SESSION` outside of one
+   * That of a callback or an rxjs operator behind a client that several requests share (a socket, a pool, a
+   * message broker) is the one in which the connection was opened, so there it may be the session of *somebody else*: take it
+   * with `@Session()` in the handler, and use that one in the callback.
+   *
+   * @throws SessionError `ERR_NO_SESSION` outside of a request, and in the context of one that is finished
    */
   get current(): Session<T> {
-    const current = storage.getStore();
+    const current = currentSession();
     if (current) return current.session as unknown as Session<T>;
+    if (storage.getStore()) {
+      throw new SessionError(
+        'ERR_NO_SESSION',
+        'The request in whose context this runs is finished, or its client has gone. Callbacks of a client that several requests share run in the context of the request that opened its connection. Take the session with @Session() in the handler and use that one in the callback.',
+      );
+    }
     throw new SessionError(
       'ERR_NO_SESSION',
       'There is no session here: outside of a request, on a route that the option "exclude" names, or with the option "context" off. Take it with @Session() in the handler and pass it on.',
@@ -100,7 +110,7 @@ export class SessionService<T extends object = SessionData> {
   /** The live sessions of a user, the latest first. */
   async list(subject: string): Promise<SessionInfo[]> {
     const records = await this.#engine.list(subject);
-    const current = storage.getStore()?.unit.held?.record.id;
+    const current = currentSession()?.unit.held?.record.id;
     return records.map((record) => this.#info(record, current));
   }
 
@@ -124,7 +134,7 @@ export class SessionService<T extends object = SessionData> {
    */
   async revokeAll(subject: string, options: { except?: string | readonly string[] } = {}): Promise<number> {
     const kept = keptIds(options);
-    const own = storage.getStore()?.unit.held?.record;
+    const own = currentSession()?.unit.held?.record;
     const ended = await this.#engine.revokeAll(subject, kept);
     if (own?.subject === subject) loseCurrent((current) => !kept.includes(current));
     return ended;
@@ -181,7 +191,7 @@ function keptIds(options: { except?: unknown }): readonly string[] {
 
 /** The response of the request that ended its own session takes the cookie away. */
 function loseCurrent(ended: (id: string) => boolean): void {
-  const unit = storage.getStore()?.unit;
+  const unit = currentSession()?.unit;
   const id = unit?.held?.record.id;
   if (unit && id !== undefined && ended(id)) unit.expire();
 }
