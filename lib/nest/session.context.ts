@@ -5,7 +5,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import type { SessionEngine } from '../core/engine.js';
 import { Session } from '../core/session.js';
 import { CookieFate, type Unit } from '../core/unit.js';
-import { keepPrivate } from '../http/cache-headers.js';
+import { addVary, keepPrivate } from '../http/cache-headers.js';
 import type { FrameworkRequest } from '../http/request-facts.js';
 import { isCrossOrigin } from '../http/request-origin.js';
 import type { ResponseListener } from '../http/response-seam.js';
@@ -61,6 +61,16 @@ export class RequestSession implements ResponseListener {
     return (this.#session ??= new Session(this.unit, this.#engine));
   }
 
+  /** The request as the server made it; Express makes its own of it, Fastify wraps it. */
+  get request(): FrameworkRequest {
+    return this.#request;
+  }
+
+  /** The answer depends on these headers, as far as it can still be told. */
+  vary(headers: string): void {
+    if (!this.#response.headersSent) addVary(this.#response, headers);
+  }
+
   /** Nothing is done for this request any more: its response is out, or nobody waits for it. */
   get over(): boolean {
     const { writableFinished, destroyed, stream } = this.#response as ServerResponse & Http2Part;
@@ -110,7 +120,7 @@ export class RequestSession implements ResponseListener {
     const { refusal } = this.unit;
     if (refusal === undefined) return;
     const { headers } = this.#request;
-    if (policy.logout && !isCrossOrigin(this.#request, headers.host, [])) this.unit.fate = CookieFate.Expire;
+    if (policy.logout && !isCrossOrigin(headers, headers.host, [])) this.unit.fate = CookieFate.Expire;
     throw asHttp(refusal);
   }
 
@@ -129,8 +139,6 @@ export class RequestSession implements ResponseListener {
 /** A response of HTTP/2 has no `destroyed` of its own. */
 type Http2Part = { stream?: { destroyed: boolean } };
 
-/** Fastify wraps the raw request; Express hands it out. */
-type AnyRequest = IncomingMessage & { raw?: IncomingMessage };
 type Carrier = { [REQUEST_SESSION]?: RequestSession };
 
 /** @param session `undefined` for room to attach one later */
@@ -170,8 +178,28 @@ export function sessionOf(context: ExecutionContext): RequestSession | undefined
 }
 
 function lookUp(context: ExecutionContext): RequestSession | undefined {
-  if (context.getType() !== 'http') return currentSession();
+  const request = requestOf(context);
+  const found = request && attached(request.raw ?? request);
+  if (found || context.getType() === 'http') return found;
+  // A connection that was upgraded went past the middleware: whatever the asynchronous context says is of another request.
+  return request?.headers?.upgrade === undefined ? currentSession() : undefined;
+}
+
+/** A request as a handler has it: with Fastify a wrapper around the raw one. */
+export type HandlerRequest = FrameworkRequest & { raw?: FrameworkRequest; host?: string };
+
+/** The request of a handler, as far as its arguments tell: under GraphQL by the context that its drivers make. */
+export function requestOf(context: ExecutionContext): HandlerRequest | undefined {
   // `switchToHttp()` would make three functions for it, at each of several calls a request.
-  const request = context.getArgByIndex<AnyRequest>(0);
-  return attached(request.raw ?? request);
+  if (context.getType() === 'http') return context.getArgByIndex<HandlerRequest>(0);
+  if (context.getType<string>() !== 'graphql') return undefined;
+  const given = context.getArgByIndex<GraphqlContext | undefined>(2);
+  return given?.req ?? given?.request ?? given?.extra?.request;
+}
+
+/** `req` of Apollo and Yoga, `request` of Mercurius and `extra.request` of a subscription by graphql-ws. */
+interface GraphqlContext {
+  req?: HandlerRequest;
+  request?: HandlerRequest;
+  extra?: { request?: HandlerRequest };
 }

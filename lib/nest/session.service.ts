@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import type { Observable } from 'rxjs';
 import type { SessionEngine } from '../core/engine.js';
-import { SessionError } from '../core/errors.js';
+import { crossOrigin as crossOriginError, SessionError } from '../core/errors.js';
 import type { SessionEvent } from '../core/events.js';
 import type { LoginOptions, ReloginOptions } from '../core/lifecycle.js';
 import { authenticatedAt } from '../core/policy.js';
@@ -9,18 +10,16 @@ import type { SessionRecord } from '../core/record.js';
 import { Session, unitOf, type SessionData, type SessionInfo } from '../core/session.js';
 import { assertSubjectIfNamed } from '../core/subject.js';
 import type { Unit } from '../core/unit.js';
+import { Handshake, type HandshakeSource } from './handshake.js';
 import { currentSession, storage } from './session.context.js';
 import { SessionEvents } from './session.events.js';
-import { SESSION_ENGINE } from './tokens.js';
+import type { SessionSettings } from './session.settings.js';
+import { SESSION_ENGINE, SESSION_SETTINGS } from './tokens.js';
 
 /** The session to act on; by default the current one. Needed where the option `context` is false. */
 export interface OnSession {
   session?: Session<object>;
 }
-
-/** Where a handshake's headers come from: Node's or the fetch API's. */
-export type HandshakeHeaders =
-  { cookie?: string | undefined; 'user-agent'?: string | undefined } | { get(name: string): string | null };
 
 /**
  * Logs users in and out. Each method that changes something has it stored when its promise resolves, and
@@ -35,9 +34,17 @@ export class SessionService<T extends object = SessionData> {
    */
   readonly events: Observable<SessionEvent>;
   readonly #engine: SessionEngine;
+  readonly #settings: SessionSettings;
+  readonly #host: HttpAdapterHost;
 
-  constructor(@Inject(SESSION_ENGINE) engine: SessionEngine) {
+  constructor(
+    @Inject(SESSION_ENGINE) engine: SessionEngine,
+    @Inject(SESSION_SETTINGS) settings: SessionSettings,
+    @Inject(HttpAdapterHost) host: HttpAdapterHost,
+  ) {
     this.#engine = engine;
+    this.#settings = settings;
+    this.#host = host;
     this.events = new SessionEvents(engine.events);
   }
 
@@ -141,15 +148,22 @@ export class SessionService<T extends object = SessionData> {
   }
 
   /**
-   * The session of a WebSocket's handshake, from its headers. It can be read, changed with `update()` and
-   * `commit()`, and ended; it does not roll, and what needs a new cookie throws `ERR_NO_RESPONSE`.
+   * The session of a WebSocket's handshake, from its request or, where there is none, its headers. It can be read,
+   * changed with `update()` and `commit()`, and ended; it does not roll, and what needs a new cookie throws
+   * `ERR_NO_RESPONSE`.
+   *
+   * Browsers open sockets for any site, with the cookies of this one. So a handshake whose `Sec-Fetch-Site` or `Origin`
+   * is foreign is refused, unless the option `crossOrigin` lets it pass; one without either is no browser's.
+   *
+   * @param ip the client's address, for `protection`. By default that of the request; behind a proxy it is known with
+   *   Express and its `trust proxy`, and otherwise to be given here
+   * @throws SessionError `ERR_CROSS_ORIGIN`, `ERR_STORE_UNAVAILABLE`
    */
-  async open(headers: HandshakeHeaders): Promise<Session<T>> {
-    const read = (name: 'cookie' | 'user-agent'): string | undefined =>
-      'get' in headers && typeof headers.get === 'function'
-        ? (headers.get(name) ?? undefined)
-        : (headers as Record<string, string | undefined>)[name];
-    const unit = await this.#engine.open(read('cookie'), { userAgent: read('user-agent') });
+  async open(source: HandshakeSource, { ip }: { ip?: string } = {}): Promise<Session<T>> {
+    const handshake = new Handshake(source, ip, this.#host.httpAdapter);
+    const { crossOrigin, allowedOrigins } = this.#settings;
+    if (crossOrigin === 'block' && handshake.isCrossOrigin(allowedOrigins)) throw crossOriginError();
+    const unit = await this.#engine.open(handshake.header('cookie'), handshake.client);
     unit.detached = true;
     return new Session<T>(unit, this.#engine);
   }
