@@ -23,14 +23,31 @@ export class SealedIndex {
     return this.#store !== undefined;
   }
 
+  /** Who has to go for a login, the oldest first, as the index is now. */
+  async surplus(draft: SessionRecord, limit: SessionLimit | undefined): Promise<SessionRecord[]> {
+    const store = this.#store;
+    if (!store || draft.subject === undefined || limit?.onExceeded !== 'evict-oldest') return [];
+    const others = (await this.#ask(() => store.list(draft.subject!)))
+      .filter(({ id }) => id !== limit.replaces)
+      .sort((a, b) => a.createdAt - b.createdAt);
+    return others.slice(0, Math.max(0, others.length + 1 - limit.max));
+  }
+
   /** Puts a login in, and returns who had to go for it. @throws SessionError `ERR_SESSION_LIMIT` */
   async enlist(draft: SessionRecord, ttl: number, limit?: SessionLimit): Promise<SessionRecord[]> {
     const store = this.#store;
     if (!store || draft.subject === undefined) return [];
-    const record = { ...draft, secretHash: this.#shut(draft.id), data: {} };
-    const created = await this.#ask(() => store.create(record, ttl, limit));
+    // Nobody opens a session by the index, so it need not keep a word of those that had to go.
+    const wordless = limit && { ...limit, linger: 0 };
+    const created = await this.#ask(() => store.create(this.#entryOf(draft), ttl, wordless));
     if (created.outcome === 'rejected') throw sessionLimitReached();
     return created.evicted;
+  }
+
+  /** Puts back one that went, and lives on. @param ttl milliseconds, for as long as it may live without a roll */
+  async relist(record: SessionRecord, ttl: number): Promise<void> {
+    const store = this.#store;
+    if (store) await this.#ask(() => store.create(this.#entryOf(record), ttl));
   }
 
   async note(id: string, head: RecordDelta['head'], ttl: number | undefined): Promise<void> {
@@ -60,6 +77,10 @@ export class SealedIndex {
 
   async close(): Promise<void> {
     await this.#store?.close?.();
+  }
+
+  #entryOf(record: SessionRecord): SessionRecord {
+    return { ...record, secretHash: this.#shut(record.id), data: {} };
   }
 
   /** In the form of a secret's hash, but of no secret: nothing opens a record of the index. */
