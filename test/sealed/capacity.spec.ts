@@ -92,14 +92,14 @@ class ScriptedSource implements RevocationSource {
   async changes(cursor: number): Promise<Changes> {
     this.asked.push(cursor);
     const said = await this.answer();
-    return { epoch: this.epoch, time: 0, cursor, revocations: [], more: false, ...said };
+    return { epoch: this.epoch, time: 0, cursor, revocations: [], unreadable: 0, more: false, ...said };
   }
 
   added: Revocation[] = [];
 
   add(revocation: Revocation) {
     this.added.push(revocation);
-    return Promise.resolve({ added: true, standing: revocation });
+    return Promise.resolve({ added: true, standing: revocation, crowded: false });
   }
 
   listen() {
