@@ -228,7 +228,7 @@ describeEveryStore('an ending', (platform, make) => {
       const refused = await login;
       expect([refused.status, refused.json().code, refused.setCookies]).toEqual([
         401,
-        'ERR_LOGIN_REVOKED',
+        'ERR_LOGIN_REQUIRED',
         [],
       ]);
       expect(await sessions.list('alice')).toEqual([]);
