@@ -241,3 +241,82 @@ describeEveryStore('several cookies of the name', (platform, make) => {
     }
   });
 });
+
+/** docs/security.md, "A cookie that was copied": each row of the table. */
+describeEveryStore('a copied cookie', (platform, make) => {
+  async function stolen(options: Setup['options'] = {}) {
+    const running = await run(platform, make, options);
+    const thief = new Browser(running.url);
+    const copy = running.browser.cookie;
+    /** The thief takes whatever cookie an answer gives. */
+    const use = async (cookie: string, path = '/me') => {
+      const answer = await thief.get(path, { cookie });
+      return { status: answer.status, cookie: given(answer) ?? cookie };
+    };
+    return { ...running, copy, use };
+  }
+
+  it('that is used after the owner presented a successor, and the grace, ends the session', async () => {
+    const { browser, clock, copy, use, told } = await stolen();
+    clock.advance('16m');
+    await browser.get('/me');
+    await browser.get('/me');
+    clock.advance('10s');
+    expect((await use(copy)).status).toBe(401);
+    expect((await browser.get('/me')).status).toBe(401);
+    expect(told('reused')).toHaveLength(1);
+  });
+
+  it('that its thief rotates is found when the owner comes after the grace', async () => {
+    const { browser, clock, copy, use, told } = await stolen();
+    clock.advance('16m');
+    const { cookie } = await use(copy);
+    await use(cookie);
+    clock.advance('10s');
+    expect((await browser.get('/me')).status).toBe(401);
+    expect((await use(cookie)).status).toBe(401);
+    expect(told('reused')).toHaveLength(1);
+  });
+
+  it('that both use within the grace leads both to one successor, unnoticed', async () => {
+    const { browser, clock, copy, use, told } = await stolen();
+    clock.advance('16m');
+    await browser.get('/me');
+    const thief = await use(copy);
+    expect(thief).toEqual({ status: 200, cookie: browser.cookie });
+    clock.advance('10s');
+    expect((await use(thief.cookie)).status).toBe(200);
+    expect(told('reused')).toEqual([]);
+  });
+
+  it('on a passive route follows the rotations only where it takes up the cookies that come', async () => {
+    const { browser, clock, copy, use, told } = await stolen();
+    clock.advance('16m');
+    await browser.get('/me');
+    await browser.get('/me');
+    clock.advance('9s');
+    const polling = await use(copy, '/rotations/passive');
+    expect(polling).toEqual({ status: 200, cookie: browser.cookie });
+    clock.advance('1s');
+    expect((await use(polling.cookie, '/rotations/passive')).status).toBe(200);
+    expect(told('reused')).toEqual([]);
+    expect((await use(copy, '/rotations/passive')).status).toBe(200); // anonymous
+    expect(told('reused')).toHaveLength(1);
+    expect((await use(polling.cookie)).status).toBe(401);
+  });
+
+  it('of long ago ends the session that it belongs to, and no other one', async () => {
+    const { browser, clock, copy, url, use, told } = await stolen({ idle: '20d' });
+    const second = new Browser(url);
+    await second.post('/login', { user: 'alice' });
+    for (let day = 0; day < 12; day++) {
+      clock.advance('1d');
+      await browser.get('/me');
+      await browser.get('/me');
+    }
+    expect((await use(copy)).status).toBe(401);
+    expect(told('ended')).toMatchObject([{ reason: 'reused' }]);
+    expect((await browser.get('/me')).status).toBe(401);
+    expect((await second.get('/me')).status).toBe(200);
+  });
+});
