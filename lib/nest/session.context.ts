@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
-import type { ExecutionContext } from '@nestjs/common';
+import { Logger, type ExecutionContext } from '@nestjs/common';
 import type { SessionEngine } from '../core/engine.js';
 import { Session } from '../core/session.js';
 import { CookieFate, type Unit } from '../core/unit.js';
@@ -11,6 +11,8 @@ import { isCrossOrigin } from '../http/request-origin.js';
 import type { ResponseListener } from '../http/response-seam.js';
 import { asHttp, failureAnswer } from './session.exceptions.js';
 import { policyOf, type HandlerPolicy } from './session.metadata.js';
+
+const logger = new Logger('nest-sessions');
 
 const REQUEST_SESSION = Symbol.for('nest-sessions/request-session');
 
@@ -100,8 +102,15 @@ export class RequestSession implements ResponseListener {
       keepPrivate(response, unit.held?.record.subject !== undefined);
   }
 
+  /** No exception filter hears of it, so that what is nobody's refusal is logged here. */
   answerFailure(error: unknown): { status: number; body: string } {
-    return failureAnswer(error);
+    const answer = failureAnswer(error);
+    if (answer.status === 500) logger.error('A response was replaced by a failure.', traceOf(error));
+    return answer;
+  }
+
+  onLost(error: unknown): void {
+    logger.error('A response could not be sent to its end.', traceOf(error));
   }
 
   /** Node 20 shows the asynchronous context on every timer and socket that is logged, and it leads to the request. */
@@ -139,6 +148,11 @@ export class RequestSession implements ResponseListener {
 
 /** A response of HTTP/2 has no `destroyed` of its own. */
 type Http2Part = { stream?: { destroyed: boolean } };
+
+/** Never the error itself: a driver's tells what it was asked, which is a session. */
+function traceOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : typeof error;
+}
 
 type Carrier = { [REQUEST_SESSION]?: RequestSession };
 
