@@ -199,6 +199,10 @@ async function handshake(headers: Record<string, string>): Promise<IncomingMessa
   return request;
 }
 
+interface Settable {
+  set(name: string, value: unknown): void;
+}
+
 const HOST = 'app.example.com';
 
 describe.each(platforms)('the handshake of a socket on %s', (platform) => {
@@ -268,10 +272,7 @@ describe('the handshake behind a proxy', () => {
       trustProxy,
     });
     if (trustProxy && platform === 'express')
-      (app.get(HttpAdapterHost).httpAdapter.getInstance() as { set(...args: unknown[]): void }).set(
-        'trust proxy',
-        1,
-      );
+      app.get(HttpAdapterHost).httpAdapter.getInstance<Settable>().set('trust proxy', 1);
     const browser = new Browser(url);
     await browser.post('/login', { user: 'alice' }, { headers: { 'x-forwarded-for': '192.0.2.1' } });
     const from = async (more: Record<string, string>) =>

@@ -39,7 +39,7 @@ export class Handshake {
   constructor(source: HandshakeSource, ip: string | undefined, adapter: HttpServer | undefined) {
     const request = 'headers' in source && typeof source.headers === 'object' ? source : undefined;
     this.#request = request;
-    this.#headers = request?.headers ?? (source as HandshakeHeaders);
+    this.#headers = request?.headers ?? source;
     this.#ip = ip;
     this.#trust = trustOf(adapter);
   }
