@@ -109,6 +109,8 @@ export class SessionLifecycle {
     const held = unit.held && (await this.#context.keeper.reload(unit.held));
     if (!held) return false;
     unit.held = held;
+    // A rotation that came between is for those to confirm who present its own successor.
+    unit.confirms &&= unit.presentsCurrent && held.record.previous?.pending === true;
     unit.bag.rebase(held.record.data);
     return true;
   }
