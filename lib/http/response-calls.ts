@@ -143,7 +143,9 @@ function nowhere(response: ServerResponse): ServerResponse {
     headers: {},
   } as IncomingMessage);
   for (const name of rawNames(response)) copy.setHeader(name, response.getHeader(name)!);
-  copy.statusCode = response.statusCode;
+  // Among Node's own fields are those that a head which it refused leaves behind: that there is no body, say.
+  for (const [name, value] of Object.entries(response))
+    if (typeof value === 'boolean' || typeof value === 'number') Reflect.set(copy, name, value);
   copy.statusMessage = response.statusMessage;
   return copy;
 }

@@ -32,7 +32,8 @@ export function takeShared(response: ServerResponse, args: unknown[]): void {
 
 /** A list may name a header twice, which Node keeps only where nothing was set before: so all of it is set here. */
 function takeAll(response: ServerResponse, list: Headers): void {
-  const pairs = pairsOf(list);
+  // A name of no length, where Node lets it pass, is left out.
+  const pairs = pairsOf(list).filter(([name]) => name);
   for (const [name] of pairs) response.removeHeader(name);
   for (const [name, value] of pairs) response.appendHeader(name, asText(value));
 }

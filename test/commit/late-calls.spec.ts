@@ -132,7 +132,7 @@ function comparable(outcome: Outcome): unknown {
   return { ...outcome, headers: rest };
 }
 
-const runs = { numRuns: Number(process.env['LATE_CALLS_RUNS'] ?? 1_000) };
+const runs = { numRuns: Number(process.env['LATE_CALLS_RUNS'] ?? 1_500) };
 
 describe('the calls of an application on a response', () => {
   it('throw, emit and send the same with the seam as without it, whenever the answer goes on', async () => {

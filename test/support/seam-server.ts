@@ -76,7 +76,7 @@ export class SeamServer {
         response.on('error', (error: NodeJS.ErrnoException) => run.emitted.push(String(error.code)));
         before(response);
         let release = (): void => undefined;
-        if (plan)
+        if (!plain)
           sewResponse(
             response,
             listenerOf(plan, run, (go) => (release = go)),
