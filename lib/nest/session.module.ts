@@ -13,6 +13,7 @@ import { SessionEngine } from '../core/engine.js';
 import { EventHub } from '../core/events.js';
 import type { Keeper, KeeperContext, KeeperFactory } from '../core/keeper.js';
 import { TOKEN_LENGTH } from '../core/ids.js';
+import { noticeKey } from '../core/notice-mac.js';
 import { Signer } from '../core/signer.js';
 import { StoreKeeper } from '../core/store-keeper.js';
 import type { SessionStore } from '../core/store.js';
@@ -89,6 +90,7 @@ function createKeeper(store: SessionStore | KeeperFactory, settings: SessionSett
   const { clock, cookie, limits, rememberLimits } = settings.engine;
   const context: KeeperContext = {
     secrets: settings.secrets,
+    noticeKeys: settings.secrets.map(noticeKey),
     signer: new Signer(settings.secrets, TOKEN_LENGTH),
     cookieName: cookie.name,
     limitsOf: (record) => (record.persistent ? rememberLimits : limits),
