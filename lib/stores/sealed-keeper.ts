@@ -117,8 +117,8 @@ export class SealedKeeper implements Keeper {
     const evicted = await this.#makeRoom(draft, limit);
     // Others may have come in between, so the index counts again.
     const surplus = await this.#index.enlist(draft, ttl, limit);
-    await this.#evictUnlisted(surplus, draft.id, limit);
-    return { held, evicted: [...evicted, ...surplus] };
+    evicted.push(...(await this.#evictUnlisted(surplus, draft.id, limit)));
+    return { held, evicted };
   }
 
   /**
@@ -139,10 +139,12 @@ export class SealedKeeper implements Keeper {
     surplus: readonly SessionRecord[],
     newcomer: string,
     limit: SessionLimit | undefined,
-  ): Promise<void> {
+  ): Promise<SessionRecord[]> {
     const left = [...surplus];
+    const evicted: SessionRecord[] = [];
     try {
-      for (; left.length > 0; left.shift()) await this.#evict(left[0]!, limit);
+      for (; left.length > 0; left.shift()) if (await this.#evict(left[0]!, limit)) evicted.push(left[0]!);
+      return evicted;
     } catch (error) {
       for (const one of left) await this.#index.relist(one, this.#context.limitsOf(one).idle).catch(ignore);
       await this.#index.delist(newcomer).catch(ignore);
@@ -150,6 +152,7 @@ export class SealedKeeper implements Keeper {
     }
   }
 
+  /** False where another login evicted it first, and told of it. */
   async #evict(one: SessionRecord, limit: SessionLimit | undefined): Promise<boolean> {
     const { list } = this.#parts;
     const terms = { why: 'evicted', grace: this.now() + (limit?.linger ?? 0) } as const;
