@@ -203,7 +203,17 @@ export class Oracle {
   }
 
   /** What a login or regenerate took over counts as written by it. */
-  #wrote(actor: Actor, view: SessionView, set: Readonly<Record<string, string>>): void {
+  #wrote(
+    actor: Actor,
+    view: SessionView,
+    set: Readonly<Record<string, string>>,
+    remove: readonly string[] = [],
+  ): void {
+    if (actor.made.has(view.id)) {
+      if (remove.includes('n')) view.base = 0;
+      const rest = view.writes.filter(({ key, begin }) => begin !== actor.start || !remove.includes(key));
+      view.writes.splice(0, Infinity, ...rest);
+    }
     for (const [key, text] of Object.entries(set)) {
       this.#stored.add(text);
       if (!actor.made.has(view.id) || (actor.op.kind !== 'login' && actor.op.kind !== 'regenerate')) continue;
@@ -231,7 +241,7 @@ export class Oracle {
     }
     if (delta.head?.lastSeenAt !== undefined) view.lastSeenAt = delta.head.lastSeenAt;
     if (delta.head?.createdAt !== undefined) view.createdAt = delta.head.createdAt;
-    this.#wrote(actor, view, delta.set ?? {});
+    this.#wrote(actor, view, delta.set ?? {}, delta.remove);
     if (delta.rotate) this.#rotated(actor, view, delta.rotate, calledAt);
   }
 
