@@ -9,7 +9,7 @@ describe('the model over memory', () => {
   it(
     `finds no violation in ${SEEDS} interleavings`,
     async () => {
-      const world = new World(new MemoryStore());
+      const world = new World(new MemoryStore({ maxCount: 1_000 }));
       const found = await explore(world, FROM, SEEDS);
       if (found) throw new Error(await explain(world, found.seed));
     },

@@ -78,7 +78,9 @@ export class World {
     const store = sabotage.store?.(gated) ?? gated;
     const context = this.#context();
     const keeper = sabotage.keeper?.(store, context) ?? new StoreKeeper(store, context);
-    const events = new EventHub((error) => this.run?.oracle.fail('answers', `a listener threw ${String(error)}`));
+    const events = new EventHub((error) =>
+      this.run?.oracle.fail('answers', `a listener threw ${String(error)}`),
+    );
     const { clock } = this;
     const limits = { idle: IDLE, lifetime: LIFETIME };
     const engine = new SessionEngine(
@@ -334,8 +336,7 @@ export class Run {
       weight: one.phase === 'late' ? 0.3 : 1,
       act: (value) => this.#goOn(one, value),
     }));
-    for (const response of this.#responses)
-      choices.push({ weight: 0.7, act: () => this.#deliver(response) });
+    for (const response of this.#responses) choices.push({ weight: 0.7, act: () => this.#deliver(response) });
     if (this.#next < ops.length && this.#active < CROWD)
       choices.push({ weight: 0.8, act: () => this.#send(ops[this.#next++]!) });
     if (choices.length > 0 && this.#moves < MOVES)
@@ -661,7 +662,8 @@ export class Run {
       for (const { reject } of this.#waiting.splice(0)) reject(new Error('the run is over'));
       await drained();
     }
-    for (const view of this.oracle.sessions.values() as Iterable<SessionView>) await this.#world.backend.destroy(view.id);
+    for (const view of this.oracle.sessions.values() as Iterable<SessionView>)
+      await this.#world.backend.destroy(view.id);
   }
 }
 
@@ -765,7 +767,8 @@ async function shrink(world: World, first: Scenario, { invariant }: Violation): 
     for (let i = best.ops.length - 1; i >= 0; i--) {
       for (const calm of CALMER) {
         const ops = best.ops.map((op, at) => (at === i ? { ...op, ...calm } : op));
-        if (JSON.stringify(ops) !== JSON.stringify(best.ops) && (await fails({ ...best, ops }))) smaller = true;
+        if (JSON.stringify(ops) !== JSON.stringify(best.ops) && (await fails({ ...best, ops })))
+          smaller = true;
       }
     }
     // Two choices a step: whole steps first.
@@ -775,7 +778,10 @@ async function shrink(world: World, first: Scenario, { invariant }: Violation): 
         const cut = [...values.slice(0, at), ...values.slice(at + length)];
         if (await fails({ ...best, tape: new Tape(cut) })) smaller = true;
         const zeroed = values.map((value, i) => (i >= at && i < at + length ? 0 : value));
-        if (zeroed.some((value, i) => value !== best.tape.values[i]) && (await fails({ ...best, tape: new Tape(zeroed) })))
+        if (
+          zeroed.some((value, i) => value !== best.tape.values[i]) &&
+          (await fails({ ...best, tape: new Tape(zeroed) }))
+        )
           smaller = true;
       }
     }

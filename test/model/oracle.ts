@@ -203,7 +203,17 @@ export class Oracle {
   }
 
   /** What a login or regenerate took over counts as written by it. */
-  #wrote(actor: Actor, view: SessionView, set: Readonly<Record<string, string>>): void {
+  #wrote(
+    actor: Actor,
+    view: SessionView,
+    set: Readonly<Record<string, string>>,
+    remove: readonly string[] = [],
+  ): void {
+    if (actor.made.has(view.id)) {
+      if (remove.includes('n')) view.base = 0;
+      const rest = view.writes.filter(({ key, begin }) => begin !== actor.start || !remove.includes(key));
+      view.writes.splice(0, Infinity, ...rest);
+    }
     for (const [key, text] of Object.entries(set)) {
       this.#stored.add(text);
       if (!actor.made.has(view.id) || (actor.op.kind !== 'login' && actor.op.kind !== 'regenerate')) continue;
@@ -224,14 +234,18 @@ export class Oracle {
   committed(actor: Actor, id: string, delta: RecordDelta, { outcome }: Committed, calledAt: number): void {
     if (outcome !== 'saved') return;
     const view = this.sessions.get(id);
-    if (!view?.alive) return this.fail('endings', `a commit was saved in ${this.nameOf(id)}, which had ended`);
+    if (!view?.alive)
+      return this.fail('endings', `a commit was saved in ${this.nameOf(id)}, which had ended`);
     const known = actor.epochs.get(id);
     if (known !== undefined && known !== view.epoch) {
-      this.fail('endings', `${actor.name} wrote into ${view.name} although its token was replaced by a re-login or regenerate`);
+      this.fail(
+        'endings',
+        `${actor.name} wrote into ${view.name} although its token was replaced by a re-login or regenerate`,
+      );
     }
     if (delta.head?.lastSeenAt !== undefined) view.lastSeenAt = delta.head.lastSeenAt;
     if (delta.head?.createdAt !== undefined) view.createdAt = delta.head.createdAt;
-    this.#wrote(actor, view, delta.set ?? {});
+    this.#wrote(actor, view, delta.set ?? {}, delta.remove);
     if (delta.rotate) this.#rotated(actor, view, delta.rotate, calledAt);
   }
 
@@ -299,7 +313,10 @@ export class Oracle {
     actor.alarmed = true;
     const link = view.link(actor.token.hash);
     if (!link || !this.#alarmIsDue(view, link))
-      this.fail('alarms', `${actor.name} was taken for a thief with token ${String(link?.index)} of ${view.name}`);
+      this.fail(
+        'alarms',
+        `${actor.name} was taken for a thief with token ${String(link?.index)} of ${view.name}`,
+      );
   }
 
   /** Whether what followed was presented and the grace is over, and the token was not valid within the last grace. */
@@ -367,7 +384,9 @@ export class Oracle {
   }
 
   #isSurelyReused({ confirmed, since }: Link, step: number): boolean {
-    return confirmed !== undefined && confirmed.step < step && this.#now() >= Math.max(confirmed.at, since) + GRACE;
+    return (
+      confirmed !== undefined && confirmed.step < step && this.#now() >= Math.max(confirmed.at, since) + GRACE
+    );
   }
 
   mustBeDead(view: SessionView, step: number): boolean {
@@ -423,7 +442,8 @@ export class Oracle {
       if ('text' in attempt && !this.#stored.has((attempt as Write).text))
         this.fail('answers', `${actor.name} was told that its write is stored`);
     }
-    if (actor.revocation && (actor.entitled || actor.op.kind === 'revokeAll')) actor.revocation.ack = this.step;
+    if (actor.revocation && (actor.entitled || actor.op.kind === 'revokeAll'))
+      actor.revocation.ack = this.step;
     for (const id of this.#endedBy(actor)) {
       const view = this.sessions.get(id);
       if (!view) continue;
@@ -453,20 +473,32 @@ export class Oracle {
     const view = issued && this.sessions.get(issued.id);
     if (view) {
       view.issued = true;
-      if (!view.link(issued.hash)) this.fail('successor', `${actor.name} was given a token that ${view.name} never had`);
+      if (!view.link(issued.hash))
+        this.fail('successor', `${actor.name} was given a token that ${view.name} never had`);
     }
     const own = actor.token && this.sessions.get(actor.token.id);
     const link = own?.link(actor.token!.hash);
     if (!own || !link || !live || actor.faults > 0) return;
     if (link === own.tip) link.confirmed ??= { at: this.#now(), step: this.step };
-    if (own.chain[link.index + 1] === own.tip && actor.seen?.tip === own.tip && !issued && actor.op.kind !== 'socket')
-      this.fail('successor', `${actor.name} came with the predecessor and was not given the successor of ${own.name}`);
+    if (
+      own.chain[link.index + 1] === own.tip &&
+      actor.seen?.tip === own.tip &&
+      !issued &&
+      actor.op.kind !== 'socket'
+    )
+      this.fail(
+        'successor',
+        `${actor.name} came with the predecessor and was not given the successor of ${own.name}`,
+      );
   }
 
   refused(actor: Actor, id: string, error: unknown): void {
     const code = isSessionError(error) ? error.code : undefined;
     if (!this.#mayRefuse(actor, id, code))
-      this.fail('answers', `${actor.name} was refused without a reason: ${error instanceof Error ? (error.stack ?? '') : String(error)}`);
+      this.fail(
+        'answers',
+        `${actor.name} was refused without a reason: ${error instanceof Error ? (error.stack ?? '') : String(error)}`,
+      );
   }
 
   #mayRefuse(actor: Actor, id: string, code: string | undefined): boolean {
@@ -494,14 +526,17 @@ export class Oracle {
   /** @param listed the ids that the subject's list has */
   settled(view: SessionView, record: SessionRecord | undefined, listed: ReadonlySet<string>): void {
     if (!record) {
-      if (view.alive && !view.expired(this.#now())) this.fail('alarms', `${view.name} is gone without a cause`);
+      if (view.alive && !view.expired(this.#now()))
+        this.fail('alarms', `${view.name} is gone without a cause`);
       return;
     }
     if (!view.alive) return this.fail('endings', `${view.name} is back`);
     if (this.#isExpired(record)) return;
-    if (this.mustBeDead(view, Infinity)) this.fail('endings', `${view.name} lives although its ending was acknowledged`);
+    if (this.mustBeDead(view, Infinity))
+      this.fail('endings', `${view.name} lives although its ending was acknowledged`);
     if (view.subject !== undefined && !listed.has(view.id)) this.fail('listed', `${view.name} is not listed`);
-    if (!view.issued && view.maker.faults < 2) this.fail('orphans', `${view.name} was left by ${view.maker.name}`);
+    if (!view.issued && view.maker.faults < 2)
+      this.fail('orphans', `${view.name} was left by ${view.maker.name}`);
     for (const key of ['a', 'b']) this.#checkWrites(view, key, record.data[key]);
     this.#checkCount(view, Number(record.data['n'] ?? '0'));
   }
@@ -515,7 +550,10 @@ export class Oracle {
       if (write === last || write.end === Infinity) continue;
       const isOver = (later: Attempt): boolean => later.end >= write.begin;
       if (last ? !isOver(last) && !drops.some(isOver) : !drops.some(isOver))
-        this.fail('writes', `${view.name} lost ${write.text}, which was acknowledged, and has ${String(text)} under ${key}`);
+        this.fail(
+          'writes',
+          `${view.name} lost ${write.text}, which was acknowledged, and has ${String(text)} under ${key}`,
+        );
     }
     if (last && drops.some((drop) => drop.end < Infinity && last.end < drop.begin))
       this.fail('writes', `${view.name} has ${String(text)} under ${key} although a regenerate dropped it`);
@@ -523,13 +561,20 @@ export class Oracle {
 
   #checkCount(view: SessionView, count: number): void {
     const drops = view.drops.filter(({ kept }) => !kept.has('n'));
-    const dropped = Math.max(-Infinity, ...drops.filter(({ end }) => end < Infinity).map(({ begin }) => begin));
+    const dropped = Math.max(
+      -Infinity,
+      ...drops.filter(({ end }) => end < Infinity).map(({ begin }) => begin),
+    );
     const mayDrop = Math.max(-Infinity, ...drops.map(({ end }) => end));
     const base = (when: number): number => (when > -Infinity ? 0 : view.base);
-    const least = base(mayDrop) + view.updates.filter(({ begin, end }) => end < Infinity && begin > mayDrop).length;
+    const least =
+      base(mayDrop) + view.updates.filter(({ begin, end }) => end < Infinity && begin > mayDrop).length;
     const most = base(dropped) + view.updates.filter(({ end }) => end >= dropped).length;
     if (count < least || count > most)
-      this.fail('counts', `${view.name} counted ${count}; from ${least} to ${most} were acknowledged or may have taken place`);
+      this.fail(
+        'counts',
+        `${view.name} counted ${count}; from ${least} to ${most} were acknowledged or may have taken place`,
+      );
   }
 }
 

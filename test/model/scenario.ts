@@ -142,7 +142,17 @@ const PROFILES: readonly Weights[] = [
   MIXED,
   { read: 10, write: 2, update: 2, relogin: 2, regenerate: 1, steal: 2, socket: 1, logout: 1 },
   { update: 8, 'write+update': 4, write: 2, socket: 2, regenerate: 1, relogin: 1 },
-  { login: 5, revokeAll: 3, everywhere: 2, others: 2, regenerate: 4, logout: 2, revoke: 2, relogin: 1, clear: 1 },
+  {
+    login: 5,
+    revokeAll: 3,
+    everywhere: 2,
+    others: 2,
+    regenerate: 4,
+    logout: 2,
+    revoke: 2,
+    relogin: 1,
+    clear: 1,
+  },
 ];
 
 /** Moves of the clock that come with a request, and how often. */
@@ -168,10 +178,21 @@ export function scenario(seed: number): Scenario {
 function operation(prng: Prng, weights: Weights, sole: boolean): Op {
   return {
     kind: weighted(prng, Object.entries(weights) as [Kind, number][]),
-    client: sole ? 0 : weighted(prng, [[0, 5], [1, 3], [2, 1], [3, 2]]),
+    client: sole
+      ? 0
+      : weighted(prng, [
+          [0, 5],
+          [1, 3],
+          [2, 1],
+          [3, 2],
+        ]),
     node: prng.int(2) as 0 | 1,
     age: prng.chance(0.15) ? 1 + prng.int(3) : 0,
-    response: weighted(prng, [['kept', 7], ['lost', 2], ['cancelled', 1]]),
+    response: weighted(prng, [
+      ['kept', 7],
+      ['lost', 2],
+      ['cancelled', 1],
+    ]),
     fails: prng.chance(0.1),
     passive: prng.chance(0.1),
     key: prng.pick(['a', 'b']),
