@@ -202,7 +202,8 @@ export class SubjectIndex {
     if (kept.length < max) return [];
     const limit = last ? Math.abs(last.score) : Infinity;
     const ids: string[] = [];
-    for await (const batch of this.#walk(subject, 'oldest', SLICE)) {
+    // One more, to know whether that is all, and one for the mark.
+    for await (const batch of this.#walk(subject, 'oldest', SLICE + 2)) {
       const before = batch.entries.filter(({ id, score }) => id !== replaces && Math.abs(score) < limit);
       ids.push(...(await this.#living(subject, { ...batch, entries: before })).map(({ id }) => id));
       if (ids.length > SLICE || before.length === 0) break;
