@@ -141,6 +141,7 @@ const FIELDS: Record<SessionEvent['type'], Record<string, Check>> = {
   relogin: { factor: text(255) },
   rolled: {},
   rotated: {},
+  regenerated: {},
   ended: { reason: oneOf(REASONS) },
   reused: {},
   suspicious: { verdict: oneOf({ relogin: true, end: true }) },
