@@ -105,8 +105,9 @@ export class PostgresStore implements SessionStore {
     await this.#pool.query({ text: this.#sql.migration });
   }
 
-  bind({ warn }: StoreContext): void {
-    this.#warn = warn;
+  bind(context: StoreContext): void {
+    this.#warn = context.warn;
+    this.#events?.bind(context);
     this.#closed = false;
     this.#pool.off('error', this.#poolFailed);
     this.#pool.on('error', this.#poolFailed);

@@ -62,8 +62,10 @@ export class RedisStore implements SessionStore {
     this.#events = new RedisEvents(this.#port, prefix, (error) => this.#tellOnce(error));
   }
 
-  bind({ warn }: StoreContext): void {
+  bind(context: StoreContext): void {
+    const { warn } = context;
     this.#warn = warn;
+    this.#events.bind(context);
     const { trouble } = this.#port;
     if (trouble) warn(`The Redis client of the session store does not work yet: ${trouble}.`);
   }

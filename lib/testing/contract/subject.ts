@@ -1,4 +1,5 @@
 import { hashSecret, newId, newSecret } from '../../core/ids.js';
+import { createSecretKey } from 'node:crypto';
 import type { RecordDelta, SessionRecord } from '../../core/record.js';
 import type {
   Committed,
@@ -53,7 +54,12 @@ export class StoreSubject {
   /** Takes the store in and binds it, as the module would. */
   use(store: SessionStore): void {
     this.#store = store;
-    store.bind?.({ clock: { now: () => Date.now() }, clockInjected: false, warn: () => undefined });
+    store.bind?.({
+      clock: { now: () => Date.now() },
+      clockInjected: false,
+      noticeKeys: [createSecretKey(Buffer.from('the secret of an application under test'))],
+      warn: () => undefined,
+    });
   }
 
   get store(): SessionStore {
