@@ -32,6 +32,8 @@ export interface EngineConfig {
   /** Milliseconds that a store may take to answer. */
   storeTimeout: number;
   clock: Clock;
+  /** Waits for so many milliseconds between two attempts of an update. @default a timer */
+  pause?: (milliseconds: number) => Promise<void>;
 }
 
 type Told = SessionEvent extends infer E

@@ -5,6 +5,7 @@ import { Standing } from './policy.js';
 import type { Change, Held } from './keeper.js';
 import type { SessionRecord } from './record.js';
 import type { SessionLimit } from './store.js';
+import { assertSubject } from './subject.js';
 import { CookieFate, Lifecycle, type Unit } from './unit.js';
 
 export interface LoginOptions {
@@ -108,6 +109,8 @@ export class SessionLifecycle {
     const held = unit.held && (await this.#context.keeper.reload(unit.held));
     if (!held) return false;
     unit.held = held;
+    // A rotation that came between is for those to confirm who present its own successor.
+    unit.confirms &&= unit.presentsCurrent && held.record.previous?.pending === true;
     unit.bag.rebase(held.record.data);
     return true;
   }
@@ -148,26 +151,28 @@ export class SessionLifecycle {
     const old = live ?? unit.former?.held;
     const now = unit.now();
     const issued = await keeper.create(draft, this.#context.ttl(draft, now), unit.client, terms);
-    let { held } = issued;
-    if (old) {
-      // It may have ended meanwhile: the user has proved themselves anew, so this goes on without it.
-      const last = await this.#retire(old, held);
-      if (last && live) held = await this.#bringOver(held, keep, live.record, last, now);
-    }
+    const held = old ? await this.#succeed(issued.held, old, live, keep, now) : issued.held;
     unit.adopt(held);
     for (const evicted of issued.evicted) this.#context.ended(evicted, 'evicted');
     this.#context.emit(unit, { type: 'created' });
   }
 
-  async #retire(old: Held, successor: Held): Promise<SessionRecord | undefined> {
+  /** Ends the session whose place the new one takes. */
+  async #succeed(
+    held: Held,
+    old: Held,
+    live: Held | undefined,
+    keep: readonly string[],
+    now: number,
+  ): Promise<Held> {
     try {
-      return await this.#context.destroy(old, 'replaced', {
-        epitaph: 'replaced',
-        linger: this.#context.config.grace,
-      });
+      const word = { epitaph: 'replaced', linger: this.#context.config.grace } as const;
+      // It may have ended meanwhile: the user has proved themselves anew, so this goes on without it.
+      const last = await this.#context.destroy(old, 'replaced', word);
+      return last && live ? await this.#bringOver(held, keep, live.record, last, now) : held;
     } catch (error) {
       // No half success: the new session is nobody's, so it goes too, if the store lets it.
-      await this.#context.keeper.destroy(successor).catch(() => undefined);
+      await this.#context.keeper.destroy(held).catch(() => undefined);
       throw error;
     }
   }
@@ -265,14 +270,6 @@ export class SessionLifecycle {
 function startOver(unit: Unit, data: Record<string, string>): void {
   unit.begin();
   for (const [key, text] of Object.entries(data)) unit.bag.proxy[key] = JSON.parse(text) as unknown;
-}
-
-function assertSubject(subject: unknown): asserts subject is string {
-  if (typeof subject === 'string' && subject.length > 0 && subject.length <= 255) return;
-  throw new SessionError(
-    'ERR_SUBJECT',
-    'The subject is the id of a user: a text of 1 to 255 characters. Convert a number with String(id).',
-  );
 }
 
 function notLoggedIn(): SessionError {

@@ -39,7 +39,7 @@ export interface SubjectTerms {
 }
 
 export interface Revocation {
-  /** Of two entries with one key the higher rank stands. */
+  /** Of two entries with one key the higher rank stands. It follows from the terms. */
   key: string;
   rank: number;
   /** Milliseconds since the epoch: when the longest token that it voids has expired. */
@@ -81,10 +81,14 @@ export interface RevocationList {
   readonly skew: number;
   /** What becomes of a token, by the copy in memory. */
   check(token: SealedToken): Verdict;
-  /** The latest time at or before which all tokens of a subject are void, or -Infinity. By the copy in memory. */
+  /**
+   * The latest time at or before which the tokens of a subject are void, but for what was spared then, or
+   * -Infinity. By the copy in memory.
+   */
   revokedSince(subject: string): number;
   /**
-   * Records a revocation, for all nodes. False if there is one of the same key already that goes as far.
+   * Records a revocation, for all nodes. False if it was recorded already: there is one of the same key that goes
+   * as far, or names the same sessions with `only`. What was recorded is never narrowed, whatever is added.
    * Rejects with `ERR_STORE_UNAVAILABLE`.
    */
   add(revocation: Revocation): Promise<boolean>;
@@ -109,13 +113,28 @@ export function subjectRevocationOf(
   subject: string,
   before: number,
   until: number,
-  { except = [], only }: { except?: readonly string[]; only?: readonly string[] } = {},
+  scope: SubjectScope = {},
 ): Revocation {
-  const hash = subjectKey(subject);
+  return hashedSubjectRevocationOf(subjectKey(subject), before, until, scope);
+}
+
+/** Which of a subject's sessions are meant: all, all but some, or some. */
+export interface SubjectScope {
+  except?: readonly string[];
+  only?: readonly string[];
+}
+
+/** {@link subjectRevocationOf} for a subject of which no more than its {@link subjectKey} is known. */
+export function hashedSubjectRevocationOf(
+  subject: string,
+  before: number,
+  until: number,
+  { except = [], only }: SubjectScope = {},
+): Revocation {
   const scope = only ? `only|${sorted(only)}` : `except|${sorted(except)}`;
-  const terms: SubjectTerms = { kind: 'subject', subject: hash, except, ...(only && { only }) };
+  const terms: SubjectTerms = { kind: 'subject', subject, except, ...(only && { only }) };
   // One key a scope: the same call again only moves the time, and takes no more room.
-  return { key: `u:${hash}:${digest(scope)}`, rank: before, until, terms };
+  return { key: `u:${subject}:${digest(scope)}`, rank: before, until, terms };
 }
 
 const sorted = (ids: readonly string[]): string => [...ids].sort().join(',');

@@ -56,7 +56,8 @@ export class StoreKeeper implements Keeper {
 
   open(value: string): Awaitable<Opened> {
     const token = this.#tokens.verify(value);
-    if (!token) return { kind: 'dead', why: this.#tokens.hasForm(value) ? Dead.Tampered : Dead.Foreign, id: '' };
+    if (!token)
+      return { kind: 'dead', why: this.#tokens.hasForm(value) ? Dead.Tampered : Dead.Foreign, id: '' };
     return this.#load(token);
   }
 
@@ -86,7 +87,8 @@ export class StoreKeeper implements Keeper {
       return { held: this.#hold(record, secret), evicted: [...created.evicted, ...more] };
     } catch (error) {
       // It may be there although the store did not say so: nobody was given its token, so nobody may find it listed.
-      if (!isSettled(error)) await this.#discard(record.id);
+      if (isTimeout(error)) void this.#discard(record.id);
+      else if (!isSettled(error)) await this.#discard(record.id);
       throw error;
     }
   }
@@ -368,14 +370,23 @@ function provedBefore({ factors }: SessionRecord, time: number): boolean {
   return proved === undefined || proved <= time;
 }
 
+/** A store that does not answer is not waited for twice. */
+const isTimeout = (error: unknown): boolean =>
+  isSessionError(error) && error.cause instanceof Error && error.cause.name === TIMEOUT;
+
 /** Whether the store said what became of a create, so that nothing can be left of it. */
 const isSettled = (error: unknown): boolean =>
   isSessionError(error) && (error.code === 'ERR_SESSION_LIMIT' || error.code === 'ERR_LOGIN_REVOKED');
 
+const TIMEOUT = 'TimeoutError';
+
 /** Rejects with `ERR_STORE_UNAVAILABLE` when the answer fails or takes longer than `timeout` milliseconds. */
 export function inTime<T>(answer: Promise<T>, timeout: number): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const timer = setTimeout(() => reject(unavailable(new Error(`no answer within ${timeout} ms`))), timeout);
+    const timer = setTimeout(() => {
+      const late = Object.assign(new Error(`no answer within ${timeout} ms`), { name: TIMEOUT });
+      reject(unavailable(late));
+    }, timeout);
     answer.then(
       (value) => {
         clearTimeout(timer);

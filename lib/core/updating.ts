@@ -22,19 +22,21 @@ export class Updating {
   readonly #context: EngineContext;
   readonly #lifecycle: SessionLifecycle;
   readonly #queue: UpdateQueue;
+  readonly #pause: (milliseconds: number) => Promise<void>;
 
   constructor(context: EngineContext, lifecycle: SessionLifecycle) {
     this.#context = context;
     this.#lifecycle = lifecycle;
     this.#queue = new UpdateQueue(context.config.storeTimeout);
+    this.#pause = context.config.pause ?? wait;
   }
 
   /** The comparison is what makes it right; the queue keeps the requests of this process from competing with each other. */
   async update(unit: Unit, key: string, fn: Update): Promise<unknown> {
     keyName(key);
-    if (unit.lifecycle === Lifecycle.New) return updateUnstored(unit, key, fn);
-    if (this.#context.keeper.cookieIsRecord) unit.assertReachable();
     return this.#queue.run(`${unit.id} ${key}`, key, async (waited) => {
+      if (unit.lifecycle === Lifecycle.New) return updateUnstored(unit, key, fn);
+      if (this.#context.keeper.cookieIsRecord) unit.assertReachable();
       if (waited) await this.#lifecycle.reload(unit);
       return this.#compete(unit, key, fn);
     });
@@ -47,7 +49,7 @@ export class Updating {
       if (await this.#write(unit, key, value)) return value;
       await this.#lifecycle.reload(unit);
       // Writers that lost to each other by turns would go on losing in step.
-      if (attempt > 1) await wait(Math.random() * Math.min(attempt, LONGEST_PAUSE));
+      if (attempt > 1) await this.#pause(Math.random() * Math.min(attempt, LONGEST_PAUSE));
     }
     throw new SessionError(
       'ERR_CONFLICT',

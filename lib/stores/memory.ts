@@ -1,8 +1,14 @@
 import { LRUCache } from 'lru-cache';
 import { systemClock, type Clock } from '../core/clock.js';
 import { SessionError } from '../core/errors.js';
-import { applyDelta, mayCommit, type RecordDelta, type SessionRecord } from '../core/record.js';
-import type { PredecessorSecret } from '../core/predecessors.js';
+import {
+  applyDelta,
+  mayCommit,
+  type PredecessorSecret,
+  type RecordDelta,
+  type SessionRecord,
+} from '../core/record.js';
+
 import type {
   Committed,
   Created,

@@ -13,6 +13,7 @@ import {
   type Saved,
 } from '../core/keeper.js';
 import { Standing, standingOf } from '../core/policy.js';
+import { MOST_PER_SUBJECT } from '../core/revocation-table.js';
 import { applyDelta, type SessionRecord } from '../core/record.js';
 import {
   revocationOf,
@@ -48,6 +49,17 @@ const TOLERANCE = 1_000;
 
 /** 128 bit in base64url. */
 const ID = /^[\w-]{22}$/;
+
+/** @throws SessionError `ERR_OPTIONS` for more than a revocation may name */
+function sparedOf(ids: readonly string[]): string[] {
+  // What has not the form of an id is no session's.
+  const spared = [...new Set(ids)].filter((id) => ID.test(id));
+  if (spared.length <= MOST_PER_SUBJECT) return spared;
+  throw new SessionError(
+    'ERR_OPTIONS',
+    `revokeAll(): except: over sealed cookies at most ${MOST_PER_SUBJECT} sessions can be left alone. Name fewer, or revoke the others one by one.`,
+  );
+}
 
 /** Keeps each session in its cookie; only what was revoked is kept elsewhere. */
 export class SealedKeeper implements Keeper {
@@ -102,10 +114,49 @@ export class SealedKeeper implements Keeper {
       endsAt: this.#endOf(draft, draft.createdAt),
     };
     const held = this.#seal(content, this.#bindingOf(client), {});
-    const evicted = await this.#index.enlist(draft, ttl, limit);
-    const grace = this.now() + (limit?.linger ?? 0);
-    for (const one of evicted) await this.#parts.list?.add(this.#revocation(one, { why: 'evicted', grace }));
+    const evicted = await this.#makeRoom(draft, limit);
+    // Others may have come in between, so the index counts again.
+    const surplus = await this.#index.enlist(draft, ttl, limit);
+    evicted.push(...(await this.#evictUnlisted(surplus, draft.id, limit)));
     return { held, evicted };
+  }
+
+  /**
+   * Ends those that have to go for a login. Revoked first and taken out of the index after: whatever fails in
+   * between, no session lives that the index does not know, for nobody could end it by its id.
+   */
+  async #makeRoom(draft: SessionRecord, limit: SessionLimit | undefined): Promise<SessionRecord[]> {
+    const evicted: SessionRecord[] = [];
+    for (const one of await this.#index.surplus(draft, limit)) {
+      if (await this.#evict(one, limit)) evicted.push(one);
+      await this.#index.delist(one.id);
+    }
+    return evicted;
+  }
+
+  /** Of several logins at once the index took these out itself. Should they live on, it has to know them again. */
+  async #evictUnlisted(
+    surplus: readonly SessionRecord[],
+    newcomer: string,
+    limit: SessionLimit | undefined,
+  ): Promise<SessionRecord[]> {
+    const left = [...surplus];
+    const evicted: SessionRecord[] = [];
+    try {
+      for (; left.length > 0; left.shift()) if (await this.#evict(left[0]!, limit)) evicted.push(left[0]!);
+      return evicted;
+    } catch (error) {
+      for (const one of left) await this.#index.relist(one, this.#context.limitsOf(one).idle).catch(ignore);
+      await this.#index.delist(newcomer).catch(ignore);
+      throw error;
+    }
+  }
+
+  /** False where another login evicted it first, and told of it. */
+  async #evict(one: SessionRecord, limit: SessionLimit | undefined): Promise<boolean> {
+    const { list } = this.#parts;
+    const terms = { why: 'evicted', grace: this.now() + (limit?.linger ?? 0) } as const;
+    return list ? list.add(this.#revocation(one, terms)) : true;
   }
 
   async save(held: Held, change: Change, now: number, ttl?: number): Promise<Saved> {
@@ -141,7 +192,12 @@ export class SealedKeeper implements Keeper {
     const { list } = this.#parts;
     await list?.fresh();
     const { content } = held as SealedHeld;
-    if (!this.#check(content).live) return undefined;
+    const verdict = this.#check(content);
+    if (!verdict.live) {
+      // Where an earlier try failed after the list was told. A superseded version says nothing of the session.
+      if (verdict.why === 'ended' || verdict.why === 'evicted') await this.#index.delist(content.id);
+      return undefined;
+    }
     const terms = { why: word?.epitaph ?? 'ended', grace: this.now() + (word?.linger ?? 0) } as const;
     const added = list ? await list.add(this.#revocation(content.record, terms)) : true;
     await this.#index.delist(content.id);
@@ -159,7 +215,8 @@ export class SealedKeeper implements Keeper {
     if (known && subject !== undefined && known.subject !== subject) return [];
     if (!known && this.#index.known) return [];
     await list.fresh();
-    // Without an index nobody here knows whose it is, so the list is told and each node compares.
+    // Without an index nobody here knows whose it is, nor whether it is any session's: the list is told and each
+    // node compares. So what is returned is that it was recorded, and had not been before.
     const revocation =
       known || subject === undefined
         ? this.#revocation(known ?? { id }, { why: 'ended', grace: 0 })
@@ -169,8 +226,9 @@ export class SealedKeeper implements Keeper {
     return added ? [known ?? { id, ...(subject !== undefined && { subject }) }] : [];
   }
 
-  async destroyAll(subject: string, except: readonly string[]): Promise<EndedSession[]> {
+  async destroyAll(subject: string, others: readonly string[]): Promise<EndedSession[]> {
     const list = this.#revoking();
+    const except = sparedOf(others);
     await list.fresh();
     const known = this.#index.known ? await this.#index.list(subject) : undefined;
     const revocation = subjectRevocationOf(subject, this.#voidBefore(subject), this.#longestIdle(), {
@@ -348,5 +406,7 @@ export class SealedKeeper implements Keeper {
     return new SealedHeld(content, value, binding);
   }
 }
+
+function ignore(): void {}
 
 const dead = (why: Dead, id = ''): Opened => ({ kind: 'dead', why, id });

@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { hashSecret, newId, newNonce, newSecret } from '../../core/ids.js';
 import type { PredecessorSecret, RecordDelta, SessionRecord } from '../../core/record.js';
 import type {
@@ -181,8 +182,14 @@ export class StoreSubject {
   }
 }
 
+/** What the module hands to a store: the same on every node. */
 export function aContext(): StoreContext {
-  return { clock: { now: () => Date.now() }, clockInjected: false, warn: () => undefined };
+  return {
+    clock: { now: () => Date.now() },
+    clockInjected: false,
+    noticeKeys: [createSecretKey(Buffer.from('the secret of an application under test'))],
+    warn: () => undefined,
+  };
 }
 
 export const pause = (milliseconds: number): Promise<void> =>
