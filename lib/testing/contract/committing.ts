@@ -140,8 +140,8 @@ export function committingSpecs({ describe, it }: TestRunner, subject: StoreSubj
     });
 
     it('refuses a delta of another epoch as gone, and writes nothing', async () => {
-      for (const previous of [undefined, aPredecessor(), aPredecessor({ epoch: 2 })]) {
-        const record = await subject.given({ subject: aSubject(), data: { a: '1' }, previous });
+      for (const rest of [{}, { previous: aPredecessor() }, { previous: aPredecessor({ epoch: 2 }) }]) {
+        const record = await subject.given({ subject: aSubject(), data: { a: '1' }, ...rest });
         for (const epoch of [1, 3]) {
           expect(await subject.commit(record.id, { ...everything(record), epoch })).toEqual({
             outcome: 'gone',
