@@ -120,7 +120,7 @@ export interface SessionStore {
    * mark takes the place of an earlier one, and never the other way round.
    *
    * @param at milliseconds since the epoch, perhaps with a fraction
-   * @param ttl milliseconds for which the mark is kept at least
+   * @param ttl milliseconds for which the mark is kept at least; no other call makes it less
    */
   markRevoked(subject: string, at: number, ttl: number): Awaitable<void>;
   /**

@@ -135,7 +135,8 @@ export class MemoryStore implements SessionStore {
 
   markRevoked(subject: string, at: number, ttl: number): void {
     const marked = this.#revokedAt.get(subject) ?? -Infinity;
-    this.#revokedAt.set(subject, Math.max(at, marked), { ttl: Math.max(1, Math.ceil(ttl)) });
+    const kept = Math.max(this.#revokedAt.getRemainingTTL(subject), Math.ceil(ttl), 1);
+    this.#revokedAt.set(subject, Math.max(at, marked), { ttl: kept });
   }
 
   /** Removes what has expired. Runs by itself once a minute. */
