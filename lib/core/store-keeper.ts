@@ -392,11 +392,11 @@ function provedBefore({ factors }: SessionRecord, time: number): boolean {
 }
 
 /** A store that does not answer is not waited for twice. */
-const isTimeout = (error: unknown): boolean =>
+export const isTimeout = (error: unknown): boolean =>
   isSessionError(error) && error.cause instanceof Error && error.cause.name === TIMEOUT;
 
 /** Whether the store said what became of a create, so that nothing can be left of it. */
-const isSettled = (error: unknown): boolean =>
+export const isSettled = (error: unknown): boolean =>
   isSessionError(error) && (error.code === 'ERR_SESSION_LIMIT' || error.code === 'ERR_LOGIN_REVOKED');
 
 const TIMEOUT = 'TimeoutError';

@@ -58,7 +58,8 @@ export interface RevocationSource {
    */
   changes(cursor: number, now: number | undefined): Promise<Changes>;
   /**
-   * Writes where there is nothing of that key with the same rank or a higher one, or nothing that can be read.
+   * Writes where there is nothing of that key with the same rank or a higher one, or nothing that can be read; and
+   * a rotation that is confirmed in place of one of the same rank that is not, or that ends later.
    * One that ends all sessions of a subject takes the place of those of its entries that say no more.
    */
   add(revocation: Revocation): Promise<Added>;
@@ -161,6 +162,10 @@ export class SharedRevocations implements RevocationList {
 
   revokedSince(subject: string): number {
     return this.#table.revokedSince(subject);
+  }
+
+  revokedAt(subject: string): number {
+    return this.#table.revokedAt(subject);
   }
 
   async add(revocation: Revocation): Promise<boolean> {
