@@ -1,5 +1,6 @@
 import { SessionError } from '../core/errors.js';
 import type { PredecessorSecret, SessionRecord } from '../core/record.js';
+import { byKey } from '../core/texts.js';
 import type { PostgresRow } from './postgres-pool.js';
 
 /** The version of the layout that this module writes. It reads no other. */
@@ -48,7 +49,7 @@ function readRow(row: PostgresRow): SessionRecord {
     lastSeenAt: numberOf(row, 'last_seen_at'),
     rotatedAt: numberOf(row, 'rotated_at'),
     persistent: row['persistent'] === 't',
-    factors: valuesOf(objectOf(row, 'factors'), 'factors', 'number') as SessionRecord['factors'],
+    factors: byKey(valuesOf(objectOf(row, 'factors'), 'factors', 'number') as SessionRecord['factors']),
     data: readData(row),
     ...(row['subject'] != null && { subject: row['subject'] }),
     ...(row['device'] != null && { device: objectOf(row, 'device') }),
@@ -58,7 +59,9 @@ function readRow(row: PostgresRow): SessionRecord {
 
 function readData(row: PostgresRow): SessionRecord['data'] {
   const stored = valuesOf(objectOf(row, 'data'), 'data', 'string') as Record<string, string>;
-  return Object.fromEntries(Object.entries(stored).map(([key, text]) => [unescapeKey(key), text]));
+  const data = byKey<string>();
+  for (const [key, text] of Object.entries(stored)) data[unescapeKey(key)] = text;
+  return data;
 }
 
 function readPrevious(row: PostgresRow): PredecessorSecret {

@@ -1,6 +1,7 @@
 import { SessionError } from '../core/errors.js';
 import type { Device, PredecessorSecret, RecordDelta, SessionRecord } from '../core/record.js';
 import type { Departed, Epitaph } from '../core/store.js';
+import { byKey } from '../core/texts.js';
 
 /** Counts up when the fields below change their meaning. A record of another version is not read. */
 export const FORMAT_VERSION = '1';
@@ -160,16 +161,9 @@ function decodePrevious(fields: Fields): PredecessorSecret | undefined {
 }
 
 function dataOf(fields: Fields): Record<string, string> {
-  const data: Record<string, string> = {};
-  for (const [field, text] of fields) if (field.startsWith(DATA)) put(data, field.slice(DATA.length), text);
+  const data = byKey<string>();
+  for (const [field, text] of fields) if (field.startsWith(DATA)) data[field.slice(DATA.length)] = text;
   return data;
-}
-
-/** "__proto__" is a key like any other. */
-function put(data: Record<string, string>, key: string, text: string): void {
-  if (key === '__proto__')
-    Object.defineProperty(data, key, { value: text, enumerable: true, writable: true, configurable: true });
-  else data[key] = text;
 }
 
 function factorsOf(text: string): Record<string, number> {
@@ -177,7 +171,7 @@ function factorsOf(text: string): Record<string, number> {
   for (const [factor, time] of Object.entries(factors)) {
     if (typeof time !== 'number') throw new Error(`the time of the factor ${factor} is no number`);
   }
-  return factors as Record<string, number>;
+  return byKey(factors as Record<string, number>);
 }
 
 function deviceOf(text: string): Device {
