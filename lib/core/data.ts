@@ -1,4 +1,5 @@
 import { inspect, type InspectOptions } from 'node:util';
+import { withoutValues } from './driver-error.js';
 import { SessionError } from './errors.js';
 import { byKey, UNKEEPABLE } from './texts.js';
 
@@ -232,7 +233,8 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     try {
       return JSON.parse(text);
     } catch (error) {
-      return this.#hooks.onCorrupt(key, error);
+      // What V8 says of it quotes the text.
+      return this.#hooks.onCorrupt(key, withoutValues(error));
     }
   }
 

@@ -1,3 +1,4 @@
+import { withoutValues } from '../core/driver-error.js';
 import { SessionError } from '../core/errors.js';
 import type { PredecessorSecret, SessionRecord } from '../core/record.js';
 import { byKey } from '../core/texts.js';
@@ -34,7 +35,7 @@ export function recordOf(row: PostgresRow): SessionRecord {
     throw new SessionError(
       'ERR_RECORD_CORRUPT',
       'The row of a session cannot be read: another version wrote it, or it was altered. The session ends.',
-      { cause },
+      { cause: withoutValues(cause) },
     );
   }
 }

@@ -1,3 +1,4 @@
+import { withoutValues } from '../core/driver-error.js';
 import { SessionError } from '../core/errors.js';
 import type { Device, PredecessorSecret, RecordDelta, SessionRecord } from '../core/record.js';
 import type { Departed, Epitaph } from '../core/store.js';
@@ -123,7 +124,7 @@ export function corrupt(id: string, cause?: unknown): SessionError {
   return new SessionError(
     'ERR_RECORD_CORRUPT',
     `What Redis holds of the session ${id} cannot be read: another version wrote it, or something else did. It counts as ended.`,
-    { cause },
+    cause === undefined ? {} : { cause: withoutValues(cause) },
   );
 }
 
