@@ -80,6 +80,11 @@ export class RevocationTable {
     return this.#subjects.get(subjectKey(subject))?.before ?? -Infinity;
   }
 
+  /** When the latest revocation of a subject's sessions began, or -Infinity. */
+  revokedAt(subject: string): number {
+    return this.#subjects.get(subjectKey(subject))?.at ?? -Infinity;
+  }
+
   /** Forgets what has expired. */
   sweep(now: number): void {
     for (const [minute, entries] of this.#expiring) {
@@ -111,7 +116,7 @@ export class RevocationTable {
     const before = entry.size;
     const wider = terms.only
       ? entry.voidOnly(terms.only, rank, until)
-      : entry.voidAllBut(terms.except, rank, until);
+      : entry.voidAllBut(terms.except, rank, until, terms.at);
     if (entry.bound(this.#most)) this.#onMerged();
     this.#ofSubjects += entry.size - before;
     this.#lookAfter(entry, until);
@@ -167,8 +172,10 @@ class SessionEntry implements Entry {
       this.terms = terms;
       return true;
     }
-    if (rank === this.rank) this.terms = stricter(this.terms, terms);
-    return false;
+    if (rank < this.rank) return false;
+    const { confirmed } = this.terms;
+    this.terms = stricter(this.terms, terms);
+    return this.terms.confirmed !== confirmed;
   }
 
   forget(now: number): number | undefined {
@@ -176,13 +183,23 @@ class SessionEntry implements Entry {
   }
 }
 
-const stricter = (a: SessionTerms, b: SessionTerms): SessionTerms => ({
-  kind: 'session',
-  id: a.id,
-  why: FINALITY[Math.max(FINALITY.indexOf(a.why), FINALITY.indexOf(b.why))]!,
-  grace: Math.min(a.grace, b.grace),
-  honoured: a.honoured && b.honoured,
-});
+function stricter(a: SessionTerms, b: SessionTerms): SessionTerms {
+  const confirmed = earlier(a.confirmed, b.confirmed);
+  const older = earlier(a.older, b.older);
+  return {
+    kind: 'session',
+    id: a.id,
+    why: FINALITY[Math.max(FINALITY.indexOf(a.why), FINALITY.indexOf(b.why))]!,
+    grace: Math.min(a.grace, b.grace),
+    honoured: a.honoured && b.honoured,
+    ...(confirmed !== undefined && { confirmed }),
+    ...(older !== undefined && { older }),
+  };
+}
+
+/** What has no time is later than all that has one. */
+const earlier = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 
 /**
  * All that was revoked of one subject. Revocations of all sessions but some come down to one time for all, and an
@@ -192,6 +209,8 @@ class SubjectEntry implements Entry {
   minute = Infinity;
   /** Tokens that were issued at or before it are void. */
   before = -Infinity;
+  /** When the latest of them began. */
+  at = -Infinity;
   #until = -Infinity;
   /** Sessions for which an earlier time counts than {@link before}. */
   readonly #spared = new Map<string, number>();
@@ -210,12 +229,13 @@ class SubjectEntry implements Entry {
     return only !== undefined && !(issuedAt > only.rank);
   }
 
-  voidAllBut(except: readonly string[], rank: number, until: number): boolean {
+  voidAllBut(except: readonly string[], rank: number, until: number, at = -Infinity): boolean {
     const former = this.before;
     const sparedNow = new Set(except);
     let wider = rank > former;
     this.#until = Math.max(this.#until, until);
     this.before = Math.max(former, rank);
+    this.at = Math.max(this.at, at);
     for (const [id, time] of this.#spared) {
       if (sparedNow.has(id) || time >= rank) continue;
       this.#spared.set(id, rank);
@@ -256,7 +276,7 @@ class SubjectEntry implements Entry {
 
   forget(now: number): number | undefined {
     if (this.#until <= now) {
-      this.before = this.#until = -Infinity;
+      this.before = this.#until = this.at = -Infinity;
       this.#spared.clear();
     }
     let next = this.#until === -Infinity ? Infinity : this.#until;
@@ -282,20 +302,32 @@ class SubjectEntry implements Entry {
   }
 }
 
-function verdictOf({ rank, terms }: SessionEntry, version: number, now: number): Verdict {
-  if (version >= rank) return { live: true, version };
+function verdictOf(entry: SessionEntry, version: number, now: number): Verdict {
+  const { rank, terms } = entry;
+  if (version > rank) return { live: true, version };
+  if (version === rank) return { live: true, version, rotation: terms };
   const early = now < terms.grace;
   switch (terms.why) {
     case 'ended':
       return { live: false, why: 'ended' };
     case 'replaced':
-      return { live: false, why: early ? 'superseded' : 'ended' };
+      return { live: false, why: early ? 'replaced' : 'ended' };
     case 'evicted':
       return { live: false, why: early ? 'evicted' : 'ended' };
     case 'rotated':
-      if (rank === ALL_VERSIONS || !early) return { live: false, why: 'reused' };
-      // The grace is for the immediate predecessor alone.
-      if (version !== rank - 1) return { live: false, why: 'reused' };
-      return terms.honoured ? { live: true, version: rank } : { live: false, why: 'superseded' };
+      return rank === ALL_VERSIONS
+        ? { live: false, why: 'reused' }
+        : verdictOfPredecessor(entry, version, now);
   }
+}
+
+function verdictOfPredecessor({ rank, terms }: SessionEntry, version: number, now: number): Verdict {
+  const immediate = version === rank - 1;
+  const early = now < terms.grace;
+  if (immediate && early && terms.honoured) return { live: true, version: rank, rotation: terms };
+  const { confirmed } = terms;
+  const end = immediate ? confirmed : (terms.older ?? confirmed);
+  if (end !== undefined && !(now < end)) return { live: false, why: 'reused' };
+  const lately = early || (confirmed !== undefined && now < confirmed);
+  return { live: false, why: 'superseded', lately };
 }

@@ -44,6 +44,7 @@ export class StoreKeeper implements Keeper {
   /** When this node last revoked a subject's sessions: a login that is called after that is later, whatever the clocks say. */
   readonly #marks = new LRUCache<string, number>({ max: MARKS });
   #unsubscribe: (() => void) | undefined;
+  #warnedAt = -Infinity;
 
   constructor(store: SessionStore, context: KeeperContext) {
     this.#store = store;
@@ -163,11 +164,31 @@ export class StoreKeeper implements Keeper {
   }
 
   publish(event: SessionEvent): void {
-    this.#store.publish?.(event);
+    try {
+      // An async method fits the type, and may reject.
+      const told: unknown = this.#store.publish?.(event);
+      Promise.resolve(told).catch(() => this.#warnUntold());
+    } catch {
+      this.#warnUntold();
+    }
   }
 
   subscribe(listener: (event: SessionEvent) => void): void {
-    this.#unsubscribe = this.#store.subscribe?.(listener);
+    try {
+      this.#unsubscribe = this.#store.subscribe?.(listener);
+    } catch {
+      this.#warnUntold();
+    }
+  }
+
+  /** Once a minute at most, and without the error: a driver's may tell what it was asked. */
+  #warnUntold(): void {
+    const now = performance.now();
+    if (now - this.#warnedAt < 60_000) return;
+    this.#warnedAt = now;
+    this.#context.warn(
+      'The session store failed to tell or to hear of events. What happens on one node is not heard on the others; the sessions themselves are not concerned.',
+    );
   }
 
   close(): Awaitable<void> {
@@ -371,11 +392,11 @@ function provedBefore({ factors }: SessionRecord, time: number): boolean {
 }
 
 /** A store that does not answer is not waited for twice. */
-const isTimeout = (error: unknown): boolean =>
+export const isTimeout = (error: unknown): boolean =>
   isSessionError(error) && error.cause instanceof Error && error.cause.name === TIMEOUT;
 
 /** Whether the store said what became of a create, so that nothing can be left of it. */
-const isSettled = (error: unknown): boolean =>
+export const isSettled = (error: unknown): boolean =>
   isSessionError(error) && (error.code === 'ERR_SESSION_LIMIT' || error.code === 'ERR_LOGIN_REVOKED');
 
 const TIMEOUT = 'TimeoutError';

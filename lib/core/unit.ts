@@ -119,7 +119,7 @@ export class Unit {
 
   get device(): Device {
     const { ip, userAgent } = this.client;
-    return { ...(userAgent && { userAgent: userAgent.slice(0, 256) }), ...(ip && { ip }) };
+    return { ...(userAgent && { userAgent: userAgent.slice(0, 256) }), ...(ip && { ip: ip.slice(0, 64) }) };
   }
 
   /** The head of the response is on its way. */

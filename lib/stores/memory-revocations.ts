@@ -62,6 +62,10 @@ export class MemoryRevocations implements RevocationList {
     return this.#table.revokedSince(subject);
   }
 
+  revokedAt(subject: string): number {
+    return this.#table.revokedAt(subject);
+  }
+
   add(revocation: Revocation): Promise<boolean> {
     return Promise.resolve(this.#table.apply(revocation));
   }

@@ -4,7 +4,7 @@ import { MOST_PER_SUBJECT } from '../core/revocation-table.js';
 import type { Revocation } from '../core/revocations.js';
 import { PostgresListener } from './postgres-listener.js';
 import { ask, type PostgresPool, type PostgresRow } from './postgres-pool.js';
-import { readRevocation, scopeOf, writeRevocation } from './revocation-codec.js';
+import { confirmedOf, readRevocation, scopeOf, writeRevocation } from './revocation-codec.js';
 import {
   SharedRevocations,
   type Added,
@@ -117,7 +117,7 @@ class Statements {
    * whoever has read up to one has seen all below it.
    *
    * $1 key, $2 rank, $3 until, $4 body, $5 channel; $6 and $7 the bounds of the subject's keys, $8 how much of it is
-   * meant; $9 a body that nobody can read and that may be replaced. One that ends all of a subject takes the place
+   * meant; $9 a body that nobody can read and that may be replaced; $10 when a rotation ends that is confirmed. One that ends all of a subject takes the place
    * of those that say no more.
    */
   get add(): string {
@@ -135,7 +135,10 @@ class Statements {
         SELECT $1, seq, $2, greatest($3, (SELECT max(until) FROM merged)), $4 FROM meta
         ON CONFLICT (key) DO UPDATE SET seq = excluded.seq, rank = excluded.rank, body = excluded.body,
           until = greatest(have.until, excluded.until)
-        WHERE have.rank < excluded.rank OR have.body = $9::text
+        WHERE have.rank < excluded.rank OR have.body = $9::text OR (
+          have.rank = excluded.rank
+          AND $10::numeric < coalesce(substring(have.body FROM '"confirmed":([0-9]+)')::numeric, 'NaN')
+        )
         RETURNING rank, until, body, xmax = 0 AS fresh
       )
       SELECT rank, until, body, fresh, pg_notify($5, ''), (
@@ -196,7 +199,17 @@ class PostgresSource implements RevocationSource {
     const { subject, scope } = scopeOf(revocation);
     // ";" is what follows ":".
     const keys = subject === '' ? ['', ''] : [`u:${subject}:`, `u:${subject};`];
-    const values = [key, rank, until, body, this.#sql.channel, ...keys, scope, broken];
+    const values = [
+      key,
+      rank,
+      until,
+      body,
+      this.#sql.channel,
+      ...keys,
+      scope,
+      broken,
+      confirmedOf(revocation) || null,
+    ];
     const [row] = (await ask(this.#pool, this.#sql.add, values)).rows;
     if (row) {
       const fresh = row['fresh'] === 't';

@@ -4,7 +4,7 @@ import { MOST_PER_SUBJECT } from '../core/revocation-table.js';
 import type { Revocation } from '../core/revocations.js';
 import { portOf, type RedisClient, type RedisPort } from './redis-client.js';
 import { Script } from './redis-scripts.js';
-import { readRevocation, scopeOf, writeRevocation } from './revocation-codec.js';
+import { confirmedOf, readRevocation, scopeOf, writeRevocation } from './revocation-codec.js';
 import {
   SharedRevocations,
   type Added,
@@ -62,11 +62,11 @@ end`;
 
 /**
  * ARGV: key, rank, until, body, channel, epoch, the subject and how much of it is meant or two empty texts, an
- * entry that nobody can read and that may be replaced. Answers whether it was not there, what stands, and how many
- * entries of the subject there are. One that ends all of a subject takes the place of those that say no more.
+ * entry that nobody can read and that may be replaced, when a rotation ends that is confirmed or an empty text. Answers
+ * whether it was not there, what stands, and how many entries of the subject there are. One that ends all of a subject takes the place of those that say no more.
  */
 const ADD = new Script(`${KEYS}
-local key, rank, till, body, channel, epoch, subject, scope, broken = unpack(ARGV, 1, 9)
+local key, rank, till, body, channel, epoch, subject, scope, broken, confirmed = unpack(ARGV, 1, 10)
 redis.call('HSETNX', base, 'epoch', epoch)
 local added = '1'
 local have = redis.call('HGET', entries, key)
@@ -75,7 +75,12 @@ if have and have ~= broken then
   if haveRank then
     -- A driver that lost the answer sends the command again: that is the same write.
     if haveBody == body then return {'1', have, '0'} end
-    if tonumber(haveRank) >= tonumber(rank) then return {'0', have, '0'} end
+    local stands = tonumber(haveRank) >= tonumber(rank)
+    if stands and confirmed ~= '' and tonumber(haveRank) == tonumber(rank) then
+      local haveConfirmed = string.match(haveBody, '"confirmed":(%d+)')
+      stands = haveConfirmed and tonumber(haveConfirmed) <= tonumber(confirmed)
+    end
+    if stands then return {'0', have, '0'} end
     if tonumber(haveTill) > tonumber(till) then till = haveTill end
     if scope == 'only' then added = '0' end
   end
@@ -160,7 +165,18 @@ class RedisSource implements RevocationSource {
   async add(revocation: Revocation, broken = ''): Promise<Added> {
     const { key, rank, until, body } = writeRevocation(revocation, newEpoch());
     const { subject, scope } = scopeOf(revocation);
-    const args = [key, rank, until, body, this.#channel, newEpoch(), subject, scope, broken];
+    const args = [
+      key,
+      rank,
+      until,
+      body,
+      this.#channel,
+      newEpoch(),
+      subject,
+      scope,
+      broken,
+      confirmedOf(revocation),
+    ];
     const answer = (await ADD.run(this.#port, this.#key, ...args)) as [string, string, string];
     const [added, text, held] = answer;
     const standing = parse(text);

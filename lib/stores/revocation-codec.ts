@@ -17,6 +17,13 @@ export const writeRevocation = ({ key, rank, until, terms }: Revocation, nonce: 
   body: JSON.stringify([key, terms, nonce]),
 });
 
+/**
+ * When a rotation ends that is confirmed, as a script compares it with {@link CONFIRMED} of what is there; else an
+ * empty text.
+ */
+export const confirmedOf = ({ terms }: Revocation): string =>
+  terms.kind === 'session' && terms.confirmed !== undefined ? String(terms.confirmed) : '';
+
 /** What a script has to know of an entry: whose it is, if a subject's, and how much of it is meant. */
 export function scopeOf({ terms }: Revocation): { subject: string; scope: 'all' | 'except' | 'only' | '' } {
   if (terms.kind === 'session') return { subject: '', scope: '' };
@@ -52,21 +59,29 @@ export function readRevocation(rank: unknown, until: unknown, body: unknown): Re
 }
 
 function readSession(rank: number, until: number, terms: Fields): Revocation | undefined {
-  const { id, why, grace, honoured } = terms;
+  const { id, why, grace, honoured, confirmed, older } = terms;
   const fits =
     isId(id) &&
     typeof why === 'string' &&
     Object.hasOwn(WHYS, why) &&
     isTime(grace) &&
-    typeof honoured === 'boolean';
+    typeof honoured === 'boolean' &&
+    isTimeOrAbsent(confirmed) &&
+    isTimeOrAbsent(older);
   if (!fits) return undefined;
-  return revocationOf(id, until, { why: why as SessionTerms['why'], grace, honoured }, rank);
+  const rotation = {
+    ...(confirmed !== undefined && { confirmed }),
+    ...(older !== undefined && { older }),
+  };
+  return revocationOf(id, until, { why: why as SessionTerms['why'], grace, honoured, ...rotation }, rank);
 }
 
 function readSubject(rank: number, until: number, terms: Fields): Revocation | undefined {
-  const { kind, subject, except, only } = terms;
+  const { kind, subject, except, only, at } = terms;
   if (kind !== 'subject' || !isId(subject) || !isIds(except) || rank > LAST_TIME) return undefined;
-  if (only === undefined) return hashedSubjectRevocationOf(subject, rank, until, { except });
+  if (!isTimeOrAbsent(at)) return undefined;
+  const began = at === undefined ? {} : { at };
+  if (only === undefined) return hashedSubjectRevocationOf(subject, rank, until, { except, ...began });
   if (!isIds(only) || only.length === 0) return undefined;
   return hashedSubjectRevocationOf(subject, rank, until, { only });
 }
@@ -83,6 +98,8 @@ const isIds = (value: unknown): value is string[] =>
 
 const isTime = (value: unknown): value is number =>
   typeof value === 'number' && value >= 0 && value <= LAST_TIME;
+
+const isTimeOrAbsent = (value: unknown): value is number | undefined => value === undefined || isTime(value);
 
 function wholeNumber(text: unknown): number | undefined {
   if (typeof text !== 'string' || !/^\d{1,16}$/.test(text)) return undefined;

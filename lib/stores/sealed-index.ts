@@ -1,9 +1,12 @@
 import { listUnavailable, loginRevoked, sessionLimitReached } from '../core/errors.js';
 import { hashSecret, newSecret } from '../core/ids.js';
-import type { KeeperContext } from '../core/keeper.js';
+import type { CreateTerms, KeeperContext } from '../core/keeper.js';
 import type { RecordDelta, SessionRecord } from '../core/record.js';
 import { inTime } from '../core/store-keeper.js';
 import type { Awaitable, SessionLimit, SessionStore } from '../core/store.js';
+
+/** How long the mark of a revocation is kept, in milliseconds: far longer than a store call may take. */
+const MARK_TTL = 24 * 60 * 60 * 1000;
 
 /**
  * Who is logged in where, for `list()` and `maxSessions` over sealed cookies: a store that is written at the
@@ -33,13 +36,19 @@ export class SealedIndex {
     return others.slice(0, Math.max(0, others.length + 1 - limit.max));
   }
 
-  /** Puts a login in, and returns who had to go for it. @throws SessionError `ERR_SESSION_LIMIT` */
-  async enlist(draft: SessionRecord, ttl: number, limit?: SessionLimit): Promise<SessionRecord[]> {
+  /**
+   * Puts a login in, and returns who had to go for it. @throws SessionError `ERR_SESSION_LIMIT`, `ERR_LOGIN_REVOKED`
+   */
+  async enlist(
+    draft: SessionRecord,
+    ttl: number,
+    { limit, provedAt }: CreateTerms,
+  ): Promise<SessionRecord[]> {
     const store = this.#store;
     if (!store || draft.subject === undefined) return [];
     // Nobody opens a session by the index, so it need not keep a word of those that had to go.
     const wordless = limit && { ...limit, linger: 0 };
-    const created = await this.#ask(() => store.create(this.#entryOf(draft), ttl, wordless));
+    const created = await this.#ask(() => store.create(this.#entryOf(draft), ttl, wordless, provedAt));
     if (created.outcome === 'rejected') throw sessionLimitReached();
     if (created.outcome === 'revoked') throw loginRevoked();
     return created.evicted;
@@ -58,9 +67,16 @@ export class SealedIndex {
     await this.#ask(() => store.commit(id, { epoch: 0, head, ...(ttl !== undefined && { ttl }) }));
   }
 
-  async delist(id: string): Promise<void> {
+  /** False if it was not there. */
+  async delist(id: string): Promise<boolean> {
     const store = this.#store;
-    if (store) await this.#ask(() => store.destroy(id));
+    return store !== undefined && (await this.#ask(() => store.destroy(id))) !== undefined;
+  }
+
+  /** From now on a login is either refused, or in each list that is asked for. @param at milliseconds since the epoch */
+  async markRevoked(subject: string, at: number): Promise<void> {
+    const store = this.#store;
+    if (store) await this.#ask(() => store.markRevoked(subject, at, MARK_TTL));
   }
 
   async lookUp(id: string): Promise<SessionRecord | undefined> {

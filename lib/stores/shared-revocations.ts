@@ -58,7 +58,8 @@ export interface RevocationSource {
    */
   changes(cursor: number, now: number | undefined): Promise<Changes>;
   /**
-   * Writes where there is nothing of that key with the same rank or a higher one, or nothing that can be read.
+   * Writes where there is nothing of that key with the same rank or a higher one, or nothing that can be read; and
+   * a rotation that is confirmed in place of one of the same rank that is not, or that ends later.
    * One that ends all sessions of a subject takes the place of those of its entries that say no more.
    */
   add(revocation: Revocation): Promise<Added>;
@@ -70,9 +71,10 @@ export interface RevocationSource {
 }
 
 /**
- * Milliseconds from one question for what is new that a notice gave rise to until the next: the first notice is
- * followed at once, and a flood of them costs no more than these.
+ * How many notices in a row are followed by a question each at once, and after how many milliseconds each one
+ * more: under a flood of them the list is asked 50 times a second, and one at a time.
  */
+const NOTICES_AT_ONCE = 25;
 const NOTICE_SPACING = 20;
 
 /** A clock for spans of time, which no adjustment of the machine's clock moves. */
@@ -102,7 +104,8 @@ export class SharedRevocations implements RevocationList {
   #asking: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #noticed = false;
-  #followedAt = -Infinity;
+  /** When as many notices as may be followed at once have been paid off, by the monotonic clock. */
+  #followedUntil = -Infinity;
   #noticeTimer: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   #unlisten: (() => void) | undefined;
@@ -161,6 +164,10 @@ export class SharedRevocations implements RevocationList {
     return this.#table.revokedSince(subject);
   }
 
+  revokedAt(subject: string): number {
+    return this.#table.revokedAt(subject);
+  }
+
   async add(revocation: Revocation): Promise<boolean> {
     const { added, standing, crowded } = await this.#inTime(this.#source.add(revocation));
     this.#table.apply(standing);
@@ -206,10 +213,12 @@ export class SharedRevocations implements RevocationList {
   #follow(): void {
     if (this.#noticed || this.#users <= 0) return;
     this.#noticed = true;
-    const early = this.#followedAt + NOTICE_SPACING - monotonic();
+    const now = monotonic();
+    const until = Math.max(this.#followedUntil, now) + NOTICE_SPACING;
+    const early = until - now - NOTICES_AT_ONCE * NOTICE_SPACING;
     const follow = () => {
       this.#noticed = false;
-      this.#followedAt = monotonic();
+      this.#followedUntil = until;
       this.#askInBackground();
     };
     if (early <= 0) follow();

@@ -125,7 +125,7 @@ export class World {
 
 type Method = 'load' | 'create' | 'commit' | 'destroy' | 'list' | 'markRevoked';
 
-function methodsOf(store: SessionStore): Pick<SessionStore, Method> {
+export function methodsOf(store: SessionStore): Pick<SessionStore, Method> {
   return {
     load: (id) => store.load(id),
     create: (...args) => store.create(...args),

@@ -253,6 +253,8 @@ export class Oracle {
     const { tip } = view;
     const { honoured } = rotate.previous;
     if (rotate.from !== tip.hash) this.fail('successor', `${view.name} got a second successor of one secret`);
+    if (honoured && (actor.op.kind === 'relogin' || actor.op.kind === 'regenerate'))
+      this.fail('endings', `the predecessor of a ${actor.op.kind} of ${view.name} is honoured`);
     if (honoured && at - tip.since < ROTATE_EVERY)
       this.fail('successor', `${view.name} was rotated ${at - tip.since} ms after the rotation before`);
     if (honoured && tip.index > 0 && tip.presented === undefined)

@@ -1,6 +1,7 @@
+import { jest } from '@jest/globals';
 import { setTimeout as wait } from 'node:timers/promises';
 import { SessionService } from 'nest-sessions';
-import { SealedCookie } from 'nest-sessions/sealed';
+import { SealedCookie, type RevocationList } from 'nest-sessions/sealed';
 import { systemClock } from '../../lib/core/clock.js';
 import { newId } from '../../lib/core/ids.js';
 import { MOST_PER_SUBJECT } from '../../lib/core/revocation-table.js';
@@ -10,6 +11,9 @@ import { Browser } from '../support/browser.js';
 import { closeAll, platforms, start, type PlatformName } from '../support/platforms.js';
 import { hosts, startHost, type RevocationHost } from '../support/revocation-hosts.js';
 import { until } from '../support/until.js';
+
+// Servers are started and waited for, on machines that have other things to do.
+jest.setTimeout(60_000);
 
 const table = hosts.flatMap(([host]) => platforms.map(([platform]) => [host, platform] as const));
 const LATER = Date.now() + 24 * 3_600_000;
@@ -44,9 +48,9 @@ describe.each(table)('who may only notify the list in %s, on %s', (name, platfor
   let host: RevocationHost;
   beforeAll(async () => {
     host = await startHost(name);
-  }, 60_000);
+  });
   afterEach(closeAll);
-  afterAll(() => host.stop(), 60_000);
+  afterAll(() => host.stop());
 
   it('revives nothing, ends nothing, breaks nothing and fills nothing', async () => {
     const { url, revocations, sessions } = await node(platform, host);
@@ -83,11 +87,17 @@ describe.each(hosts)('the list in %s', (name) => {
   let host: RevocationHost;
   beforeAll(async () => {
     host = await startHost(name);
-  }, 60_000);
-  afterAll(() => host.stop(), 60_000);
+  });
+  afterAll(() => host.stop());
+
+  const lists: RevocationList[] = [];
+  afterEach(async () => {
+    for (const list of lists.splice(0)) await list.close();
+  });
 
   async function bound() {
     const list = await host.list('10m');
+    lists.push(list);
     const warnings: string[] = [];
     list.bind({
       clock: systemClock,
@@ -143,7 +153,6 @@ describe.each(hosts)('the list in %s', (name) => {
     await host.write('more', '5000', String(LATER), '[');
     await list.sync();
     expect(warnings).toHaveLength(1);
-    await list.close();
   });
 
   it('records a revocation in place of an entry that nobody can read', async () => {
@@ -154,7 +163,6 @@ describe.each(hosts)('the list in %s', (name) => {
     expect(await list.add(revocationOf(id, LATER, terms))).toBe(false);
     await other.list.sync();
     expect(other.list.check(token(id)).live).toBe(false);
-    for (const one of [list, other.list]) await one.close();
   });
 
   it('holds some 1,000 entries of one subject, then one that ends all of it, on every node', async () => {
@@ -191,6 +199,5 @@ describe.each(hosts)('the list in %s', (name) => {
     expect((await host.count()) - before).toBe(1);
     const third = await bound();
     expect(third.list.check({ ...bystander, issuedAt: 9_000 }).live).toBe(false);
-    for (const one of [list, other.list, third.list]) await one.close();
-  }, 60_000);
+  });
 });

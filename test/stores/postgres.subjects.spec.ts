@@ -115,7 +115,7 @@ describePostgres('subjects in PostgreSQL', (server) => {
     });
 
     it('ends 60,000 sessions of a subject, each call to the store within its time', async () => {
-      const options = { storeTimeout: '2s' };
+      const options = { storeTimeout: '2s' } as const;
       // One adapter will do: it has no part in this.
       const { url, events } = await startNode('fastify', server(), { table: 'many', options });
       const browser = new Browser(url);

@@ -1,5 +1,5 @@
 import { Controller, Get } from '@nestjs/common';
-import { Session, type Loaded, type SessionEvent } from 'nest-sessions';
+import { Session, type Loaded, type PredecessorSecret, type SessionEvent } from 'nest-sessions';
 import { RedisStore, type RedisClient } from 'nest-sessions/redis';
 import { closeAll, platforms } from '../support/platforms.js';
 import { startOverRedis } from '../support/redis-app.js';
@@ -241,6 +241,36 @@ describeWithRedis('records in Redis', () => {
       expect(await store.commit(one.id, { epoch: 0, ttl: 60_000 })).toEqual({ outcome: 'gone' });
     });
 
+    it('are read by the former version, which leaves behind what it does not know, and that is left out', async () => {
+      const { store, record } = await bound(await nodeRedis(server.url));
+      const previous: PredecessorSecret = {
+        ...{ hash: 'before', until: 5.5, honoured: false, nonce: 'n', pending: true, epoch: 3 },
+        earlier: [{ hash: 'x' }],
+        rest: { until: 7 },
+      };
+      const one = record({ previous });
+      const key = `nest-sessions:s:${one.id}`;
+      await store.create(one, 60_000);
+      expect(await store.load(one.id)).toMatchObject({ record: one });
+      const fields = await server.cli('HMGET', key, 'ph', 'pu', 'po', 'pn', 'ps', 'pp', 'pe', 'pr');
+      const older = '{"earlier":[{"hash":"x"}],"rest":{"until":7}}';
+      expect(fields.split('\n')).toEqual(['before', '5.5', '0', 'n', 'before', '1', '3', older]);
+      // A rotation of its own.
+      await server.cli('HSET', key, 'h', 'next', 'ph', one.secretHash, 'pu', '9', 'po', '1', 'pn', 'm');
+      const { record: rotated } = (await store.load(one.id)) as Loaded;
+      expect(rotated.previous).toEqual({ hash: one.secretHash, until: 9, honoured: true, nonce: 'm' });
+      expect(await store.commit(one.id, { epoch: 3 })).toEqual({ outcome: 'gone' });
+      expect(await store.commit(one.id, { epoch: 0 })).toMatchObject({ outcome: 'saved' });
+      // And one of ours after that, of which nothing is left that it does not say.
+      const rotate = { from: 'next', to: 'last', previous: { ...previous, hash: 'next' } };
+      await store.commit(one.id, { epoch: 0, rotate });
+      expect(((await store.load(one.id)) as Loaded).record.previous).toEqual(rotate.previous);
+      const plain = { hash: 'last', until: 9, honoured: true, nonce: 'k' };
+      await store.commit(one.id, { epoch: 3, rotate: { from: 'last', to: 'plain', previous: plain } });
+      expect(((await store.load(one.id)) as Loaded).record.previous).toEqual(plain);
+      expect(await server.cli('HKEYS', key)).not.toMatch(/^p[sper]$/m);
+    });
+
     it('count an update once that a driver sent twice', async () => {
       const client = await nodeRedis(server.url);
       const twice = new Proxy(client, {
@@ -256,6 +286,24 @@ describeWithRedis('records in Redis', () => {
       expect(await store.commit(one.id, delta)).toEqual({ outcome: 'saved', revision: 1 });
       expect(await store.commit(one.id, delta)).toEqual({ outcome: 'conflict' });
       expect(await store.load(one.id)).toMatchObject({ record: { revision: 1, data: { n: '1' } } });
+      const previous = { hash: one.secretHash, until: 5, honoured: false, nonce: 'n', epoch: 1 };
+      const regenerate = { ...delta, revision: 1, rotate: { from: one.secretHash, to: 'next', previous } };
+      expect(await store.commit(one.id, regenerate)).toEqual({ outcome: 'saved', revision: 2 });
+      expect(await store.load(one.id)).toMatchObject({
+        record: { revision: 2, secretHash: 'next', previous },
+      });
+    });
+
+    it('are on their way to the index no longer once the store has closed', async () => {
+      const { store, record } = await bound(await nodeRedis(server.url));
+      const one = record({ subject: 'alice' });
+      await store.create(one, 1_000);
+      await store.commit(one.id, { epoch: 0, ttl: 60_000 });
+      await store.close();
+      expect(Number(await server.cli('PTTL', 'nest-sessions:u:alice'))).toBeGreaterThan(100_000);
+      await store.destroy(one.id);
+      await store.close();
+      expect(await server.cli('EXISTS', 'nest-sessions:u:alice')).toBe('0');
     });
   });
 

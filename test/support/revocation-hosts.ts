@@ -56,6 +56,9 @@ function again(act: () => Promise<unknown>): () => Promise<void> {
 }
 
 class RedisHost implements RevocationHost {
+  /** Not under test. */
+  #admin: ReturnType<typeof nodeRedis> | undefined;
+
   private constructor(
     readonly server: RedisServer,
     readonly connect: (url: string) => Promise<RedisClient>,
@@ -109,9 +112,11 @@ class RedisHost implements RevocationHost {
 
   async write(key: string, rank: string, until: string, body: string) {
     const base = '{nest-sessions:revocations}';
-    const seq = (await this.server.cli('HINCRBY', base, 'seq', '1')).trim();
-    await this.server.cli('HSET', `${base}:entries`, key, `${rank}|${until}|${body}`);
-    await this.server.cli('ZADD', `${base}:log`, seq, key);
+    this.#admin ??= nodeRedis(this.server.url);
+    const admin = await this.#admin;
+    const seq = await admin.hIncrBy(base, 'seq', 1);
+    await admin.hSet(`${base}:entries`, key, `${rank}|${until}|${body}`);
+    await admin.zAdd(`${base}:log`, { score: seq, value: key });
   }
 
   async stop() {

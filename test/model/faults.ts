@@ -1,0 +1,495 @@
+import type { SessionStore } from 'nest-sessions';
+import { isSessionError } from '../../lib/core/errors.js';
+import {
+  Dead,
+  type Change,
+  type Held,
+  type Keeper,
+  type Opened,
+  type Saved,
+} from '../../lib/core/keeper.js';
+import type { PredecessorSecret } from '../../lib/core/predecessors.js';
+import { epochOf, type RecordDelta, type SessionRecord } from '../../lib/core/record.js';
+import { StoreKeeper } from '../../lib/core/store-keeper.js';
+import { methodsOf, type Sabotage } from './model.js';
+import type { Invariant } from './oracle.js';
+import { GRACE, IDLE } from './scenario.js';
+
+/** A mistake that was made once, or could be, and the invariants of which one tells. */
+export interface Fault {
+  name: string;
+  told: readonly Invariant[];
+  sabotage: Sabotage;
+}
+
+type Methods = Partial<Omit<SessionStore, 'bind'>>;
+
+/** Of the store, when it is called. */
+const inCalls = (change: (store: SessionStore) => Methods): Sabotage => ({
+  store: (store) => ({ ...methodsOf(store), ...change(store) }),
+});
+
+/** Of the store, at the time of a call's effect. */
+const inEffects = (change: (store: SessionStore) => Methods): Sabotage => ({
+  backend: (store) => ({ ...methodsOf(store), ...change(store) }),
+});
+
+/** Of what the engine asks for. */
+const inKeeper = (change: (keeper: Keeper, store: SessionStore) => Partial<Keeper>): Sabotage => ({
+  keeper: (store, context) => {
+    const real = new StoreKeeper(store, context);
+    const whole: Keeper = {
+      cookieIsRecord: false,
+      open: (...args) => real.open(...args),
+      isGenuine: (value) => real.isGenuine(value),
+      now: () => real.now(),
+      proof: (subject) => real.proof(subject),
+      create: (...args) => real.create(...args),
+      save: (...args) => real.save(...args),
+      reload: (held) => real.reload(held),
+      destroy: (...args) => real.destroy(...args),
+      list: (subject) => real.list(subject),
+      destroyById: (...args) => real.destroyById(...args),
+      destroyAll: (...args) => real.destroyAll(...args),
+      publish: (event) => real.publish(event),
+      subscribe: (listener) => real.subscribe(listener),
+      close: () => real.close(),
+    };
+    return { ...whole, ...change(real, store) };
+  },
+});
+
+const inSaves = (change: (change: Change, held: Held) => Change): Sabotage =>
+  inKeeper((keeper) => ({
+    save: (held, what, ...rest) => keeper.save(held, change(what, held), ...rest),
+  }));
+
+const inRotations = (change: (previous: PredecessorSecret) => PredecessorSecret): Sabotage =>
+  inCalls((store) => ({
+    commit: (id, delta) =>
+      store.commit(
+        id,
+        delta.rotate
+          ? { ...delta, rotate: { ...delta.rotate, previous: change(delta.rotate.previous) } }
+          : delta,
+      ),
+  }));
+
+const inOpened = (change: (opened: Opened) => Opened): Sabotage =>
+  inKeeper((keeper) => ({ open: async (...args) => change(await keeper.open(...args)) }));
+
+const inDead = (change: (opened: Opened & { kind: 'dead' }) => Opened): Sabotage =>
+  inOpened((opened) => (opened.kind === 'dead' ? change(opened) : opened));
+
+async function recordOf(store: SessionStore, id: string): Promise<SessionRecord | undefined> {
+  const found = await store.load(id);
+  return found && 'record' in found ? found.record : undefined;
+}
+
+const isRelogin = ({ head }: Change): boolean => head?.factors !== undefined;
+
+export const FAULTS: readonly Fault[] = [
+  // Updates.
+  {
+    name: 'a commit puts the revision of the store beside data that it has not read',
+    told: ['counts'],
+    sabotage: revisionUnread(),
+  },
+  {
+    name: 'update() does not compare',
+    told: ['counts'],
+    sabotage: inSaves(({ exclusive, ...change }) => (change.rotate ? { ...change, exclusive } : change)),
+  },
+  {
+    name: 'update() writes again where it was not told what became of the first write',
+    told: ['counts'],
+    sabotage: inKeeper((keeper) => ({
+      save: async (held, change, ...rest) => {
+        try {
+          return await keeper.save(held, change, ...rest);
+        } catch (error) {
+          if (!change.exclusive) throw error;
+          return { outcome: 'conflict' };
+        }
+      },
+    })),
+  },
+  {
+    name: 'a commit writes every key as it was read',
+    told: ['writes', 'counts'],
+    sabotage: inSaves((change, { record }) =>
+      change.data && !change.rotate
+        ? { ...change, data: { ...change.data, set: { ...record.data, ...change.data.set } } }
+        : change,
+    ),
+  },
+  {
+    name: 'a write that failed is answered as if it were stored',
+    told: ['answers', 'counts'],
+    sabotage: inKeeper((keeper) => ({
+      save: async (held, ...rest): Promise<Saved> => {
+        try {
+          return await keeper.save(held, ...rest);
+        } catch {
+          return { outcome: 'saved', held };
+        }
+      },
+    })),
+  },
+  // Endings.
+  {
+    name: 'regenerate() makes another record',
+    told: ['endings', 'answers'],
+    sabotage: regenerateElsewhere(),
+  },
+  {
+    name: 'regenerate() does not compare the revision',
+    told: ['writes', 'counts'],
+    sabotage: inSaves(({ exclusive, ...change }) => (change.rotate ? change : { ...change, exclusive })),
+  },
+  {
+    name: 'revokeAll() leaves no mark',
+    told: ['endings'],
+    sabotage: inCalls(() => ({ markRevoked: () => undefined })),
+  },
+  {
+    name: 'a login does not look for the mark',
+    told: ['endings'],
+    sabotage: inCalls((store) => ({
+      create: (record, ttl, limit) => store.create(record, ttl, limit),
+    })),
+  },
+  {
+    name: 'a login counts as proved when its session is stored',
+    told: ['endings'],
+    sabotage: inEffects((store) => ({
+      create: (record, ttl, limit) => store.create(record, ttl, limit, Infinity),
+    })),
+  },
+  {
+    name: 'revokeAll() asks for the list before it leaves the mark',
+    told: ['endings'],
+    sabotage: listFirst(),
+  },
+  {
+    name: 'revokeAll() ends one page',
+    told: ['endings', 'answers'],
+    sabotage: inCalls((store) => ({
+      list: async (subject, limit) => (await store.list(subject, limit)).slice(0, 1),
+    })),
+  },
+  {
+    name: 'a login that the store did not answer leaves its session',
+    told: ['orphans'],
+    sabotage: abandonFailedCreates(),
+  },
+  {
+    name: 'a login that could not end the old session leaves the new one',
+    told: ['orphans'],
+    sabotage: abandonSuccessors(),
+  },
+  {
+    name: 'a login with a predecessor leaves the old session',
+    told: ['answers'],
+    sabotage: {
+      engine: (engine) => {
+        const login = engine.login.bind(engine);
+        engine.login = (unit, ...rest) => {
+          unit.former = undefined;
+          return login(unit, ...rest);
+        };
+        return engine;
+      },
+    },
+  },
+  {
+    name: 'a logout with a predecessor ends nothing',
+    told: ['answers'],
+    sabotage: inDead(({ former: _, ...dead }) => dead),
+  },
+  {
+    name: 'everywhere, by a token whose time is over, is answered as if it had ended all',
+    told: ['endings'],
+    sabotage: {
+      engine: (engine) => {
+        const end = engine.end.bind(engine);
+        engine.end = (...args) =>
+          end(...args).catch((error: unknown) => {
+            if (!isSessionError(error) || error.code !== 'ERR_SESSION_ENDED') throw error;
+          });
+        return engine;
+      },
+    },
+  },
+  {
+    name: 'an ending that failed is answered as if it had taken place',
+    told: ['answers', 'endings'],
+    sabotage: inKeeper((keeper) => ({
+      destroy: (...args) => keeper.destroy(...args).catch(() => undefined),
+    })),
+  },
+  {
+    name: 'a commit ignores that a re-login or regenerate came between',
+    told: ['endings'],
+    sabotage: inEffects((store) => ({
+      commit: async (id, delta) => {
+        const record = await recordOf(store, id);
+        return store.commit(id, record ? { ...delta, epoch: epochOf(record) } : delta);
+      },
+    })),
+  },
+  {
+    name: 'a commit brings a session back that has ended',
+    told: ['endings'],
+    sabotage: reviving(),
+  },
+  {
+    name: 'the predecessor of a re-login is honoured',
+    told: ['endings'],
+    sabotage: inSaves((change) =>
+      change.rotate && isRelogin(change)
+        ? { ...change, rotate: { ...change.rotate, honoured: true } }
+        : change,
+    ),
+  },
+  {
+    name: 'a reload presents the token',
+    told: ['alarms', 'answers'],
+    sabotage: inKeeper((keeper) => ({
+      reload: async (held) => {
+        if (held.token === undefined) return keeper.reload(held);
+        const opened = await keeper.open(held.token, {});
+        if (opened.kind === 'live') return opened.held;
+        if (opened.why === Dead.Reused) await keeper.destroy(opened.former!.held);
+        return undefined;
+      },
+    })),
+  },
+  // Rotations.
+  {
+    name: 'nobody confirms a rotation',
+    told: ['successor', 'theft'],
+    sabotage: inSaves(({ confirm: _, ...change }) =>
+      change.rotate ? { ...change, rotate: { ...change.rotate, presented: false } } : change,
+    ),
+  },
+  {
+    name: 'the grace begins at the rotation',
+    told: ['alarms'],
+    sabotage: inRotations(({ pending, ...previous }) =>
+      previous.honoured
+        ? { ...previous, until: previous.until - IDLE + GRACE }
+        : { ...previous, ...(pending && { pending }) },
+    ),
+  },
+  {
+    name: 'the grace of a re-login begins at once',
+    told: ['alarms'],
+    sabotage: inRotations(({ pending, ...previous }) =>
+      previous.honoured && pending ? { ...previous, pending } : previous,
+    ),
+  },
+  {
+    name: 'a predecessor confirms',
+    told: ['alarms'],
+    sabotage: inSaves((change, { record }) => {
+      if (change.rotate) return { ...change, rotate: { ...change.rotate, presented: true } };
+      return record.previous?.pending ? { ...change, confirm: { grace: GRACE } } : change;
+    }),
+  },
+  {
+    name: 'a request confirms the rotation that came while it ran',
+    told: ['alarms'],
+    sabotage: confirmingAfterReload(),
+  },
+  {
+    name: 'a confirmation takes the place of what a later rotation remembers',
+    told: ['alarms', 'theft', 'successor', 'endings'],
+    sabotage: inEffects((store) => ({
+      commit: async (id, delta) => {
+        const record = delta.confirm && (await recordOf(store, id));
+        if (!record) return store.commit(id, delta);
+        return store.commit(id, { ...delta, confirm: { ...delta.confirm!, secret: record.secretHash } });
+      },
+    })),
+  },
+  {
+    name: 'only the immediate predecessor is remembered',
+    told: ['alarms'],
+    sabotage: inRotations(({ earlier: _, rest: __, ...previous }) => previous),
+  },
+  {
+    name: 'a rotation begins while the one before is pending',
+    told: ['successor'],
+    sabotage: {
+      engine: (engine) => {
+        const open = engine.open.bind(engine);
+        engine.open = async (...args) => {
+          const unit = await open(...args);
+          unit.presented = unit.held?.record.secretHash;
+          return unit;
+        };
+        return engine;
+      },
+    },
+  },
+  {
+    name: 'a rotation does not say when it was',
+    told: ['successor'],
+    sabotage: inSaves((change) => {
+      if (!change.rotate?.honoured) return change;
+      const { rotatedAt: _, ...head } = change.head!;
+      return { ...change, head };
+    }),
+  },
+  {
+    name: 'two rotations of one secret both succeed',
+    told: ['successor'],
+    sabotage: inEffects((store) => ({
+      commit: async (id, delta) => {
+        const record = delta.rotate && (await recordOf(store, id));
+        if (!record) return store.commit(id, delta);
+        return store.commit(id, { ...delta, rotate: { ...delta.rotate!, from: record.secretHash } });
+      },
+    })),
+  },
+  {
+    name: 'a request with the predecessor is not given the successor',
+    told: ['successor'],
+    sabotage: inOpened((opened) => (opened.kind === 'live' ? { ...opened, renewed: false } : opened)),
+  },
+  {
+    name: 'a rotation is pending for ever',
+    told: ['successor'],
+    sabotage: inRotations((previous) =>
+      previous.honoured ? { ...previous, until: previous.until + 1000 * IDLE } : previous,
+    ),
+  },
+  {
+    name: 'a predecessor whose successor nobody presented is a reuse',
+    told: ['alarms'],
+    sabotage: inDead((dead) => (dead.why === Dead.Superseded && dead.former ? { ...dead, why: Dead.Reused } : dead)),
+  },
+  {
+    name: 'a reuse is not noticed',
+    told: ['theft'],
+    sabotage: inDead((dead) => (dead.why === Dead.Reused ? { ...dead, why: Dead.Superseded } : dead)),
+  },
+];
+
+function revisionUnread(): Sabotage {
+  const revisions = new Map<string, number>();
+  return {
+    store: (store) => ({
+      ...methodsOf(store),
+      commit: async (id, delta) => {
+        const done = await store.commit(id, delta);
+        if (done.outcome === 'saved') revisions.set(id, done.revision);
+        return done;
+      },
+    }),
+    ...inKeeper((keeper) => ({
+      save: async (held, ...rest) => {
+        const saved = await keeper.save(held, ...rest);
+        if (saved.outcome !== 'saved') return saved;
+        const { record } = saved.held;
+        const known = saved.held as Held & { as(record: SessionRecord): Held };
+        return { outcome: 'saved', held: known.as({ ...record, revision: revisions.get(record.id)! }) };
+      },
+    })),
+  };
+}
+
+function regenerateElsewhere(): Sabotage {
+  return {
+    engine: (engine, keeper) => {
+      engine.regenerate = async (unit, { keep = [] } = {}) => {
+        const old = unit.held!;
+        const { record } = old;
+        const data = Object.fromEntries(Object.entries(record.data).filter(([key]) => keep.includes(key)));
+        const draft = { ...record, id: `${unit.id.slice(0, 11)}${Math.random().toString(36).slice(2, 13)}`.padEnd(22, '0') };
+        const { previous: _, ...fresh } = draft;
+        const { held } = await keeper.create({ ...fresh, data, revision: 0 }, IDLE, {});
+        await keeper.destroy(old, { epitaph: 'replaced', linger: GRACE });
+        unit.adopt(held);
+      };
+      return engine;
+    },
+  };
+}
+
+function listFirst(): Sabotage {
+  return inKeeper((keeper, store) => ({
+    destroyAll: async (subject, except) => {
+      const since = (await keeper.now()) + 0.5;
+      const listed = await store.list(subject);
+      await store.markRevoked(subject, since, IDLE);
+      const doomed = listed.filter(({ id }) => !except.includes(id));
+      return (await Promise.all(doomed.map(({ id }) => store.destroy(id)))).filter((one) => one !== undefined);
+    },
+  }));
+}
+
+function abandonFailedCreates(): Sabotage {
+  const failed = new Set<string>();
+  return inCalls((store) => ({
+    create: async (record, ...rest) => {
+      try {
+        return await store.create(record, ...rest);
+      } catch (error) {
+        failed.add(record.id);
+        throw error;
+      }
+    },
+    destroy: (id, word) => (failed.delete(id) ? undefined : store.destroy(id, word)),
+  }));
+}
+
+function abandonSuccessors(): Sabotage {
+  const made = new WeakSet<Held>();
+  return inKeeper((keeper) => ({
+    create: async (...args) => {
+      const issued = await keeper.create(...args);
+      made.add(issued.held);
+      return issued;
+    },
+    destroy: async (held, word) => (made.has(held) ? undefined : keeper.destroy(held, word)),
+  }));
+}
+
+function reviving(): Sabotage {
+  const known = new Map<string, SessionRecord>();
+  return inEffects((store) => ({
+    create: (record, ...rest) => {
+      known.set(record.id, record);
+      return store.create(record, ...rest);
+    },
+    commit: async (id, delta: RecordDelta) => {
+      const record = known.get(id);
+      if (record && !(await store.load(id))) await store.create(record, IDLE);
+      return store.commit(id, delta);
+    },
+  }));
+}
+
+function confirmingAfterReload(): Sabotage {
+  const presented = new WeakSet<Held>();
+  return inKeeper((keeper) => ({
+    open: async (...args) => {
+      const opened = await keeper.open(...args);
+      if (opened.kind === 'live' && opened.confirms) presented.add(opened.held);
+      return opened;
+    },
+    reload: async (held) => {
+      const again = await keeper.reload(held);
+      if (again && presented.has(held)) presented.add(again);
+      return again;
+    },
+    save: (held, change, ...rest) =>
+      keeper.save(
+        held,
+        presented.has(held) && !change.rotate ? { ...change, confirm: { grace: GRACE } } : change,
+        ...rest,
+      ),
+  }));
+}
