@@ -20,7 +20,8 @@ export { SessionError, isSessionError } from './core/errors.js';
 export { safeNext } from './http/request-origin.js';
 
 export type { SessionModuleOptions, SessionOptionsFactory, ExcludedRoute } from './nest/session.options.js';
-export type { OnSession, HandshakeHeaders } from './nest/session.service.js';
+export type { OnSession } from './nest/session.service.js';
+export type { HandshakeHeaders, HandshakeRequest, HandshakeSource } from './nest/handshake.js';
 export type { SessionHttpCode } from './nest/session.exceptions.js';
 export type { StandardSchemaV1 } from './nest/standard-schema.js';
 export type { MemoryStoreOptions } from './stores/memory.js';

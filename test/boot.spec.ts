@@ -1,3 +1,4 @@
+import { validateHeaderValue } from 'node:http';
 import { Controller, Get, Injectable, Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { IsString } from 'class-validator';
@@ -11,6 +12,8 @@ import {
 } from 'nest-sessions';
 import { FakeClock } from 'nest-sessions/testing';
 import { z } from 'zod';
+import { expireCookie, setCookie } from '../lib/core/cookie.js';
+import { resolveSettings } from '../lib/nest/session.settings.js';
 import { AppController } from './support/app.js';
 import { Browser } from './support/browser.js';
 import { closeAll, SECRET, start } from './support/platforms.js';
@@ -67,6 +70,28 @@ const WRONG: [string, object, RegExp][] = [
     /cookie\.domain:.*__Secure-/,
   ],
   ['__host- with a path', { cookie: { name: '__host-a', path: '/app' } }, /cookie\.path:.*__Secure-/],
+  ['a path with an accent', { cookie: { path: '/caf\u00e9' } }, /cookie\.path:.*'\/caf%C3%A9'/],
+  ['a path with a dash', { cookie: { path: '/a\u2013b' } }, /cookie\.path:.*'\/a%E2%80%93b'/],
+  ['a path with half a surrogate', { cookie: { path: '/\ud800' } }, /cookie\.path:.*'\/%EF%BF%BD'/],
+  ['a path with NUL', { cookie: { path: '/a\0' } }, /cookie\.path:.*'\/a%00'/],
+  ['a path with DEL', { cookie: { path: '/a\x7f' } }, /cookie\.path:.*'\/a%7F'/],
+  ['a path with <', { cookie: { path: '/a<b' } }, /cookie\.path:.*'\/a%3Cb'/],
+  ['a path that is half encoded', { cookie: { path: '/%20\u00e9' } }, /cookie\.path:.*'\/%20%C3%A9'/],
+  ['a path with ;', { cookie: { path: '/a;b' } }, /cookie\.path: it begins with/],
+  ['a path that is no text', { cookie: { path: 7 } }, /cookie\.path: it begins with/],
+  ['a domain with an accent', { cookie: { domain: 'caf\u00e9.example' } }, /cookie\.domain:.*xn--/],
+  ['a domain that begins with a hyphen', { cookie: { domain: '-a.example' } }, /cookie\.domain:/],
+  ['a domain that ends in a hyphen', { cookie: { domain: 'a-.example' } }, /cookie\.domain:/],
+  ['a label of 64 letters', { cookie: { domain: `${'a'.repeat(64)}.example` } }, /cookie\.domain:/],
+  ['a name with an accent', { cookie: { name: 'caf\u00e9' } }, /cookie\.name:/],
+  ['a re-login page with an accent', { relogin: { url: '/acc\u00e8s' } }, /relogin\.url:.*'\/acc%C3%A8s'/],
+  [
+    'a re-login page with a dash',
+    { relogin: { url: '/a\u2013b?c=1' } },
+    /relogin\.url:.*'\/a%E2%80%93b\?c=1'/,
+  ],
+  ['a re-login page with a line', { relogin: { url: '/a\r\nx: y' } }, /relogin\.url: a path/],
+  ['a re-login page with NUL', { relogin: { url: '/a\0' } }, /relogin\.url:.*'\/a%00'/],
   ['__Host- without Secure', { cookie: { name: '__Host-a', secure: false } }, /cookie\.secure:.*session/],
   ['__sEcUrE- without Secure', { cookie: { name: '__sEcUrE-a', secure: false } }, /cookie\.secure:.*session/],
   [
@@ -318,4 +343,35 @@ describe('forRootAsync', () => {
       message: expect.stringContaining('secret: it has 5 bytes') as string,
     });
   });
+});
+
+describe('cookie options that pass at boot', () => {
+  const ascii = Array.from({ length: 95 }, (_, i) => String.fromCharCode(0x20 + i));
+
+  it.each([
+    ['path', (one: string) => ({ path: `/a${one}b` })],
+    ['domain', (one: string) => ({ domain: `a${one}b.example` })],
+    ['name', (one: string) => ({ name: `a${one}b` })],
+  ])('can be sent: every character of %s', (_name, options) => {
+    const refused = [];
+    for (const one of [...ascii, '\t', '\0', '\x7f', '\x80', '\u00e9', '\u2013', '\ud83d\ude00']) {
+      const cookie = accepted(options(one));
+      if (!cookie) refused.push(one);
+      else {
+        validateHeaderValue('set-cookie', setCookie(cookie, 'token'));
+        validateHeaderValue('set-cookie', expireCookie(cookie));
+      }
+    }
+    expect(refused).toEqual(expect.arrayContaining([' ', ';', '\0', '\u00e9', '\u2013']));
+    expect(refused).not.toContain('-');
+  });
+
+  function accepted(cookie: SessionModuleOptions['cookie']) {
+    try {
+      return resolveSettings({ secret: SECRET, cookie }).engine.cookie;
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'ERR_OPTIONS' });
+      return undefined;
+    }
+  }
 });

@@ -161,9 +161,12 @@ describe.each(platforms)('ending on %s', (platform) => {
     const cookie = browser.cookie;
     const first = await browser.post('/logout');
     expect([first.status, first.setCookies.length, browser.cookie]).toEqual([200, 1, '']);
-    for (const replayed of [cookie, '', `${COOKIE}=nonsense`]) {
-      const again = await browser.post('/logout', undefined, { cookie: replayed });
-      expect([again.status, again.setCookies]).toEqual([200, first.setCookies]);
+    const again = await browser.post('/logout', undefined, { cookie });
+    expect([again.status, again.setCookies]).toEqual([200, first.setCookies]);
+    // There is nothing of ours to take away.
+    for (const foreign of ['', `${COOKIE}=nonsense`]) {
+      const answer = await browser.post('/logout', undefined, { cookie: foreign });
+      expect([answer.status, answer.setCookies]).toEqual([200, []]);
     }
     expect(events.filter((event) => event.type === 'ended')).toMatchObject([{ reason: 'logout' }]);
   });

@@ -69,12 +69,12 @@ describe('the keys', () => {
   it('differ by secret, purpose and name, and none is the secret', () => {
     const all = ['a', 'b'].flatMap((name) => {
       const signer = new Signer([SECRET, OTHER], name, TOKEN_LENGTH);
-      return (['sign', 'successor', 'notice', 'index'] as const).flatMap((purpose) =>
+      return (['sign', 'successor', 'notice'] as const).flatMap((purpose) =>
         signer.derived(purpose).map((key) => key.export().toString('hex')),
       );
     });
     expect(new Set([...all, ...[SECRET, OTHER].map((text) => Buffer.from(text).toString('hex'))]).size).toBe(
-      18,
+      14,
     );
   });
 
@@ -174,13 +174,6 @@ describe.each(platforms)('the index of sealed cookies on %s', (platform) => {
     expect(await seen()).toEqual([clock.now()]);
     clock.advance('15m');
     expect(await seen()).toHaveLength(1);
-  });
-
-  it('knows the marks of versions before, last of all', () => {
-    const legacy = createHmac('sha256', SECRET).update(`nest-sessions/index|${'I'.repeat(22)}`);
-    const marks = new Signer([SECRET], COOKIE, TOKEN_LENGTH).indexMarks('I'.repeat(22));
-    expect(marks).toHaveLength(2);
-    expect(marks[1]).toBe(legacy.digest('base64url'));
   });
 });
 

@@ -43,6 +43,14 @@ export class SessionEngine {
     return this.#opening.open(cookieHeader, client);
   }
 
+  /** As {@link open}, where no response can take a cookie. It is a presentation of the token all the same. */
+  async openDetached(cookieHeader: string | undefined, client: Client): Promise<Unit> {
+    const unit = await this.open(cookieHeader, client);
+    unit.detached = true;
+    if (unit.confirms) await this.commit(unit, false);
+    return unit;
+  }
+
   /** The unit of work of a request whose session could not be asked for. */
   refuse(client: Client, refusal: Error): Unit {
     return this.#opening.refuse(client, refusal);

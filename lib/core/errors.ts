@@ -8,6 +8,7 @@ export type SessionErrorCode =
   | 'ERR_LOGIN_REVOKED'
   | 'ERR_HEAD_SENT'
   | 'ERR_NO_RESPONSE'
+  | 'ERR_CROSS_ORIGIN'
   | 'ERR_DATA_KEY'
   | 'ERR_DATA_INVALID'
   | 'ERR_DATA_NOT_SERIALIZABLE'
@@ -26,6 +27,7 @@ const STATUS: Partial<Record<SessionErrorCode, number>> = {
   ERR_SESSION_ENDED: 401,
   ERR_LOGIN_REVOKED: 401,
   ERR_RECORD_CORRUPT: 401,
+  ERR_CROSS_ORIGIN: 403,
   ERR_SESSION_LIMIT: 409,
   ERR_CONFLICT: 409,
   ERR_STORE_UNAVAILABLE: 503,
@@ -61,6 +63,13 @@ export function unavailable(cause: unknown): SessionError {
     'ERR_STORE_UNAVAILABLE',
     'The session store failed or did not answer in time. The request was refused rather than served without its session; see `cause`.',
     { cause },
+  );
+}
+
+export function crossOrigin(): SessionError {
+  return new SessionError(
+    'ERR_CROSS_ORIGIN',
+    'A browser opened this connection on behalf of another site. Refuse the handshake; origins of your own belong into the option "crossOrigin".',
   );
 }
 

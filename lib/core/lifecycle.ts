@@ -5,6 +5,7 @@ import { Standing } from './policy.js';
 import type { Change, Held } from './keeper.js';
 import type { SessionRecord } from './record.js';
 import type { SessionLimit } from './store.js';
+import { assertSubject } from './subject.js';
 import { CookieFate, Lifecycle, type Unit } from './unit.js';
 
 export interface LoginOptions {
@@ -269,14 +270,6 @@ export class SessionLifecycle {
 function startOver(unit: Unit, data: Record<string, string>): void {
   unit.begin();
   for (const [key, text] of Object.entries(data)) unit.bag.proxy[key] = JSON.parse(text) as unknown;
-}
-
-function assertSubject(subject: unknown): asserts subject is string {
-  if (typeof subject === 'string' && subject.length > 0 && subject.length <= 255) return;
-  throw new SessionError(
-    'ERR_SUBJECT',
-    'The subject is the id of a user: a text of 1 to 255 characters. Convert a number with String(id).',
-  );
 }
 
 function notLoggedIn(): SessionError {

@@ -126,6 +126,8 @@ export class Opening {
     const unit = this.#unit(client);
     if (!LEAVES_COOKIE.has(dead.why)) unit.fate = CookieFate.Expire;
     unit.former = dead.former;
+    // A foreign cookie is answered like one that was ours, but for the cookie itself.
+    unit.accessed = true;
     unit.superseded = dead.lately ?? false;
     if (dead.why === Dead.Evicted) unit.farewell = 'evicted';
     this.#report(dead, client);
@@ -175,7 +177,13 @@ export class Opening {
 
 const deadRank = (opened: Opened): number =>
   opened.kind === 'dead'
-    ? [Dead.Foreign, Dead.Tampered, Dead.Unknown, Dead.Corrupt, Dead.Evicted, Dead.Superseded, Dead.Reused].indexOf(
-        opened.why,
-      )
+    ? [
+        Dead.Foreign,
+        Dead.Tampered,
+        Dead.Unknown,
+        Dead.Corrupt,
+        Dead.Evicted,
+        Dead.Superseded,
+        Dead.Reused,
+      ].indexOf(opened.why)
     : -1;

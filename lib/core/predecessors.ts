@@ -1,35 +1,4 @@
-import { epochOf, type SessionRecord } from './record.js';
-
-/** What is remembered of the secret that the present one replaced, and of those before it. */
-export interface PredecessorSecret {
-  /** SHA-256 of it, base64url. */
-  hash: string;
-  /**
-   * Milliseconds since the epoch. Once the successor was presented: till then a late request is no sign of theft.
-   * While it is {@link pending} after a periodic rotation: till then it still opens the session.
-   */
-  until: number;
-  /** Whether it still opens the session till then: after a periodic rotation. After a re-login or regenerate it does not. */
-  honoured: boolean;
-  /** With the predecessor itself and the signing key it gives the successor, so that every late request gets the same one. */
-  nonce: string;
-  /** The successor has not been presented yet. */
-  pending?: true;
-  /** Counts the rotations up to this one after which the predecessor opened nothing. Absent for 0. */
-  epoch?: number;
-  /** The secrets before this one, the latest first. */
-  earlier?: readonly EarlierSecret[];
-  /** All that are older still. */
-  rest?: { until?: number };
-}
-
-/** A secret that opens nothing any more. */
-export interface EarlierSecret {
-  /** SHA-256 of it, base64url. */
-  hash: string;
-  /** Milliseconds since the epoch: till then it is no sign of theft. Absent until the present secret was presented. */
-  until?: number;
-}
+import { epochOf, type PredecessorSecret, type SessionRecord } from './record.js';
 
 /** Predecessors that a record knows by their hashes, the immediate one included. */
 export const KNOWN_PREDECESSORS = 8;

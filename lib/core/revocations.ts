@@ -25,6 +25,13 @@ export interface SessionTerms {
   grace: number;
   /** Whether the immediate predecessor still opens the session till then. */
   honoured: boolean;
+  /**
+   * Of a rotation whose successor was presented, in milliseconds since the epoch: from then on a predecessor is a
+   * sign of theft. Absent until then.
+   */
+  confirmed?: number;
+  /** The same for all that is older than the immediate predecessor. Absent where it is as for that one. */
+  older?: number;
 }
 
 /** Voids tokens of one subject that were issued at or before `rank`, a time in milliseconds. */
@@ -36,10 +43,18 @@ export interface SubjectTerms {
   except: readonly string[];
   /** If given, it concerns no other sessions than these. */
   only?: readonly string[];
+  /**
+   * When it began, in milliseconds since the epoch: a login whose subject had proved itself at or before it is
+   * refused, however late it comes.
+   */
+  at?: number;
 }
 
 export interface Revocation {
-  /** Of two entries with one key the higher rank stands. */
+  /**
+   * Of two entries with one key the higher rank stands. Of two rotations of the same rank what is confirmed stands,
+   * and of those what ends earlier.
+   */
   key: string;
   rank: number;
   /** Milliseconds since the epoch: when the longest token that it voids has expired. */
@@ -48,8 +63,17 @@ export interface Revocation {
 }
 
 export type Verdict =
-  | { live: true; /** The version that the next cookie carries. */ version: number }
-  | { live: false; why: 'ended' | 'superseded' | 'evicted' | 'reused' };
+  | {
+      live: true;
+      /** The version that the next cookie carries. */
+      version: number;
+      /** The rotation to that version, as long as the list has it. */
+      rotation?: SessionTerms;
+    }
+  /** `replaced`: ended, a moment ago, by a login of the same client. */
+  | { live: false; why: 'ended' | 'replaced' | 'evicted' | 'reused' }
+  /** The session lives under a later version. `lately`: the client may have it by now, or is about to get it. */
+  | { live: false; why: 'superseded'; lately: boolean };
 
 /** What the list needs to know of the module. */
 export interface RevocationContext extends StoreContext {
@@ -81,10 +105,17 @@ export interface RevocationList {
   readonly skew: number;
   /** What becomes of a token, by the copy in memory. */
   check(token: SealedToken): Verdict;
-  /** The latest time at or before which all tokens of a subject are void, or -Infinity. By the copy in memory. */
-  revokedSince(subject: string): number;
   /**
-   * Records a revocation, for all nodes. False if there is one of the same key already that goes as far.
+   * The latest time at or before which the tokens of a subject are void, but for what was spared then, or
+   * -Infinity. By the copy in memory.
+   */
+  revokedSince(subject: string): number;
+  /** When the latest revocation of a subject's sessions began, or -Infinity. By the copy in memory. */
+  revokedAt(subject: string): number;
+  /**
+   * Records a revocation, for all nodes. False if it was recorded already: there is one of the same key that goes
+   * as far, or names the same sessions with `only`. What was recorded is never narrowed, whatever is added; a
+   * rotation that is recorded as unconfirmed may be recorded as confirmed.
    * Rejects with `ERR_STORE_UNAVAILABLE`.
    */
   add(revocation: Revocation): Promise<boolean>;
@@ -109,13 +140,35 @@ export function subjectRevocationOf(
   subject: string,
   before: number,
   until: number,
-  { except = [], only }: { except?: readonly string[]; only?: readonly string[] } = {},
+  scope: SubjectScope = {},
 ): Revocation {
-  const hash = subjectKey(subject);
+  return hashedSubjectRevocationOf(subjectKey(subject), before, until, scope);
+}
+
+/** Which of a subject's sessions are meant: all, all but some, or some; and `at`, as in {@link SubjectTerms}. */
+export interface SubjectScope {
+  except?: readonly string[];
+  only?: readonly string[];
+  at?: number;
+}
+
+/** {@link subjectRevocationOf} for a subject of which no more than its {@link subjectKey} is known. */
+export function hashedSubjectRevocationOf(
+  subject: string,
+  before: number,
+  until: number,
+  { except = [], only, at }: SubjectScope = {},
+): Revocation {
   const scope = only ? `only|${sorted(only)}` : `except|${sorted(except)}`;
-  const terms: SubjectTerms = { kind: 'subject', subject: hash, except, ...(only && { only }) };
+  const terms: SubjectTerms = {
+    kind: 'subject',
+    subject,
+    except,
+    ...(only && { only }),
+    ...(at !== undefined && { at }),
+  };
   // One key a scope: the same call again only moves the time, and takes no more room.
-  return { key: `u:${hash}:${digest(scope)}`, rank: before, until, terms };
+  return { key: `u:${subject}:${digest(scope)}`, rank: before, until, terms };
 }
 
 const sorted = (ids: readonly string[]): string => [...ids].sort().join(',');

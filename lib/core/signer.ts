@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
+import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 import { SessionError } from './errors.js';
 import { FixedHmac } from './hmac.js';
 import { DIGEST_LENGTH, sameDigest, successorOf } from './ids.js';
@@ -9,7 +9,7 @@ const PREFIX = 's:';
 const KEY = 32;
 
 /** What a derived key is for. None serves two purposes, nor two names of a cookie. */
-export type KeyPurpose = 'sign' | 'successor' | 'notice' | 'index';
+export type KeyPurpose = 'sign' | 'successor' | 'notice';
 
 /**
  * How a signature was made: with the key that is derived for the cookie's name, or with the secret itself, as versions
@@ -73,13 +73,6 @@ export class Signer {
   /** All that may have followed `secret`, by each key: the newest first, and those of versions before 0.2 last. */
   successors(id: string, secret: string, nonce: string): string[] {
     return this.#successors.map((key) => successorOf(key, id, secret, nonce));
-  }
-
-  /** In the form of a secret's hash, but of no secret: by each key as in {@link successors}. */
-  indexMarks(id: string): string[] {
-    return [...this.derived('index'), ...this.#secrets].map((key) =>
-      createHmac('sha256', key).update(`nest-sessions/index|${id}`).digest('base64url'),
-    );
   }
 
   /** The keys for one purpose, one a secret: that of the newest first. */

@@ -44,6 +44,7 @@ export class StoreKeeper implements Keeper {
   /** When this node last revoked a subject's sessions: a login that is called after that is later, whatever the clocks say. */
   readonly #marks = new LRUCache<string, number>({ max: MARKS });
   #unsubscribe: (() => void) | undefined;
+  #warnedAt = -Infinity;
 
   constructor(store: SessionStore, context: KeeperContext) {
     this.#store = store;
@@ -56,7 +57,8 @@ export class StoreKeeper implements Keeper {
 
   open(value: string): Awaitable<Opened> {
     const token = this.#tokens.verify(value);
-    if (!token) return { kind: 'dead', why: this.#tokens.hasForm(value) ? Dead.Tampered : Dead.Foreign, id: '' };
+    if (!token)
+      return { kind: 'dead', why: this.#tokens.hasForm(value) ? Dead.Tampered : Dead.Foreign, id: '' };
     return this.#load(token);
   }
 
@@ -86,7 +88,8 @@ export class StoreKeeper implements Keeper {
       return { held: this.#hold(record, secret), evicted: [...created.evicted, ...more] };
     } catch (error) {
       // It may be there although the store did not say so: nobody was given its token, so nobody may find it listed.
-      if (!isSettled(error)) await this.#discard(record.id);
+      if (isTimeout(error)) void this.#discard(record.id);
+      else if (!isSettled(error)) await this.#discard(record.id);
       throw error;
     }
   }
@@ -161,11 +164,31 @@ export class StoreKeeper implements Keeper {
   }
 
   publish(event: SessionEvent): void {
-    this.#store.publish?.(event);
+    try {
+      // An async method fits the type, and may reject.
+      const told: unknown = this.#store.publish?.(event);
+      Promise.resolve(told).catch(() => this.#warnUntold());
+    } catch {
+      this.#warnUntold();
+    }
   }
 
   subscribe(listener: (event: SessionEvent) => void): void {
-    this.#unsubscribe = this.#store.subscribe?.(listener);
+    try {
+      this.#unsubscribe = this.#store.subscribe?.(listener);
+    } catch {
+      this.#warnUntold();
+    }
+  }
+
+  /** Once a minute at most, and without the error: a driver's may tell what it was asked. */
+  #warnUntold(): void {
+    const now = performance.now();
+    if (now - this.#warnedAt < 60_000) return;
+    this.#warnedAt = now;
+    this.#context.warn(
+      'The session store failed to tell or to hear of events. What happens on one node is not heard on the others; the sessions themselves are not concerned.',
+    );
   }
 
   close(): Awaitable<void> {
@@ -368,14 +391,23 @@ function provedBefore({ factors }: SessionRecord, time: number): boolean {
   return proved === undefined || proved <= time;
 }
 
+/** A store that does not answer is not waited for twice. */
+export const isTimeout = (error: unknown): boolean =>
+  isSessionError(error) && error.cause instanceof Error && error.cause.name === TIMEOUT;
+
 /** Whether the store said what became of a create, so that nothing can be left of it. */
-const isSettled = (error: unknown): boolean =>
+export const isSettled = (error: unknown): boolean =>
   isSessionError(error) && (error.code === 'ERR_SESSION_LIMIT' || error.code === 'ERR_LOGIN_REVOKED');
+
+const TIMEOUT = 'TimeoutError';
 
 /** Rejects with `ERR_STORE_UNAVAILABLE` when the answer fails or takes longer than `timeout` milliseconds. */
 export function inTime<T>(answer: Promise<T>, timeout: number): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const timer = setTimeout(() => reject(unavailable(new Error(`no answer within ${timeout} ms`))), timeout);
+    const timer = setTimeout(() => {
+      const late = Object.assign(new Error(`no answer within ${timeout} ms`), { name: TIMEOUT });
+      reject(unavailable(late));
+    }, timeout);
     answer.then(
       (value) => {
         clearTimeout(timer);

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { Clock } from './clock.js';
 import type { RecordDelta, SessionRecord } from './record.js';
 import type { SessionEvent } from './events.js';
@@ -58,6 +59,11 @@ export interface StoreContext {
   clock: Clock;
   /** True where the application injected a clock: it then decides instead of the store's own. */
   clockInjected: boolean;
+  /**
+   * For MACs of what nodes tell each other, the newest secret's first: it signs, all of them verify. Without them a
+   * store believes nothing that it hears, so events between nodes are off.
+   */
+  noticeKeys?: readonly KeyObject[];
   /** Logs a line without secrets. */
   warn(message: string): void;
 }
@@ -114,7 +120,7 @@ export interface SessionStore {
    * mark takes the place of an earlier one, and never the other way round.
    *
    * @param at milliseconds since the epoch, perhaps with a fraction
-   * @param ttl milliseconds for which the mark is kept at least
+   * @param ttl milliseconds for which the mark is kept at least; no other call makes it less
    */
   markRevoked(subject: string, at: number, ttl: number): Awaitable<void>;
   /**

@@ -193,6 +193,8 @@ export class Unit {
   /** A new session after one that ended. */
   begin(): void {
     this.held = undefined;
+    // A token of the session that ended must not be taken for one of this.
+    this.#newId = undefined;
     this.conclusion = undefined;
     this.lifecycle = Lifecycle.New;
     this.#bag?.reset({});

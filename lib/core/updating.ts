@@ -34,9 +34,9 @@ export class Updating {
   /** The comparison is what makes it right; the queue keeps the requests of this process from competing with each other. */
   async update(unit: Unit, key: string, fn: Update): Promise<unknown> {
     keyName(key);
-    if (unit.lifecycle === Lifecycle.New) return updateUnstored(unit, key, fn);
-    if (this.#context.keeper.cookieIsRecord) unit.assertReachable();
     return this.#queue.run(`${unit.id} ${key}`, key, async (waited) => {
+      if (unit.lifecycle === Lifecycle.New) return updateUnstored(unit, key, fn);
+      if (this.#context.keeper.cookieIsRecord) unit.assertReachable();
       if (waited) await this.#lifecycle.reload(unit);
       return this.#compete(unit, key, fn);
     });

@@ -1,7 +1,11 @@
-import type { IncomingMessage } from 'node:http';
-
 /** Methods that change nothing (RFC 9110 §9.2.1). */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/** The headers by which a browser tells for whom it sends a request. */
+export interface OriginHeaders {
+  origin?: string | undefined;
+  'sec-fetch-site'?: string | string[] | undefined;
+}
 
 /**
  * Whether a browser sent this request on behalf of another site. `Sec-Fetch-Site` tells in every browser
@@ -11,13 +15,11 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
  * @param allowed origins that count as the application's own
  */
 export function isCrossOrigin(
-  request: IncomingMessage,
+  { origin, 'sec-fetch-site': site }: OriginHeaders,
   host: string | undefined,
   allowed: readonly string[],
 ): boolean {
-  const { origin } = request.headers;
   if (origin !== undefined && allowed.includes(origin)) return false;
-  const site = request.headers['sec-fetch-site'];
   if (site !== undefined) return site !== 'same-origin' && site !== 'none';
   return origin !== undefined && hostOf(origin) !== host?.toLowerCase();
 }

@@ -1,4 +1,19 @@
-import type { ServerResponse, OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http';
+import type { ServerResponse } from 'node:http';
+import {
+  admits,
+  assertBody,
+  callbackOf,
+  copyHead,
+  headSent,
+  isGone,
+  isHttp1,
+  writeAfterDestroy,
+  writeAfterEnd,
+  writesAfterEnd,
+  type Method,
+} from './response-calls.js';
+import { Pretence } from './response-pretence.js';
+import { takeShared } from './shared-headers.js';
 
 /** What the owner of a seam does as the response leaves. */
 export interface ResponseListener {
@@ -7,9 +22,11 @@ export interface ResponseListener {
    * is settled; if it rejects, {@link answerFailure} takes the place of the application's answer.
    */
   beforeHead(status: number): void | Promise<void>;
-  /** The head is being written: the last moment for headers. */
+  /** The head is being written: the last moment for headers. An error is answered as a failure. */
   onHead(response: ServerResponse): void;
   answerFailure(error: unknown): { status: number; body: string };
+  /** Something failed that no answer can tell of: the response was cut off, or the failure's own answer failed. */
+  onLost(error: unknown): void;
 }
 
 /** Headers that speak of the answer which a failure takes the place of. */
@@ -29,20 +46,6 @@ const OF_THE_BODY = [
   'accept-ranges',
 ];
 
-/** Headers that the listener adds to, so that those given to `writeHead` must not replace its own. */
-const SHARED = new Set(['set-cookie', 'cache-control', 'vary']);
-
-/** What is another while an answer is held. */
-const PRETENDED = [
-  'headersSent',
-  'writableEnded',
-  'setHeader',
-  'appendHeader',
-  'removeHeader',
-  'on',
-  'once',
-] as const;
-
 enum Phase {
   /** Nothing was answered yet. */
   Open,
@@ -54,8 +57,26 @@ enum Phase {
   Replaced,
 }
 
-type Op = () => void;
-type Headers = OutgoingHttpHeaders | OutgoingHttpHeader[];
+/** A call that waits, with its arguments as they were. */
+interface Op {
+  method: Method;
+  args: unknown[];
+}
+
+/** An answer that waits. */
+interface HeldAnswer {
+  readonly ops: Op[];
+  /** The application has called `end`. */
+  ended: boolean;
+  /** As it was at the first call: Node writes the head at once, so that later changes are none. */
+  readonly message: string | undefined;
+  /** The head that Node is to write of its own accord. */
+  implied: unknown[];
+  /** Its `writeHead`, where somebody who came after us has replaced it: they have heard of the head already. */
+  wrapper: ServerResponse['writeHead'] | undefined;
+  pretence: Pretence | undefined;
+}
+
 type Listener = (...args: unknown[]) => unknown;
 
 /** The methods with whatever arguments they were called with: they are handed on as they came. */
@@ -68,13 +89,18 @@ interface Methods {
   once(type: string | symbol, listener: Listener): unknown;
 }
 
+/** Takes the listener's error out of whatever was writing a head, and tells it from one of the application. */
+class HeadFailed extends Error {
+  constructor(override readonly cause: unknown) {
+    super('The listener failed as the head was written.');
+  }
+}
+
 const SEAM = Symbol('response seam');
 
 interface Sewn extends ServerResponse {
   [SEAM]: Seam;
 }
-
-type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders';
 
 /** What a response does that is not sewn: whatever its prototype says by then. */
 const unsewn = (method: Method): never =>
@@ -139,13 +165,15 @@ class Seam {
   readonly #before: Methods;
   #phase = Phase.Open;
   #headDone = false;
-  #held: Op[] | undefined;
-  #waiting: { method: 'on' | 'once'; listener: Listener }[] = [];
-  /** The application has called `end`. */
-  #ended = false;
-  /** And that has been carried out. */
+  #held: HeldAnswer | undefined;
+  /** What a head that Node writes of its own accord is to say. */
+  #implied: unknown[] | undefined;
+  /** `end` has been carried out. */
   #finished = false;
-  #own: [string, PropertyDescriptor | undefined][] = [];
+  /** One of the methods before ours is at work, and may come back to write the head. */
+  #carrying = false;
+  /** Those who came after us hear of a head that is written later. */
+  #announcing = false;
 
   constructor(response: ServerResponse, listener: ResponseListener) {
     this.#response = response;
@@ -155,53 +183,99 @@ class Seam {
   }
 
   writeHead(args: unknown[]): void {
-    if (this.#phase === Phase.Open) this.#begin(args[0] as number);
-    if (this.#phase === Phase.Through) this.#writeHead(args);
-    else this.#hold(() => this.#writeHead(args));
+    if (this.#phase === Phase.Open) {
+      if (this.#carrying || !admits(this.#response, 'writeHead', args)) {
+        this.#refuse('writeHead', args);
+        return;
+      }
+      this.#begin(Number(args[0]) | 0);
+      if (this.#held) return this.#holdHead(this.#held, args);
+    }
+    if (this.#announcing) this.#held!.implied = copyHead(args);
+    else if (this.#held) throw headSent(this.#response, 'write');
+    else this.#carry('writeHead', args);
   }
 
   write(args: unknown[]): boolean {
-    if (this.#phase === Phase.Open) this.#begin(this.#response.statusCode);
-    // A stream goes on writing where an exception's answer took the place of its own; Node would end the process over it.
-    if (this.#finished) return true;
-    if (this.#phase === Phase.Through) return this.#before.write.apply(this.#response, args);
-    // `false` asks a stream to wait for "drain", which follows when the answer goes on.
-    this.#hold(() => this.#before.write.apply(this.#response, args));
+    if (this.#phase === Phase.Open) {
+      if (!admits(this.#response, 'write', args)) return this.#refuse('write', args) as boolean;
+      this.#begin(this.#response.statusCode, 'implied');
+    }
+    if (this.#phase === Phase.Through && !this.#finished) return this.#carry('write', args) as boolean;
+    assertBody(this.#response, 'write', args);
+    if (this.#phase === Phase.Replaced) {
+      this.#drop({ method: 'write', args });
+      // A stream goes on writing where a failure took the place of its answer: it is let run dry.
+      return true;
+    }
+    if (!this.#held || this.#held.ended) this.#tellOfEnd(args);
+    else this.#hold(this.#held, 'write', args);
+    // `false` asks a stream to wait for "drain", which follows when a held answer goes on.
     return false;
   }
 
   end(args: unknown[]): void {
-    if (this.#phase === Phase.Open) this.#begin(this.#response.statusCode);
-    if (this.#phase === Phase.Through) this.#end(args);
-    else this.#hold(() => this.#end(args));
-    this.#ended = true;
-  }
-
-  /** Over HTTP/2 this writes by `write`, so the answer is finished only afterwards. */
-  #end(args: unknown[]): void {
-    this.#before.end.apply(this.#response, args);
-    this.#finished = true;
+    if (this.#phase === Phase.Open) {
+      if (!admits(this.#response, 'end', args)) {
+        this.#refuse('end', args);
+        return;
+      }
+      this.#begin(this.#response.statusCode, 'implied');
+    }
+    if (this.#held) this.#holdEnd(this.#held, args);
+    else if (this.#phase === Phase.Replaced) this.#drop({ method: 'end', args });
+    else if (this.#finished && writesAfterEnd(this.#response, args)) this.#tellOfEnd(args);
+    else this.#carry('end', args);
   }
 
   flushHeaders(): void {
-    if (this.#phase === Phase.Open) this.#begin(this.#response.statusCode);
-    if (this.#phase === Phase.Through) this.#before.flushHeaders.call(this.#response);
-    else this.#hold(() => this.#before.flushHeaders.call(this.#response));
+    if (this.#phase === Phase.Open) {
+      if (!admits(this.#response, 'flushHeaders', [])) {
+        this.#refuse('flushHeaders', []);
+        return;
+      }
+      this.#begin(this.#response.statusCode, 'implied');
+    }
+    if (this.#held) this.#hold(this.#held, 'flushHeaders', []);
+    else this.#carry('flushHeaders', []);
   }
 
-  #begin(status: number): void {
+  /** Lets Node throw, with nothing begun. */
+  #refuse(method: Method, args: unknown[]): unknown {
+    const nested = this.#carrying;
+    this.#carrying = true;
+    try {
+      return this.#before[method].apply(this.#response, args as []);
+    } finally {
+      this.#carrying = nested;
+    }
+  }
+
+  #begin(status: number, head?: 'implied'): void {
     const pending = this.#ask(status);
     if (!pending) {
       this.#phase = Phase.Through;
       return;
     }
     this.#phase = Phase.Held;
-    this.#held = [];
-    this.#pretendSent();
-    pending.then(
-      () => this.#release(),
-      (error: unknown) => this.#replace(error),
-    );
+    const response = this.#response;
+    const held: HeldAnswer = (this.#held = {
+      ops: [],
+      ended: false,
+      // Over HTTP/2 there is none, and whoever asks is warned.
+      message: isHttp1(response) ? response.statusMessage : undefined,
+      implied: [response.statusCode],
+      wrapper: undefined,
+      pretence: undefined,
+    });
+    const broken = head === 'implied' ? this.#announce(held) : undefined;
+    held.pretence = new Pretence(response, this.#before, () => held.ended);
+    pending
+      .then(
+        () => (broken ? this.#replace(broken.error) : this.#release()),
+        (error: unknown) => this.#replace(error),
+      )
+      .catch((error: unknown) => this.#cutOff(error));
   }
 
   #ask(status: number): void | Promise<void> {
@@ -212,135 +286,230 @@ class Seam {
     }
   }
 
-  /** What is called after an `end` that is held belongs to a second answer, and there is none. */
-  #hold(op: Op): void {
-    if (!this.#ended && this.#phase === Phase.Held) this.#held!.push(op);
+  /**
+   * Node writes the head at the first call, by way of whoever has replaced `writeHead` since (compression, say). They
+   * hear of it now, since they have headers to set and decide what they do to the body.
+   */
+  #announce(held: HeldAnswer): { error: unknown } | undefined {
+    const response = this.#response;
+    if ((response.writeHead as unknown) === writeHead) return undefined;
+    held.wrapper = response.writeHead;
+    this.#announcing = true;
+    try {
+      response.writeHead(response.statusCode);
+      return undefined;
+    } catch (error) {
+      return { error };
+    } finally {
+      this.#announcing = false;
+    }
   }
 
-  #writeHead(args: unknown[]): void {
+  #holdHead(held: HeldAnswer, args: unknown[]): void {
+    held.ops.push({ method: 'writeHead', args: copyHead(args) });
+    const status = Number(args[0]) | 0;
+    if (status >= 200) this.#response.statusCode = status;
+  }
+
+  #holdEnd(held: HeldAnswer, args: unknown[]): void {
+    if (!held.ended) {
+      assertBody(this.#response, 'end', args);
+      this.#hold(held, 'end', args);
+      held.ended = true;
+    } else if (writesAfterEnd(this.#response, args)) this.#tellOfEnd(args);
+    else if (callbackOf(args)) this.#hold(held, 'end', args);
+  }
+
+  /** Callbacks are called when nobody is left who would catch what they throw. */
+  #hold(held: HeldAnswer, method: Method, args: unknown[]): void {
+    const guarded = args.map((arg) =>
+      typeof arg === 'function' ? (...told: unknown[]) => this.#call(arg as Listener, told) : arg,
+    );
+    held.ops.push({ method, args: guarded });
+  }
+
+  #call(callback: Listener, args: unknown[]): void {
+    try {
+      callback.apply(this.#response, args);
+    } catch (error) {
+      this.#cutOff(error);
+    }
+  }
+
+  /** At the call. A failure of the listener is none of the application's, and is answered here. */
+  #carry(method: Method, args: unknown[]): unknown {
+    if (this.#carrying) return this.#carryOut(method, args);
+    this.#carrying = true;
+    try {
+      return this.#carryOut(method, args);
+    } catch (error) {
+      if (!(error instanceof HeadFailed)) throw error;
+      this.#replace(error.cause);
+      return true;
+    } finally {
+      this.#carrying = false;
+    }
+  }
+
+  #carryOut(method: Method, args: unknown[]): unknown {
+    if (method === 'writeHead') return this.#writeHead(args);
+    const result = this.#before[method].apply(this.#response, args as []);
+    // Over HTTP/2 this writes by `write`, so the answer is finished only afterwards.
+    if (method === 'end') this.#finished = true;
+    return result;
+  }
+
+  #writeHead(given: unknown[]): void {
+    const args = this.#implied ?? given;
+    this.#implied = undefined;
     if (!this.#headDone) {
       this.#headDone = true;
-      const last = args.length - 1;
-      if (typeof args[last] === 'object' && args[last] !== null) {
-        args[last] = this.#takeShared(args[last] as Headers);
+      takeShared(this.#response, args);
+      try {
+        this.#listener.onHead(this.#response);
+      } catch (error) {
+        throw new HeadFailed(error);
       }
-      this.#listener.onHead(this.#response);
     }
     this.#before.writeHead.apply(this.#response, args);
   }
 
-  /**
-   * Moves the shared headers of a `writeHead` call into the response, where the listener finds them.
-   * Headers may be an object, pairs, or a flat list of names and values (which CVE-2025-7339 lost).
-   */
-  #takeShared(headers: Headers): Headers {
-    if (Array.isArray(headers)) return this.#takeAll(headers);
-    const rest: OutgoingHttpHeaders = {};
-    for (const [name, value] of Object.entries(headers)) {
-      if (SHARED.has(name.toLowerCase()) && value !== undefined) this.#take(name, value);
-      else rest[name] = value;
-    }
-    return rest;
-  }
-
-  /** A list may name a header twice, which Node keeps only where nothing was set before: so all of it is set here. */
-  #takeAll(list: OutgoingHttpHeader[]): Headers {
-    const flat = Array.isArray(list[0]) ? (list as unknown as OutgoingHttpHeader[][]).flat() : list;
-    const pairs = flat.flatMap((name, i) => (i % 2 === 0 ? [[String(name), flat[i + 1]!] as const] : []));
-    for (const [name] of pairs) if (name.toLowerCase() !== 'set-cookie') this.#response.removeHeader(name);
-    for (const [name, value] of pairs) this.#response.appendHeader(name, asText(value));
-    return {};
-  }
-
-  #take(name: string, value: OutgoingHttpHeader): void {
-    if (name.toLowerCase() === 'set-cookie') this.#response.appendHeader(name, asText(value));
-    else this.#response.setHeader(name, value);
-  }
-
+  /** Nothing of this may throw: nobody would catch it. */
   #release(): void {
-    this.#stopPretending();
+    const held = this.#letGo();
     this.#phase = Phase.Through;
-    const held = this.#held!;
-    this.#held = undefined;
     // The client went away meanwhile: what was stored stays stored, and nobody is left to answer.
-    if (this.#response.destroyed) return;
-    for (const op of held) op();
-    this.#drained();
+    if (isGone(this.#response)) return held.ops.forEach(tellOfDestroy);
+    try {
+      this.#carryOutAll(held);
+    } catch (error) {
+      const cause = error instanceof HeadFailed ? error.cause : error;
+      if (this.#response.headersSent) this.#cutOff(cause);
+      else this.#replace(cause, held);
+      return;
+    }
+    this.#wake(held);
   }
 
-  #replace(error: unknown): void {
-    this.#stopPretending();
-    this.#phase = Phase.Through;
-    this.#held = undefined;
+  #carryOutAll({ ops, implied, message, wrapper }: HeldAnswer): void {
     const response = this.#response;
-    if (response.destroyed) return;
-    for (const name of OF_THE_BODY) response.removeHeader(name);
+    if (isHttp1(response) && response.statusMessage !== message) response.statusMessage = message!;
+    const first = ops[0]?.method === 'writeHead' ? undefined : implied;
+    this.#carrying = true;
+    if (wrapper) response.writeHead = writeHead;
+    this.#implied = first;
+    try {
+      for (const { method, args } of ops) this.#carryOut(method, args);
+    } finally {
+      this.#carrying = false;
+      if (wrapper) response.writeHead = wrapper;
+    }
+  }
+
+  /** Answers with a failure, at the call or later. */
+  #replace(error: unknown, held = this.#held && this.#letGo()): void {
+    this.#phase = Phase.Through;
+    if (isGone(this.#response)) return held?.ops.forEach(tellOfDestroy);
+    try {
+      this.#answerFailure(error);
+    } catch (second) {
+      this.#answerPlainly(second);
+    }
+    this.#phase = Phase.Replaced;
+    if (!held) return;
+    for (const op of held.ops) this.#drop(op);
+    this.#wake(held);
+  }
+
+  #answerFailure(error: unknown): void {
+    const response = this.#response;
     const { status, body } = this.#listener.answerFailure(error);
+    for (const name of OF_THE_BODY) response.removeHeader(name);
+    if (this.#headDone) response.setHeader('Cache-Control', 'no-store');
+    else {
+      this.#headDone = true;
+      this.#listener.onHead(response);
+    }
+    this.#answer(status, body);
+  }
+
+  /** Not even the failure could be told in the listener's words. */
+  #answerPlainly(error: unknown): void {
+    const response = this.#response;
+    if (response.headersSent) return this.#cutOff(error);
+    try {
+      this.#listener.onLost(error);
+      for (const name of response.getHeaderNames()) response.removeHeader(name);
+      response.setHeader('Cache-Control', 'no-store');
+      this.#answer(500, '{"statusCode":500,"message":"Internal server error"}');
+    } catch (third) {
+      this.#cutOff(third);
+    }
+  }
+
+  #answer(status: number, body: string): void {
+    const response = this.#response;
+    if (isHttp1(response)) response.statusMessage = '';
     response.setHeader('Content-Type', 'application/json; charset=utf-8');
     response.setHeader('Content-Length', Buffer.byteLength(body));
     this.#headDone = true;
-    this.#listener.onHead(response);
     this.#before.writeHead.call(response, status);
-    this.#end([body]);
-    this.#phase = Phase.Replaced;
-    this.#drained();
+    this.#carryOut('end', [body]);
   }
 
-  /** Wakes the streams that a held `write` told to wait. */
-  #drained(): void {
-    this.#response.emit('drain');
-    for (const { method, listener } of this.#waiting) {
-      if (method === 'on') this.#before.on.call(this.#response, 'drain', listener);
-      listener.call(this.#response);
+  /** The last resort. */
+  #cutOff(error: unknown): void {
+    try {
+      this.#listener.onLost(error);
+    } catch {
+      // Nobody is left to tell.
     }
-    this.#waiting = [];
+    this.#response.destroy();
   }
 
-  /** Waits for "drain" itself: compression would keep such a listener for its own stream, which has no reason to drain. */
-  #await(method: 'on' | 'once', type: string | symbol, listener: Listener): ServerResponse {
-    if (type === 'drain') this.#waiting.push({ method, listener });
-    else this.#before[method].call(this.#response, type, listener);
-    return this.#response;
+  /** A call whose place a failure took. Whoever waits for its callback goes on. */
+  #drop({ method, args }: Op): void {
+    const callback = callbackOf(args);
+    if (!callback) return;
+    if (method === 'end') this.#before.end.call(this.#response, callback);
+    else process.nextTick(() => this.#call(callback, []));
   }
 
-  /**
-   * To everybody else the answer has left, so that nobody starts a second one. The head itself is not
-   * written yet, for a failure may still have to take its place.
-   */
-  #pretendSent(): void {
-    const tooLate = (): never => {
-      throw Object.assign(new Error('Cannot set headers after they are sent to the client'), {
-        code: 'ERR_HTTP_HEADERS_SENT',
-      });
-    };
-    this.#own = PRETENDED.map((name) => [name, Object.getOwnPropertyDescriptor(this.#response, name)]);
-    Object.defineProperties(this.#response, {
-      headersSent: { configurable: true, get: () => true },
-      writableEnded: { configurable: true, get: () => this.#ended },
-      setHeader: { configurable: true, value: tooLate },
-      appendHeader: { configurable: true, value: tooLate },
-      removeHeader: { configurable: true, value: tooLate },
-      on: {
-        configurable: true,
-        writable: true,
-        value: (type: string, fn: Listener) => this.#await('on', type, fn),
-      },
-      once: {
-        configurable: true,
-        writable: true,
-        value: (type: string, fn: Listener) => this.#await('once', type, fn),
-      },
+  /** As Node tells of it, but for an "error" that nobody listens for: that would end the process. */
+  #tellOfEnd(args: unknown[]): void {
+    const response = this.#response;
+    const error = writeAfterEnd();
+    const callback = callbackOf(args);
+    process.nextTick(() => {
+      if (callback) this.#call(callback, [error]);
+      if (isGone(response) || response.listenerCount('error') === 0) return;
+      try {
+        response.emit('error', error);
+      } catch (thrown) {
+        // `pipe` stops listening and emits it again.
+        if (thrown !== error) this.#cutOff(thrown);
+      }
     });
   }
 
-  #stopPretending(): void {
-    const response = this.#response as unknown as Record<string, unknown>;
-    for (const [name, own] of this.#own) {
-      if (own) Object.defineProperty(response, name, own);
-      else delete response[name];
+  /** Ends the pretence, and hands out what was held. */
+  #letGo(): HeldAnswer {
+    const held = this.#held!;
+    this.#held = undefined;
+    held.pretence?.end();
+    return held;
+  }
+
+  #wake(held: HeldAnswer): void {
+    try {
+      held.pretence?.wake();
+    } catch (error) {
+      this.#cutOff(error);
     }
   }
 }
 
-const asText = (value: OutgoingHttpHeader): string | readonly string[] =>
-  typeof value === 'number' ? String(value) : value;
+function tellOfDestroy({ method, args }: Op): void {
+  const callback = method === 'write' ? callbackOf(args) : undefined;
+  if (callback) process.nextTick(callback, writeAfterDestroy());
+}

@@ -1,19 +1,17 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { SessionError } from '../core/errors.js';
 import { cookieKeys } from '../core/signer.js';
-import { addVary } from '../http/cache-headers.js';
 import type { FrameworkRequest } from '../http/request-facts.js';
 import { isCrossOrigin, isUnsafe } from '../http/request-origin.js';
-import { rawResponse } from './challenge.js';
-import { sessionOf } from './session.context.js';
+import { requestOf, sessionOf, type HandlerRequest } from './session.context.js';
 import { crossOriginRefused } from './session.exceptions.js';
 import { policyOf } from './session.metadata.js';
 import type { SessionSettings } from './session.settings.js';
 import { SESSION_SETTINGS } from './tokens.js';
 
 /**
- * Refuses unsafe requests that a browser makes on behalf of another site, login included, and any request
- * to a logout; and any request whose session could not be asked for. Installed by the module, so it comes
+ * Refuses unsafe requests that a browser makes on behalf of another site, login included, mutations of GraphQL, and any
+ * request to a logout; and any request whose session could not be asked for. Installed by the module, so it comes
  * before every handler.
  */
 @Injectable()
@@ -27,23 +25,27 @@ export class CrossOriginGuard implements CanActivate {
   }
 
   canActivate(context: ExecutionContext): boolean {
-    if (context.getType() === 'http') this.#assertOwnSecretFirst(context.getArgByIndex<ParsedRequest>(0));
+    const request = requestOf(context);
+    if (request) this.#assertOwnSecretFirst(request.raw ?? request);
     // Asked for first: a request that is to be refused for its session gets no further than this.
     const current = sessionOf(context);
-    if (!current || context.getType() !== 'http' || this.#settings.crossOrigin === 'allow') return true;
-    const request = context.getArgByIndex<FrameworkRequest & { raw?: FrameworkRequest; host?: string }>(0);
+    // What is no handler of HTTP may have been given a request of another make, such as one of the fetch API.
+    const asked: HandlerRequest | undefined =
+      context.getType() === 'http' ? request : (current?.request ?? request);
+    if (!asked || this.#settings.crossOrigin === 'allow') return true;
+    if (!current && !isUpgrade(context, asked)) return true;
     const policy = policyOf(context);
-    if (policy.allowCrossOrigin || !(isUnsafe(request.method) || policy.logout)) return true;
+    if (policy.allowCrossOrigin || !(policy.logout || changesThings(context, asked))) return true;
     if (
       !isCrossOrigin(
-        request.raw ?? request,
-        request.host ?? request.headers.host,
+        asked.headers,
+        request?.host ?? asked.host ?? asked.headers.host,
         this.#settings.allowedOrigins,
       )
     )
       return true;
     // The same request from the application's own pages is answered otherwise.
-    addVary(rawResponse(context), 'Sec-Fetch-Site, Origin');
+    current?.vary('Sec-Fetch-Site, Origin');
     throw crossOriginRefused();
   }
 
@@ -55,6 +57,21 @@ export class CrossOriginGuard implements CanActivate {
       'cookieParser(): its first secret, with which it signs, is one of cookieKeys(). Put your own secret first: cookieParser([own, ...cookieKeys(secret)]).',
     );
   }
+}
+
+/** Whether the handler may change something, as far as the request tells. A browser may open a socket for any site. */
+function changesThings(context: ExecutionContext, request: HandlerRequest): boolean {
+  return isUnsafe(request.method) || isMutation(context) || isUpgrade(context, request);
+}
+
+const isUpgrade = (context: ExecutionContext, request: HandlerRequest): boolean =>
+  context.getType() !== 'http' && request.headers.upgrade !== undefined;
+
+/** Some drivers take mutations by GET as well. */
+function isMutation(context: ExecutionContext): boolean {
+  if (context.getType<string>() !== 'graphql') return false;
+  const info = context.getArgByIndex<{ operation?: { operation?: string } } | undefined>(3);
+  return info?.operation?.operation === 'mutation';
 }
 
 /** cookie-parser leaves there what it signs with. */

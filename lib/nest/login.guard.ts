@@ -1,14 +1,18 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { sessionOf } from './session.context.js';
 import { loginRequired, sessionEvicted } from './session.exceptions.js';
-import { policyOf } from './session.metadata.js';
+import { ASKS_FOR, policyOf, type Asked } from './session.metadata.js';
 import type { SessionSettings } from './session.settings.js';
 import { challenge } from './challenge.js';
 import { SESSION_SETTINGS } from './tokens.js';
 
-/** Lets a logged-in session pass; anybody else is answered 401. Spares handlers marked `@Public()`. */
+/** Lets a logged-in session pass; anybody else is answered 401. Spares handlers marked `@Public()`, unless it is
+ * bound nearer than that: to the handler of a class that is. */
 @Injectable()
 export class LoginGuard implements CanActivate {
+  /** @internal */
+  static readonly [ASKS_FOR]: Asked = 'login';
+
   readonly #tellEvicted: boolean;
 
   constructor(@Inject(SESSION_SETTINGS) settings: SessionSettings) {
@@ -16,7 +20,7 @@ export class LoginGuard implements CanActivate {
   }
 
   canActivate(context: ExecutionContext): boolean {
-    if (policyOf(context).public) return true;
+    if (policyOf(context).spared.login) return true;
     const current = sessionOf(context);
     if (current?.session.loggedIn) return true;
     challenge(context, 'Session');

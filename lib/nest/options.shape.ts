@@ -63,6 +63,29 @@ function secretComplaint(value: unknown): string | undefined {
   return undefined;
 }
 
+/** What stands in a header is ASCII (RFC 9110 §5.5); Node throws at other letters when it is too late to answer. */
+const VISIBLE = /^[\x21-\x7e]*$/;
+
+/** path-value (RFC 6265 §4.1.1), but for '<', which the package `cookie` refuses. */
+function pathComplaint(value: unknown): string | undefined {
+  if (typeof value !== 'string' || !/^\/[^;\s]*$/.test(value))
+    return "cookie.path: it begins with '/', and has neither ';' nor blanks.";
+  if (VISIBLE.test(value) && !value.includes('<')) return undefined;
+  return `cookie.path: ${encodedHint(value)}`;
+}
+
+function urlComplaint(value: unknown): string | undefined {
+  if (typeof value !== 'string' || !/^\/(?![/\\])[^\s]*$/.test(value))
+    return "relogin.url: a path of this application, such as '/login/again'.";
+  if (VISIBLE.test(value)) return undefined;
+  return `relogin.url: ${encodedHint(value)}`;
+}
+
+function encodedHint(value: string): string {
+  const encoded = encodeURI(Buffer.from(value).toString()).replaceAll('%25', '%');
+  return `it has characters that cannot stand in a header. Write them percent-encoded: '${encoded}'.`;
+}
+
 class CookieShape {
   @IsOptional()
   @Matches(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, {
@@ -70,13 +93,13 @@ class CookieShape {
   })
   name?: string;
 
-  @IsOptional()
-  @Matches(/^\/[^;\s]*$/, { message: "cookie.path: it begins with '/', and has neither ';' nor blanks." })
-  path?: string;
+  @IsOptional() @Checked(pathComplaint) path?: string;
 
+  // RFC 1034 §3.5: labels of letters, digits and hyphens, at most 63 each.
   @IsOptional()
-  @Matches(/^\.?[a-z0-9-]+(?:\.[a-z0-9-]+)*$/i, {
-    message: "cookie.domain: give a host name such as 'example.com', without scheme or port.",
+  @Matches(/^\.?[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/i, {
+    message:
+      "cookie.domain: give a host name such as 'example.com', without scheme or port; one in other letters as 'xn--…'.",
   })
   domain?: string;
 
@@ -108,11 +131,7 @@ class RememberShape {
 class ReloginShape {
   @IsOptional() @IsDuration('relogin.') within?: Duration;
 
-  @IsOptional()
-  @Matches(/^\/(?![/\\])[^\s]*$/, {
-    message: "relogin.url: a path of this application, such as '/login/again'.",
-  })
-  url?: string;
+  @IsOptional() @Checked(urlComplaint) url?: string;
 }
 
 class CrossOriginShape {

@@ -8,7 +8,7 @@ import { challenge, rawResponse, setHeader } from './challenge.js';
 import { LoginGuard } from './login.guard.js';
 import { sessionOf } from './session.context.js';
 import { reloginRequired } from './session.exceptions.js';
-import { policyOf } from './session.metadata.js';
+import { ASKS_FOR, policyOf, type Asked } from './session.metadata.js';
 import type { SessionSettings } from './session.settings.js';
 import { SESSION_SETTINGS } from './tokens.js';
 
@@ -18,6 +18,9 @@ import { SESSION_SETTINGS } from './tokens.js';
  */
 @Injectable()
 export class ReloginGuard implements CanActivate {
+  /** @internal */
+  static readonly [ASKS_FOR]: Asked = 'relogin';
+
   readonly #settings: SessionSettings;
   readonly #login: LoginGuard;
 
@@ -28,7 +31,7 @@ export class ReloginGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     const policy = policyOf(context);
-    if (policy.public) return true;
+    if (policy.spared.relogin) return true;
     this.#login.canActivate(context);
     const { within = this.#settings.relogin.within, factor } = policy.relogin ?? {};
     const { unit } = sessionOf(context)!;

@@ -1,16 +1,18 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
-import type { ExecutionContext } from '@nestjs/common';
+import { Logger, type ExecutionContext } from '@nestjs/common';
 import type { SessionEngine } from '../core/engine.js';
 import { Session } from '../core/session.js';
 import { CookieFate, type Unit } from '../core/unit.js';
-import { keepPrivate } from '../http/cache-headers.js';
+import { addVary, keepPrivate } from '../http/cache-headers.js';
 import type { FrameworkRequest } from '../http/request-facts.js';
 import { isCrossOrigin } from '../http/request-origin.js';
 import type { ResponseListener } from '../http/response-seam.js';
 import { asHttp, failureAnswer } from './session.exceptions.js';
 import { policyOf, type HandlerPolicy } from './session.metadata.js';
+
+const logger = new Logger('nest-sessions');
 
 const REQUEST_SESSION = Symbol.for('nest-sessions/request-session');
 
@@ -34,15 +36,23 @@ export class RequestSession implements ResponseListener {
   readonly unit: Unit;
   readonly #engine: SessionEngine;
   readonly #request: FrameworkRequest;
+  readonly #response: ServerResponse;
   readonly #way: CookieWay;
   #session: Session | undefined;
   /** The handler vouches that its answer does not depend on the session. */
   cacheable = false;
 
-  constructor(engine: SessionEngine, unit: Unit, request: FrameworkRequest, way: CookieWay) {
+  constructor(
+    engine: SessionEngine,
+    unit: Unit,
+    request: FrameworkRequest,
+    response: ServerResponse,
+    way: CookieWay,
+  ) {
     this.#engine = engine;
     this.unit = unit;
     this.#request = request;
+    this.#response = response;
     this.#way = way;
   }
 
@@ -53,7 +63,24 @@ export class RequestSession implements ResponseListener {
     return (this.#session ??= new Session(this.unit, this.#engine));
   }
 
+  /** The request as the server made it; Express makes its own of it, Fastify wraps it. */
+  get request(): FrameworkRequest {
+    return this.#request;
+  }
+
+  /** The answer depends on these headers, as far as it can still be told. */
+  vary(headers: string): void {
+    if (!this.#response.headersSent) addVary(this.#response, headers);
+  }
+
+  /** Nothing is done for this request any more: its response is out, or nobody waits for it. */
+  get over(): boolean {
+    const { writableFinished, destroyed, stream } = this.#response as ServerResponse & Http2Part;
+    return writableFinished || destroyed || stream?.destroyed === true;
+  }
+
   commit(success: boolean): void | Promise<void> {
+    this.unit.abandoned = this.over;
     return this.#engine.commit(this.unit, success);
   }
 
@@ -62,7 +89,7 @@ export class RequestSession implements ResponseListener {
     if (unit.refusal !== undefined) return status >= 500 ? undefined : Promise.reject(unit.refusal);
     // An answer that already tells of the failure need not wait for it a second time.
     const refused = unit.failure !== undefined && status >= 400;
-    const done = refused ? undefined : this.#engine.commit(unit, status < 400);
+    const done = refused ? undefined : this.commit(status < 400);
     unit.close();
     return done;
   }
@@ -75,8 +102,15 @@ export class RequestSession implements ResponseListener {
       keepPrivate(response, unit.held?.record.subject !== undefined);
   }
 
+  /** No exception filter hears of it, so that what is nobody's refusal is logged here. */
   answerFailure(error: unknown): { status: number; body: string } {
-    return failureAnswer(error);
+    const answer = failureAnswer(error);
+    if (answer.status === 500) logger.error('A response was replaced by a failure.', traceOf(error));
+    return answer;
+  }
+
+  onLost(error: unknown): void {
+    logger.error('A response could not be sent to its end.', traceOf(error));
   }
 
   /** Node 20 shows the asynchronous context on every timer and socket that is logged, and it leads to the request. */
@@ -96,7 +130,7 @@ export class RequestSession implements ResponseListener {
     const { refusal } = this.unit;
     if (refusal === undefined) return;
     const { headers } = this.#request;
-    if (policy.logout && !isCrossOrigin(this.#request, headers.host, [])) this.unit.fate = CookieFate.Expire;
+    if (policy.logout && !isCrossOrigin(headers, headers.host, [])) this.unit.fate = CookieFate.Expire;
     throw asHttp(refusal);
   }
 
@@ -112,8 +146,14 @@ export class RequestSession implements ResponseListener {
   }
 }
 
-/** Fastify wraps the raw request; Express hands it out. */
-type AnyRequest = IncomingMessage & { raw?: IncomingMessage };
+/** A response of HTTP/2 has no `destroyed` of its own. */
+type Http2Part = { stream?: { destroyed: boolean } };
+
+/** Never the error itself: a driver's tells what it was asked, which is a session. */
+function traceOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : typeof error;
+}
+
 type Carrier = { [REQUEST_SESSION]?: RequestSession };
 
 /** @param session `undefined` for room to attach one later */
@@ -133,6 +173,15 @@ const shared = globalThis as { [STORAGE]?: Storage };
 export const storage: Storage = (shared[STORAGE] ??= new AsyncLocalStorage<RequestSession>());
 
 /**
+ * The session of the request that this code runs for, as far as the asynchronous context tells. A callback of a socket
+ * runs in the context of the request that opened it: once that one is over it is certainly another's.
+ */
+export function currentSession(): RequestSession | undefined {
+  const found = storage.getStore();
+  return found?.over ? undefined : found;
+}
+
+/**
  * The session of a handler's request; under GraphQL and the like by the asynchronous context.
  *
  * @throws SessionHttpException 503 where the session could not be asked for
@@ -144,8 +193,28 @@ export function sessionOf(context: ExecutionContext): RequestSession | undefined
 }
 
 function lookUp(context: ExecutionContext): RequestSession | undefined {
-  if (context.getType() !== 'http') return storage.getStore();
+  const request = requestOf(context);
+  const found = request && attached(request.raw ?? request);
+  if (found || context.getType() === 'http') return found;
+  // A connection that was upgraded went past the middleware: whatever the asynchronous context says is of another request.
+  return request?.headers?.upgrade === undefined ? currentSession() : undefined;
+}
+
+/** A request as a handler has it: with Fastify a wrapper around the raw one. */
+export type HandlerRequest = FrameworkRequest & { raw?: FrameworkRequest; host?: string };
+
+/** The request of a handler, as far as its arguments tell: under GraphQL by the context that its drivers make. */
+export function requestOf(context: ExecutionContext): HandlerRequest | undefined {
   // `switchToHttp()` would make three functions for it, at each of several calls a request.
-  const request = context.getArgByIndex<AnyRequest>(0);
-  return attached(request.raw ?? request);
+  if (context.getType() === 'http') return context.getArgByIndex<HandlerRequest>(0);
+  if (context.getType<string>() !== 'graphql') return undefined;
+  const given = context.getArgByIndex<GraphqlContext | undefined>(2);
+  return given?.req ?? given?.request ?? given?.extra?.request;
+}
+
+/** `req` of Apollo and Yoga, `request` of Mercurius and `extra.request` of a subscription by graphql-ws. */
+interface GraphqlContext {
+  req?: HandlerRequest;
+  request?: HandlerRequest;
+  extra?: { request?: HandlerRequest };
 }

@@ -66,7 +66,10 @@ export function Relogin(
   return applyDecorators(SetMetadata(RELOGIN, resolved), UseGuards(ReloginGuard));
 }
 
-/** Not guarded where LoginGuard or ReloginGuard is global. */
+/**
+ * Not guarded where LoginGuard or ReloginGuard is global, or bound to the class of this handler. The nearer word
+ * counts: a handler of a `@Public()` class that binds one of these guards itself is guarded, and so is what bears both.
+ */
 export const Public = (): MethodDecorator & ClassDecorator => SetMetadata(PUBLIC, true);
 
 /** Requests that are no activity of the user, such as polling: they extend nothing. */

@@ -3,11 +3,7 @@ import { isSessionError, type SessionErrorCode } from '../core/errors.js';
 
 /** What a client is told. Logged out, expired, revoked and tampered are all `ERR_LOGIN_REQUIRED`. */
 export type SessionHttpCode =
-  | 'ERR_LOGIN_REQUIRED'
-  | 'ERR_RELOGIN_REQUIRED'
-  | 'ERR_SESSION_EVICTED'
-  | 'ERR_CROSS_ORIGIN'
-  | SessionErrorCode;
+  'ERR_LOGIN_REQUIRED' | 'ERR_RELOGIN_REQUIRED' | 'ERR_SESSION_EVICTED' | SessionErrorCode;
 
 interface Answer {
   statusCode: number;
@@ -48,13 +44,15 @@ export const reloginRequired = (statusCode: 401 | 303, maxAge: number): SessionH
     maxAge,
   });
 
-export const crossOriginRefused = (): SessionHttpException =>
-  new SessionHttpException({
-    statusCode: 403,
-    error: 'Forbidden',
-    message: 'This request was made on behalf of another site.',
-    code: 'ERR_CROSS_ORIGIN',
-  });
+export const crossOriginRefused = (cause?: unknown): SessionHttpException =>
+  new SessionHttpException(CROSS_ORIGIN, cause);
+
+const CROSS_ORIGIN: Answer = {
+  statusCode: 403,
+  error: 'Forbidden',
+  message: 'This request was made on behalf of another site.',
+  code: 'ERR_CROSS_ORIGIN',
+};
 
 const LOGIN_REQUIRED: Answer = {
   statusCode: 401,
@@ -76,6 +74,8 @@ export function asHttp(error: unknown): unknown {
   switch (error.statusCode) {
     case 401:
       return loginRequired(error);
+    case 403:
+      return crossOriginRefused(error);
     case 503:
       return new SessionHttpException(UNAVAILABLE, error);
     case 409:

@@ -46,7 +46,7 @@ export class SessionMiddleware implements NestMiddleware<FrameworkRequest, Serve
   }
 
   #enter(unit: Unit, request: FrameworkRequest, response: ServerResponse, next: () => void): void {
-    const session = new RequestSession(this.#engine, unit, request, this);
+    const session = new RequestSession(this.#engine, unit, request, response, this);
     attach(request, session);
     sewResponse(response, session);
     if (this.#context) storage.run(session, next);

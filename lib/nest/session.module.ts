@@ -87,9 +87,11 @@ function createEngine(options: SessionModuleOptions, settings: SessionSettings):
 
 function createKeeper(store: SessionStore | KeeperFactory, settings: SessionSettings): Keeper {
   const { clock, cookie, limits, rememberLimits } = settings.engine;
+  const signer = new Signer(settings.secrets, cookie.name, TOKEN_LENGTH);
   const context: KeeperContext = {
     secrets: settings.secrets,
-    signer: new Signer(settings.secrets, cookie.name, TOKEN_LENGTH),
+    noticeKeys: signer.derived('notice'),
+    signer,
     cookieName: cookie.name,
     limitsOf: (record) => (record.persistent ? rememberLimits : limits),
     countsSessions: settings.engine.maxSessions !== undefined,

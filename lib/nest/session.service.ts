@@ -1,25 +1,25 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import type { Observable } from 'rxjs';
 import type { SessionEngine } from '../core/engine.js';
-import { SessionError } from '../core/errors.js';
+import { crossOrigin as crossOriginError, SessionError } from '../core/errors.js';
 import type { SessionEvent } from '../core/events.js';
 import type { LoginOptions, ReloginOptions } from '../core/lifecycle.js';
 import { authenticatedAt } from '../core/policy.js';
 import type { SessionRecord } from '../core/record.js';
 import { Session, unitOf, type SessionData, type SessionInfo } from '../core/session.js';
+import { assertSubjectIfNamed } from '../core/subject.js';
 import type { Unit } from '../core/unit.js';
-import { storage } from './session.context.js';
+import { Handshake, type HandshakeSource } from './handshake.js';
+import { currentSession, storage } from './session.context.js';
 import { SessionEvents } from './session.events.js';
-import { SESSION_ENGINE } from './tokens.js';
+import type { SessionSettings } from './session.settings.js';
+import { SESSION_ENGINE, SESSION_SETTINGS } from './tokens.js';
 
 /** The session to act on; by default the current one. Needed where the option `context` is false. */
 export interface OnSession {
   session?: Session<object>;
 }
-
-/** Where a handshake's headers come from: Node's or the fetch API's. */
-export type HandshakeHeaders =
-  { cookie?: string | undefined; 'user-agent'?: string | undefined } | { get(name: string): string | null };
 
 /**
  * Logs users in and out. Each method that changes something has it stored when its promise resolves, and
@@ -34,20 +34,38 @@ export class SessionService<T extends object = SessionData> {
    */
   readonly events: Observable<SessionEvent>;
   readonly #engine: SessionEngine;
+  readonly #settings: SessionSettings;
+  readonly #host: HttpAdapterHost;
 
-  constructor(@Inject(SESSION_ENGINE) engine: SessionEngine) {
+  constructor(
+    @Inject(SESSION_ENGINE) engine: SessionEngine,
+    @Inject(SESSION_SETTINGS) settings: SessionSettings,
+    @Inject(HttpAdapterHost) host: HttpAdapterHost,
+  ) {
     this.#engine = engine;
+    this.#settings = settings;
+    this.#host = host;
     this.events = new SessionEvents(engine.events);
   }
 
   /**
-   * The session of the present request.
+   * The session of the present request, by the asynchronous context.
    *
-   * @throws SessionError `ERR_NO_SESSION` outside of one
+   * That of a callback or an rxjs operator behind a client that several requests share (a socket, a pool, a
+   * message broker) is the one in which the connection was opened, so there it may be the session of *somebody else*: take it
+   * with `@Session()` in the handler, and use that one in the callback.
+   *
+   * @throws SessionError `ERR_NO_SESSION` outside of a request, and in the context of one that is finished
    */
   get current(): Session<T> {
-    const current = storage.getStore();
+    const current = currentSession();
     if (current) return current.session as unknown as Session<T>;
+    if (storage.getStore()) {
+      throw new SessionError(
+        'ERR_NO_SESSION',
+        'The request in whose context this runs is finished, or its client has gone. Callbacks of a client that several requests share run in the context of the request that opened its connection. Take the session with @Session() in the handler and use that one in the callback.',
+      );
+    }
     throw new SessionError(
       'ERR_NO_SESSION',
       'There is no session here: outside of a request, on a route that the option "exclude" names, or with the option "context" off. Take it with @Session() in the handler and pass it on.',
@@ -68,9 +86,11 @@ export class SessionService<T extends object = SessionData> {
    * The user proved themselves again. The login counts as fresh, the lifetime starts anew, and the cookie
    * gets a new secret; the old one is dead.
    *
-   * @throws SessionError `ERR_NOT_LOGGED_IN`, `ERR_SESSION_ENDED`
+   * @throws SessionError `ERR_NOT_LOGGED_IN`, `ERR_SESSION_ENDED`, `ERR_SUBJECT` for a subject that is given and is
+   *   no text
    */
-  relogin(options: ReloginOptions & OnSession = {}): Promise<void> {
+  async relogin(options: ReloginOptions & OnSession = {}): Promise<void> {
+    assertSubjectIfNamed(options);
     return this.#engine.relogin(this.#unit(options), options);
   }
 
@@ -97,48 +117,63 @@ export class SessionService<T extends object = SessionData> {
   /** The live sessions of a user, the latest first. */
   async list(subject: string): Promise<SessionInfo[]> {
     const records = await this.#engine.list(subject);
-    const current = storage.getStore()?.unit.held?.record.id;
+    const current = currentSession()?.unit.held?.record.id;
     return records.map((record) => this.#info(record, current));
   }
 
   /**
    * Ends the session of this id, and returns how many that were: 1 or 0. Where a user asks for it give
    * `subject`, so that nobody ends what is not theirs.
+   *
+   * @throws SessionError `ERR_SUBJECT` for a subject that is given and is no text
    */
-  async revoke(id: string, { subject }: { subject?: string } = {}): Promise<number> {
-    const ended = await this.#engine.revoke(id, subject);
+  async revoke(id: string, options: { subject?: string } = {}): Promise<number> {
+    assertSubjectIfNamed(options);
+    const ended = await this.#engine.revoke(id, options.subject);
     if (ended > 0) loseCurrent((current) => current === id);
     return ended;
   }
 
-  /** Ends all sessions of a user but those of the ids in `except`, and returns how many. */
-  async revokeAll(
-    subject: string,
-    { except = [] }: { except?: string | readonly string[] } = {},
-  ): Promise<number> {
-    const kept = typeof except === 'string' ? [except] : except;
-    const own = storage.getStore()?.unit.held?.record;
+  /**
+   * Ends all sessions of a user but those of the ids in `except`, and returns how many.
+   *
+   * @throws SessionError `ERR_SUBJECT`, and `ERR_OPTIONS` for an `except` that is given and holds something else than ids
+   */
+  async revokeAll(subject: string, options: { except?: string | readonly string[] } = {}): Promise<number> {
+    const kept = keptIds(options);
+    const own = currentSession()?.unit.held?.record;
     const ended = await this.#engine.revokeAll(subject, kept);
     if (own?.subject === subject) loseCurrent((current) => !kept.includes(current));
     return ended;
   }
 
   /**
-   * The session of a WebSocket's handshake, from its headers. It can be read, changed with `update()` and
-   * `commit()`, and ended; it does not roll, and what needs a new cookie throws `ERR_NO_RESPONSE`.
+   * The session of a WebSocket's handshake, from its request or, where there is none, its headers. It can be read,
+   * changed with `update()` and `commit()`, and ended; it does not roll, and what needs a new cookie throws
+   * `ERR_NO_RESPONSE`.
+   *
+   * Browsers open sockets for any site, with the cookies of this one. So a handshake whose `Sec-Fetch-Site` or `Origin`
+   * is foreign is refused, unless the option `crossOrigin` lets it pass; one without either is no browser's.
+   *
+   * @param ip the client's address, for `protection`. By default that of the request; behind a proxy it is known with
+   *   Express and its `trust proxy`, and otherwise to be given here
+   * @throws SessionError `ERR_CROSS_ORIGIN`, `ERR_STORE_UNAVAILABLE`
    */
-  async open(headers: HandshakeHeaders): Promise<Session<T>> {
-    const read = (name: 'cookie' | 'user-agent'): string | undefined =>
-      'get' in headers && typeof headers.get === 'function'
-        ? (headers.get(name) ?? undefined)
-        : (headers as Record<string, string | undefined>)[name];
-    const unit = await this.#engine.open(read('cookie'), { userAgent: read('user-agent') });
-    unit.detached = true;
+  async open(source: HandshakeSource, { ip }: { ip?: string } = {}): Promise<Session<T>> {
+    const handshake = new Handshake(source, ip, this.#host.httpAdapter);
+    const { crossOrigin, allowedOrigins } = this.#settings;
+    if (crossOrigin === 'block' && handshake.isCrossOrigin(allowedOrigins)) throw crossOriginError();
+    const unit = await this.#engine.openDetached(handshake.header('cookie'), handshake.client);
     return new Session<T>(unit, this.#engine);
   }
 
-  #unit({ session }: OnSession): Unit {
-    return unitOf(session ?? this.current);
+  #unit(options: OnSession): Unit {
+    if (!('session' in options)) return unitOf(this.current);
+    if (options.session) return unitOf(options.session);
+    throw new SessionError(
+      'ERR_NO_SESSION',
+      'The option "session" is undefined. Give a session, or leave the option out to act on the current one.',
+    );
   }
 
   #info(record: SessionRecord, current: string | undefined): SessionInfo {
@@ -157,9 +192,19 @@ export class SessionService<T extends object = SessionData> {
   }
 }
 
+function keptIds(options: { except?: unknown }): readonly string[] {
+  const { except } = options;
+  const kept: readonly unknown[] = Array.isArray(except) ? except : 'except' in options ? [except] : [];
+  if (kept.every((id) => typeof id === 'string' && id !== '')) return kept as readonly string[];
+  throw new SessionError(
+    'ERR_OPTIONS',
+    'revokeAll(): "except" holds something else than ids, so that sessions would end that are to be kept. Give the ids, or leave it out.',
+  );
+}
+
 /** The response of the request that ended its own session takes the cookie away. */
 function loseCurrent(ended: (id: string) => boolean): void {
-  const unit = storage.getStore()?.unit;
+  const unit = currentSession()?.unit;
   const id = unit?.held?.record.id;
   if (unit && id !== undefined && ended(id)) unit.expire();
 }

@@ -11,6 +11,9 @@ import { decodeStrictly, derive, type Envelope, type KeyRing, type SealedCodec }
 const IV = 16;
 const BLOCK = 16;
 
+/** IV and one block at least, and a MAC of 32 bytes. The user is empty where nobody is logged in. */
+const FORM = /^[\w-]*\|[1-9]\d{0,14}\|[\w-]{43,}\|[\w-]{43}$/;
+
 /**
  * The Secure Cookie Protocol (A. X. Liu, J. M. Kovacs, C.-T. Huang, M. G. Gouda, 2005):
  *
@@ -46,6 +49,10 @@ export class LiuFormat implements SealedCodec {
     const sealed = Buffer.concat([iv, cipher.update(content, 'utf8'), cipher.final()]);
     const tag = hmac(key, `${known}|${encode(content)}|${encode(binding)}`);
     return `${known}|${sealed.toString('base64url')}|${tag.toString('base64url')}`;
+  }
+
+  hasForm(value: string): boolean {
+    return FORM.test(value);
   }
 
   open(value: string, now: number, binding = ''): string | undefined {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock, type Clock } from '../core/clock.js';
-import { RevocationTable } from '../core/revocation-table.js';
+import { Complaint } from '../core/complaint.js';
+import { mergedWarning, MOST_PER_SUBJECT, RevocationTable } from '../core/revocation-table.js';
 import type {
   Revocation,
   RevocationContext,
@@ -21,13 +22,16 @@ export class MemoryRevocations implements RevocationList {
   readonly epoch = randomBytes(6).toString('base64url');
   readonly skew = 0;
   readonly lag = 0;
-  readonly #table = new RevocationTable();
+  readonly #table = new RevocationTable(MOST_PER_SUBJECT, () => this.#merged.note());
+  readonly #merged = new Complaint((message) => this.#warn(message), mergedWarning);
   #clock: Clock = systemClock;
+  #warn: (message: string) => void = () => undefined;
   #users = 0;
   #sweeper: NodeJS.Timeout | undefined;
 
   bind({ clock, warn }: RevocationContext): void {
     this.#clock = clock;
+    this.#warn = warn;
     this.#users++;
     if (process.env['NODE_ENV'] === 'production' && this.#users === 1) {
       warn(
@@ -56,6 +60,10 @@ export class MemoryRevocations implements RevocationList {
 
   revokedSince(subject: string): number {
     return this.#table.revokedSince(subject);
+  }
+
+  revokedAt(subject: string): number {
+    return this.#table.revokedAt(subject);
   }
 
   add(revocation: Revocation): Promise<boolean> {

@@ -1,7 +1,14 @@
 import { LRUCache } from 'lru-cache';
 import { systemClock, type Clock } from '../core/clock.js';
 import { SessionError } from '../core/errors.js';
-import { applyDelta, mayCommit, type RecordDelta, type SessionRecord } from '../core/record.js';
+import {
+  applyDelta,
+  mayCommit,
+  type PredecessorSecret,
+  type RecordDelta,
+  type SessionRecord,
+} from '../core/record.js';
+
 import type {
   Committed,
   Created,
@@ -22,6 +29,11 @@ export interface MemoryStoreOptions {
 
 type Entry = Loaded | Departed;
 type Entries = LRUCache<string, Entry>;
+
+const DEPARTED: Record<Epitaph, Departed> = {
+  replaced: Object.freeze({ departed: 'replaced' }),
+  evicted: Object.freeze({ departed: 'evicted' }),
+};
 
 /** What a record weighs beside its data, roughly, in bytes. */
 const OVERHEAD = 1_000;
@@ -86,7 +98,8 @@ export class MemoryStore implements SessionStore {
   }
 
   load(id: string): Loaded | Departed | undefined {
-    return this.#loggedIn.get(id) ?? this.#anonymous.get(id);
+    const entry = this.#entry(id);
+    return entry && 'record' in entry ? { record: copyOf(entry.record) } : entry;
   }
 
   create(record: SessionRecord, ttl: number, limit?: SessionLimit, provedAt?: number): Created {
@@ -117,12 +130,13 @@ export class MemoryStore implements SessionStore {
   }
 
   list(subject: string, limit?: number): SessionRecord[] {
-    return this.#of(subject).slice(0, limit);
+    return this.#of(subject).slice(0, limit).map(copyOf);
   }
 
   markRevoked(subject: string, at: number, ttl: number): void {
     const marked = this.#revokedAt.get(subject) ?? -Infinity;
-    this.#revokedAt.set(subject, Math.max(at, marked), { ttl: Math.max(1, Math.ceil(ttl)) });
+    const kept = Math.max(this.#revokedAt.getRemainingTTL(subject), Math.ceil(ttl), 1);
+    this.#revokedAt.set(subject, Math.max(at, marked), { ttl: kept });
   }
 
   /** Removes what has expired. Runs by itself once a minute. */
@@ -191,7 +205,7 @@ export class MemoryStore implements SessionStore {
     this.#entriesOf(record).delete(id);
     // 0 would mean "for ever" to the cache.
     if (word && word.linger > 0)
-      this.#anonymous.set(id, { departed: word.epitaph }, { ttl: Math.max(1, Math.ceil(word.linger)) });
+      this.#anonymous.set(id, DEPARTED[word.epitaph], { ttl: Math.max(1, Math.ceil(word.linger)) });
     return record;
   }
 
@@ -200,8 +214,12 @@ export class MemoryStore implements SessionStore {
     return [...ids].map((id) => this.#live(id)).filter((record) => record !== undefined);
   }
 
+  #entry(id: string): Entry | undefined {
+    return this.#loggedIn.get(id) ?? this.#anonymous.get(id);
+  }
+
   #live(id: string): SessionRecord | undefined {
-    const entry = this.load(id);
+    const entry = this.#entry(id);
     return entry && 'record' in entry ? entry.record : undefined;
   }
 
@@ -218,7 +236,7 @@ export class MemoryStore implements SessionStore {
       return;
     }
     const before = entries.peek(record.id);
-    const entry = { record };
+    const entry = { record: copyOf(record) };
     if (this.#maxBytes < Infinity) {
       const grows = sizeOf(entry, record.id) - (before ? sizeOf(before, record.id) : 0);
       this.#makeRoom(before ? 0 : 1, Math.max(0, grows));
@@ -262,6 +280,28 @@ export class MemoryStore implements SessionStore {
     ids?.delete(id);
     if (ids?.size === 0) this.#bySubject.delete(subject);
   }
+}
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/**
+ * What is stored is nobody else's. Shallow copies cost less than to freeze it, which makes later copies slow as well,
+ * and a spread that stands alone is the quickest of them.
+ */
+function copyOf(record: SessionRecord): SessionRecord {
+  const copy: Writable<SessionRecord> = { ...record };
+  copy.factors = { ...record.factors };
+  copy.data = { ...record.data };
+  if (record.device) copy.device = { ...record.device };
+  if (record.previous) copy.previous = copyOfPredecessor(record.previous);
+  return copy;
+}
+
+function copyOfPredecessor(predecessor: PredecessorSecret): PredecessorSecret {
+  const copy = { ...predecessor };
+  if (copy.earlier) copy.earlier = copy.earlier.map((one) => ({ ...one }));
+  if (copy.rest) copy.rest = { ...copy.rest };
+  return copy;
 }
 
 const sizeOf = (entry: Entry, id: string): number => {

@@ -1,22 +1,30 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import { EventNotices } from '../core/event-notices.js';
 import type { SessionEvent } from '../core/events.js';
+import type { StoreContext } from '../core/store.js';
 import { PostgresListener } from './postgres-listener.js';
 import { ask, type PostgresPool } from './postgres-pool.js';
 
-/** Tells other nodes of endings by NOTIFY and hears theirs by LISTEN, from the first listener to the last. */
+/** NOTIFY takes less than 8,000 bytes. */
+const LONGEST_NOTICE = 7_999;
+
+/**
+ * Tells other nodes of endings by NOTIFY and hears theirs by LISTEN, from the first listener to the last. Without
+ * keys to sign with it neither tells nor hears anything.
+ */
 export class PostgresEvents {
   readonly #pool: PostgresPool;
   readonly #channel: string;
   readonly #warn: (message: string) => void;
   readonly #listener: PostgresListener;
-  /** So that a node does not hear itself. */
-  readonly #origin = randomUUID();
+  readonly #notices: EventNotices;
   readonly #listeners = new Set<(event: SessionEvent) => void>();
 
   constructor(pool: PostgresPool, table: string, warn: (message: string) => void) {
     this.#pool = pool;
     // A channel's name has at most 63 bytes.
     this.#channel = `nest_sessions_${createHash('sha256').update(table).digest('hex').slice(0, 16)}`;
+    this.#notices = new EventNotices(this.#channel);
     this.#warn = warn;
     this.#listener = new PostgresListener(
       pool,
@@ -29,15 +37,21 @@ export class PostgresEvents {
     );
   }
 
+  bind(context: StoreContext): void {
+    this.#notices.bind(context);
+  }
+
   /** Never throws and is not waited for: the session has ended, whether the others hear of it or not. */
   publish(event: SessionEvent): void {
-    const payload = JSON.stringify({ origin: this.#origin, event });
-    ask(this.#pool, 'SELECT pg_notify($1, $2)', [this.#channel, payload]).catch((error: unknown) =>
+    const notice = this.#notices.write(event);
+    if (notice === undefined || Buffer.byteLength(notice) > LONGEST_NOTICE) return;
+    ask(this.#pool, 'SELECT pg_notify($1, $2)', [this.#channel, notice]).catch((error: unknown) =>
       this.#warn(`The other nodes could not be told that a session ended: ${String(error)}`),
     );
   }
 
   subscribe(listener: (event: SessionEvent) => void): () => void {
+    if (!this.#notices.possible) return () => undefined;
     this.#listeners.add(listener);
     if (!this.#listener.possible) {
       this.#warn(
@@ -57,18 +71,15 @@ export class PostgresEvents {
   }
 
   #hear(text: string): void {
-    const event = this.#read(text);
-    if (event) for (const listener of this.#listeners) listener(event);
-  }
-
-  #read(text: string): SessionEvent | undefined {
-    try {
-      const { origin, event } = JSON.parse(text) as { origin?: unknown; event?: Partial<SessionEvent> };
-      const fits = origin !== this.#origin && event?.type === 'ended' && typeof event.id === 'string';
-      return fits ? (event as SessionEvent) : undefined;
-    } catch {
-      // Not of ours: whoever may connect to the database may notify.
-      return undefined;
+    const event = this.#notices.read(text);
+    if (!event) return;
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        // What it throws would be the driver's, and end the process.
+        this.#warn(`A listener for events of other nodes threw: ${String(error)}`);
+      }
     }
   }
 }

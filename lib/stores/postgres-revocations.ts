@@ -1,12 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { SessionError } from '../core/errors.js';
+import { MOST_PER_SUBJECT } from '../core/revocation-table.js';
 import type { Revocation } from '../core/revocations.js';
 import { PostgresListener } from './postgres-listener.js';
 import { ask, type PostgresPool, type PostgresRow } from './postgres-pool.js';
+import { confirmedOf, readRevocation, scopeOf, writeRevocation } from './revocation-codec.js';
 import {
-  readRevocation,
   SharedRevocations,
-  writeRevocation,
+  type Added,
   type Changes,
   type RevocationSource,
   type SharedRevocationsOptions,
@@ -58,9 +59,6 @@ const LIMIT = 1_000;
 
 /** How often expired rows are deleted, in milliseconds. */
 const PRUNE_EVERY = 60_000;
-
-/** NOTIFY takes 8,000 bytes. What is longer is found when the list is asked for what is new. */
-const LONGEST_NOTICE = 7_900;
 
 const OWN_TIME = 'floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
 
@@ -117,20 +115,37 @@ class Statements {
   /**
    * The row of the counter stays locked until the write is seen by all, so that numbers appear in their order:
    * whoever has read up to one has seen all below it.
+   *
+   * $1 key, $2 rank, $3 until, $4 body, $5 channel; $6 and $7 the bounds of the subject's keys, $8 how much of it is
+   * meant; $9 a body that nobody can read and that may be replaced; $10 when a rotation ends that is confirmed. One that ends all of a subject takes the place
+   * of those that say no more.
    */
   get add(): string {
+    const ofSubject = 'one.key >= $6::text AND one.key < $7::text';
     return `
       WITH meta AS (UPDATE ${this.#meta} SET seq = seq + 1 RETURNING seq),
+      merged AS (
+        DELETE FROM ${this.#table} AS one USING meta
+        WHERE $8::text = 'all' AND ${ofSubject} AND one.key <> $1 AND one.rank <= $2
+          AND NOT EXISTS (SELECT FROM ${this.#table} AS have WHERE have.key = $1 AND have.rank >= $2)
+        RETURNING one.until
+      ),
       written AS (
         INSERT INTO ${this.#table} AS have (key, seq, rank, until, body)
-        SELECT $1, seq, $2, $3, $4 FROM meta
+        SELECT $1, seq, $2, greatest($3, (SELECT max(until) FROM merged)), $4 FROM meta
         ON CONFLICT (key) DO UPDATE SET seq = excluded.seq, rank = excluded.rank, body = excluded.body,
           until = greatest(have.until, excluded.until)
-        WHERE have.rank < excluded.rank
-        RETURNING rank, until, body
+        WHERE have.rank < excluded.rank OR have.body = $9::text OR (
+          have.rank = excluded.rank
+          AND $10::numeric < coalesce(substring(have.body FROM '"confirmed":([0-9]+)')::numeric, 'NaN')
+        )
+        RETURNING rank, until, body, xmax = 0 AS fresh
       )
-      SELECT rank, until, body, pg_notify($5, CASE WHEN octet_length(body) < ${LONGEST_NOTICE - 60}
-        THEN rank || '|' || until || '|' || body ELSE '' END) FROM written`;
+      SELECT rank, until, body, fresh, pg_notify($5, ''), (
+        SELECT count(*) FROM (
+          SELECT FROM ${this.#table} AS one WHERE ${ofSubject} LIMIT ${MOST_PER_SUBJECT + 1}
+        ) AS held
+      ) AS held FROM written`;
   }
 
   get one(): string {
@@ -168,29 +183,56 @@ class PostgresSource implements RevocationSource {
       throw new Error('PostgresRevocations: the table is empty that holds the epoch. Run migrate().');
     const found = rows.filter(({ seq }) => seq != null);
     const more = found.length >= LIMIT;
+    const revocations = found.map(read).filter((revocation) => revocation !== undefined);
     return {
       epoch: first['epoch']!,
       time: now ?? Number(first['time']),
       cursor: Number(more ? found.at(-1)!['seq'] : first['last']),
-      revocations: found.map(read).filter((revocation) => revocation !== undefined),
+      revocations,
+      unreadable: found.length - revocations.length,
       more,
     };
   }
 
-  async add(revocation: Revocation): Promise<{ added: boolean; standing: Revocation }> {
+  async add(revocation: Revocation, broken: string | null = null): Promise<Added> {
     const { key, rank, until, body } = writeRevocation(revocation, randomBytes(6).toString('base64url'));
-    const { rows } = await ask(this.#pool, this.#sql.add, [key, rank, until, body, this.#sql.channel]);
-    if (rows[0]) return { added: true, standing: read(rows[0]) ?? revocation };
-    const standing = await ask(this.#pool, this.#sql.one, [key]);
-    return { added: false, standing: (standing.rows[0] && read(standing.rows[0])) ?? revocation };
+    const { subject, scope } = scopeOf(revocation);
+    // ";" is what follows ":".
+    const keys = subject === '' ? ['', ''] : [`u:${subject}:`, `u:${subject};`];
+    const values = [
+      key,
+      rank,
+      until,
+      body,
+      this.#sql.channel,
+      ...keys,
+      scope,
+      broken,
+      confirmedOf(revocation) || null,
+    ];
+    const [row] = (await ask(this.#pool, this.#sql.add, values)).rows;
+    if (row) {
+      const fresh = row['fresh'] === 't';
+      // The count is of before it was written.
+      const held = Number(row['held']) + (fresh ? 1 : 0);
+      return {
+        added: scope !== 'only' || fresh || broken !== null,
+        standing: read(row) ?? revocation,
+        crowded: held > MOST_PER_SUBJECT && scope !== 'all',
+      };
+    }
+    const [there] = (await ask(this.#pool, this.#sql.one, [key])).rows;
+    const standing = there && read(there);
+    // What nobody can read ends nothing, so it does not stand in the way.
+    if (there && !standing) {
+      if (there['body'] === broken) throw new Error(`the entry ${key} cannot be read, nor replaced`);
+      return this.add(revocation, there['body']);
+    }
+    return { added: false, standing: standing ?? revocation, crowded: false };
   }
 
-  listen(onRevocation: (revocation: Revocation) => void): () => void {
-    const listener = new PostgresListener(this.#pool, this.#sql.channel, (text) => {
-      const [, rank, until, body] = /^(\d+)\|(\d+)\|(.*)$/s.exec(text) ?? [];
-      const revocation = body === undefined ? undefined : readRevocation(rank!, until!, body);
-      if (revocation) onRevocation(revocation);
-    });
+  listen(onNotice: () => void): () => void {
+    const listener = new PostgresListener(this.#pool, this.#sql.channel, onNotice);
     listener.start();
     return () => listener.stop();
   }
@@ -203,4 +245,4 @@ class PostgresSource implements RevocationSource {
 }
 
 const read = (row: PostgresRow): Revocation | undefined =>
-  readRevocation(row['rank']!, row['until']!, row['body']!);
+  readRevocation(row['rank'], row['until'], row['body']);

@@ -1,6 +1,7 @@
 import { SessionError } from '../core/errors.js';
 import type { PredecessorSecret, SessionRecord } from '../core/record.js';
 import type { PostgresRow } from './postgres-pool.js';
+import { olderOf } from './predecessor-format.js';
 
 /** The version of the layout that this module writes. It reads no other. */
 export const FORMAT = 1;
@@ -62,16 +63,29 @@ function readData(row: PostgresRow): SessionRecord['data'] {
 }
 
 function readPrevious(row: PostgresRow): PredecessorSecret {
-  const { hash, until, honoured, nonce } = objectOf(row, 'previous');
+  const { hash, until, honoured, nonce, pending, epoch, ...older } = objectOf(row, 'previous');
   if (
     typeof hash !== 'string' ||
-    typeof until !== 'number' ||
+    hash === '' ||
+    !Number.isFinite(until) ||
     typeof honoured !== 'boolean' ||
     typeof nonce !== 'string'
   ) {
     throw new TypeError('"previous" is no secret');
   }
-  return { hash, until, honoured, nonce };
+  if (pending !== undefined && pending !== true) throw new TypeError('"previous" is pending or not');
+  if (epoch !== undefined && !(Number.isSafeInteger(epoch) && (epoch as number) > 0)) {
+    throw new TypeError('the epoch of "previous" is no counter');
+  }
+  return {
+    hash,
+    until: until as number,
+    honoured,
+    nonce,
+    ...(pending && { pending }),
+    ...(epoch !== undefined && { epoch: epoch as number }),
+    ...olderOf(older),
+  };
 }
 
 function textOf(row: PostgresRow, column: string): string {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { RecordDelta, RecordHead, SessionRecord } from '../core/record.js';
 import { dataText, escapeKey, FORMAT } from './postgres-rows.js';
 
@@ -10,8 +11,11 @@ const LIVE = `departed IS NULL AND expires_at > ${NOW}`;
 const HEAD =
   'id, format, subject, secret_hash, previous, revision, factors, created_at, last_seen_at, rotated_at, persistent, device';
 
-/** Milliseconds since the epoch, by the server. */
-const TIME = 'floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
+/** Milliseconds since the epoch, by the server, with their fraction. */
+const TIME = '(extract(epoch FROM clock_timestamp()) * 1000)::double precision';
+
+/** What `departed` says of a row that is no session, but the mark of a revocation; `created_at` is its time. */
+const MARK = 'revoked';
 
 /** The columns of the fields that a commit may replace. */
 const HEAD_COLUMNS = {
@@ -73,7 +77,8 @@ export class PostgresStatements {
 
   load(id: string): Statement {
     return [
-      `SELECT ${HEAD}, data, departed, ${TIME} AS time FROM ${this.#table} WHERE id = $1 AND expires_at > ${NOW}`,
+      `SELECT ${HEAD}, data, departed, ${TIME} AS time FROM ${this.#table}
+       WHERE id = $1 AND expires_at > ${NOW} AND departed IS DISTINCT FROM '${MARK}'`,
       [id],
     ];
   }
@@ -105,7 +110,7 @@ export class PostgresStatements {
    * wrote, so the conditions are judged on the latest version.
    */
   commit(id: string, delta: RecordDelta): Statement {
-    const values: unknown[] = [id, delta.secret];
+    const values: unknown[] = [id, String(delta.epoch)];
     const value = (one: unknown): string => `$${values.push(one)}`;
     const changes = assignments(delta, value);
     const conditions = ['kept.id = found.id'];
@@ -114,8 +119,7 @@ export class PostgresStatements {
     return [
       `WITH found AS MATERIALIZED (
          SELECT id, revision, secret_hash FROM ${this.#table}
-         WHERE id = $1 AND ${LIVE} AND format = ${FORMAT} AND (
-           secret_hash = $2 OR (previous ->> 'hash' = $2 AND previous ->> 'honoured' = 'true'))
+         WHERE id = $1 AND ${LIVE} AND format = ${FORMAT} AND coalesce(previous ->> 'epoch', '0') = $2
          FOR UPDATE
        ), saved AS (
          UPDATE ${this.#table} AS kept SET ${changes.join(', ')} FROM found
@@ -143,32 +147,76 @@ export class PostgresStatements {
     ];
   }
 
-  list(subject: string): Statement {
+  /**
+   * The oldest first.
+   *
+   * @param except ids of rows that are left out
+   */
+  list(subject: string, limit: number | undefined, except: readonly string[]): Statement {
     return [
-      `SELECT ${HEAD}, '{}' AS data FROM ${this.#table} WHERE subject = $1 AND ${LIVE} AND format = ${FORMAT}`,
-      [subject],
+      `SELECT ${HEAD}, '{}' AS data FROM ${this.#table}
+       WHERE subject = $1 AND ${LIVE} AND format = ${FORMAT} AND id <> ALL($3::text[])
+       ORDER BY created_at, id LIMIT $2`,
+      [subject, limit ?? null, except],
     ];
   }
 
-  /** Logins of one subject wait for each other until the end of the transaction. */
-  lockSubject(subject: string): Statement {
+  /** A later mark takes the place of an earlier one, and stays for as long as either was meant to. */
+  markRevoked(subject: string, at: number, ttl: number): Statement {
     return [
-      'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))',
-      [`nest-sessions ${this.#table} ${subject}`],
+      `INSERT INTO ${this.#table} AS mark (id, format, departed, secret_hash, revision, factors, created_at,
+         last_seen_at, rotated_at, persistent, data, expires_at)
+       VALUES ($1, ${FORMAT}, '${MARK}', '', 0, '{}', $2, $2, $2, false, '{}', ${after('$3')})
+       ON CONFLICT (id) DO UPDATE SET created_at = greatest(mark.created_at, excluded.created_at),
+         expires_at = greatest(mark.expires_at, excluded.expires_at)`,
+      [markOf(subject), at, ttl],
     ];
   }
 
-  /** The sessions of a subject that count against its limit, the oldest first. */
-  contenders(subject: string, except: string | undefined): Statement {
+  /** Whether there is a mark that is not older than a proof; without a time there is none. */
+  isRevoked(subject: string, provedAt: number | undefined): Statement {
+    return [`SELECT ${this.#isRevoked('$1', '$2')} AS revoked`, [markOf(subject), provedAt ?? null]];
+  }
+
+  /**
+   * Logins of one subject wait for each other until the end of the transaction. Tells as {@link isRevoked} does what
+   * was so when it began.
+   */
+  lockSubject(subject: string, provedAt?: number): Statement {
     return [
-      `SELECT ${HEAD}, data FROM ${this.#table}
-       WHERE subject = $1 AND ${LIVE} AND id IS DISTINCT FROM $2 ORDER BY created_at, id FOR UPDATE`,
-      [subject, except ?? null],
+      `SELECT pg_advisory_xact_lock(hashtextextended($1, 0)), ${this.#isRevoked('$2', '$3')} AS revoked`,
+      [`nest-sessions ${this.#table} ${subject}`, markOf(subject), provedAt ?? null],
     ];
   }
 
+  /** As many sessions of a subject as there are that count against its limit, but no more than `enough`. */
+  contenders(subject: string, except: string | undefined, enough: number): Statement {
+    return [
+      `SELECT id FROM ${this.#table} WHERE subject = $1 AND ${LIVE} AND id IS DISTINCT FROM $2 LIMIT $3`,
+      [subject, except ?? null, enough],
+    ];
+  }
+
+  /** The first of those, the oldest first, and with each how many there are in all. */
+  oldest(subject: string, except: string | undefined, count: number): Statement {
+    return [
+      `SELECT id, count(*) OVER () AS total FROM ${this.#table}
+       WHERE subject = $1 AND ${LIVE} AND id IS DISTINCT FROM $2 ORDER BY created_at, id LIMIT $3`,
+      [subject, except ?? null, count],
+    ];
+  }
+
+  /** Like {@link bury}, of many. */
   evict(ids: readonly (string | null | undefined)[], linger: number): Statement {
-    return [`UPDATE ${this.#table} SET ${emptied('$2', '$3')} WHERE id = ANY($1)`, [ids, 'evicted', linger]];
+    return [
+      `WITH last AS MATERIALIZED (
+         SELECT ${HEAD}, data FROM ${this.#table} WHERE id = ANY($1) AND ${LIVE} FOR UPDATE
+       ), buried AS (
+         UPDATE ${this.#table} AS kept SET ${emptied('$2', '$3')} FROM last WHERE kept.id = last.id
+       )
+       SELECT * FROM last ORDER BY created_at, id`,
+      [ids, 'evicted', linger],
+    ];
   }
 
   /** The array is made once; a subquery in its place may be evaluated again for each row. */
@@ -179,10 +227,15 @@ export class PostgresStatements {
       [batch],
     ];
   }
+
+  #isRevoked(id: string, provedAt: string): string {
+    return `EXISTS (SELECT FROM ${this.#table} WHERE id = ${id} AND departed = '${MARK}' AND expires_at > ${NOW}
+      AND created_at >= ${provedAt}::double precision)`;
+  }
 }
 
 function assignments(delta: RecordDelta, value: (one: unknown) => string): string[] {
-  const { set, remove, head = {}, rotate, ttl } = delta;
+  const { set, remove, head = {}, rotate, confirm, ttl } = delta;
   const changes: string[] = [];
   if (set || remove) {
     const written = `kept.data || ${value(dataText(set ?? {}))}::jsonb`;
@@ -195,11 +248,12 @@ function assignments(delta: RecordDelta, value: (one: unknown) => string): strin
     changes.push(`${column} = ${value(typeof given === 'object' ? JSON.stringify(given) : given)}`);
   }
   if (rotate) {
-    const { from: hash, to, until, honoured, nonce } = rotate;
-    changes.push(
-      `secret_hash = ${value(to)}`,
-      `previous = ${value(JSON.stringify({ hash, until, honoured, nonce }))}`,
-    );
+    changes.push(`secret_hash = ${value(rotate.to)}`, `previous = ${value(JSON.stringify(rotate.previous))}`);
+  }
+  if (confirm) {
+    const same = `kept.secret_hash = ${value(confirm.secret)}`;
+    const previous = value(JSON.stringify(confirm.previous));
+    changes.push(`previous = CASE WHEN ${same} THEN ${previous}::json ELSE kept.previous END`);
   }
   if (ttl !== undefined) changes.push(`expires_at = ${after(value(ttl))}`);
   return changes.length > 0 ? changes : ['revision = kept.revision'];
@@ -218,4 +272,9 @@ function after(milliseconds: string): string {
 
 function jsonOrNull(value: object | undefined): string | null {
   return value === undefined ? null : JSON.stringify(value);
+}
+
+/** The id of the row that is the mark of a subject. No session has one with such a character in it. */
+function markOf(subject: string): string {
+  return `!${createHash('sha256').update(subject).digest('base64url')}`;
 }

@@ -56,6 +56,9 @@ const SWEEP_EVERY = 60_000;
 /** Rows that one statement of a sweep removes, so that none runs for long. */
 const SWEEP_BATCH = 1_000;
 
+/** Sessions above a limit that one call ends. */
+const EVICT_BATCH = 500;
+
 /** What PostgreSQL takes as text: no NUL and no half of a surrogate pair. */
 const NOT_TEXT = /[\0\p{Surrogate}]/u;
 
@@ -102,8 +105,9 @@ export class PostgresStore implements SessionStore {
     await this.#pool.query({ text: this.#sql.migration });
   }
 
-  bind({ warn }: StoreContext): void {
-    this.#warn = warn;
+  bind(context: StoreContext): void {
+    this.#warn = context.warn;
+    this.#events?.bind(context);
     this.#closed = false;
     this.#pool.off('error', this.#poolFailed);
     this.#pool.on('error', this.#poolFailed);
@@ -119,14 +123,29 @@ export class PostgresStore implements SessionStore {
     return { record: recordOf(row), time: Number(row['time']) };
   }
 
-  async create(record: SessionRecord, ttl: number, limit?: SessionLimit): Promise<Created> {
-    const { subject } = record;
-    if (subject !== undefined) checkSubject(subject);
-    if (!limit || subject === undefined) {
+  /**
+   * The mark of a revocation is asked for once the row is there for all to see, by a statement that begins after that.
+   * READ COMMITTED or stricter, a statement sees at least what was committed before it began: if this one does not see
+   * the mark, the mark is committed later, and whoever lists the sessions after that sees the row.
+   */
+  async create(
+    record: SessionRecord,
+    ttl: number,
+    limit?: SessionLimit,
+    provedAt?: number,
+  ): Promise<Created> {
+    const { id, subject } = record;
+    if (subject === undefined) {
       await this.#rows(this.#sql.create(record, ttl));
       return { outcome: 'created', evicted: [] };
     }
-    return inTransaction(this.#pool, (client) => this.#createWithin(client, record, subject, ttl, limit));
+    checkSubject(subject);
+    const created = await this.#insert(record, subject, ttl, limit, provedAt);
+    if (created.outcome !== 'created' || provedAt === undefined) return created;
+    const [answer] = await this.#rows(this.#sql.isRevoked(subject, provedAt));
+    if (answer!['revoked'] !== 't') return created;
+    await this.#rows(this.#sql.destroy(id));
+    return { outcome: 'revoked' };
   }
 
   async commit(id: string, delta: RecordDelta): Promise<Committed> {
@@ -145,9 +164,30 @@ export class PostgresStore implements SessionStore {
     return row && recordOf(row);
   }
 
-  async list(subject: string): Promise<SessionRecord[]> {
+  async list(subject: string, limit?: number): Promise<SessionRecord[]> {
     checkSubject(subject);
-    return readable(await this.#rows(this.#sql.list(subject)));
+    const unreadable: string[] = [];
+    for (;;) {
+      const rows = await this.#rows(this.#sql.list(subject, limit, unreadable));
+      const records = readable(rows);
+      if (records.length === rows.length || limit === undefined || rows.length < limit) return records;
+      // Others may have their places.
+      const read = new Set(records.map(({ id }) => id));
+      unreadable.push(...rows.map((row) => row['id']!).filter((id) => !read.has(id)));
+    }
+  }
+
+  async markRevoked(subject: string, at: number, ttl: number): Promise<void> {
+    checkSubject(subject);
+    await this.#rows(this.#sql.markRevoked(subject, at, ttl));
+  }
+
+  async evict(subject: string, limit: SessionLimit): Promise<{ evicted: SessionRecord[]; more: boolean }> {
+    checkSubject(subject);
+    return inTransaction(this.#pool, async (client) => {
+      await run(client, ...this.#sql.lockSubject(subject));
+      return this.#evictWithin(client, subject, limit, limit.max);
+    });
   }
 
   async time(): Promise<number> {
@@ -188,24 +228,58 @@ export class PostgresStore implements SessionStore {
     return (await ask(this.#pool, text, values)).rows;
   }
 
+  async #insert(
+    record: SessionRecord,
+    subject: string,
+    ttl: number,
+    limit: SessionLimit | undefined,
+    provedAt: number | undefined,
+  ): Promise<Created> {
+    if (limit) {
+      return inTransaction(this.#pool, (client) =>
+        this.#createWithin(client, record, subject, ttl, limit, provedAt),
+      );
+    }
+    await this.#rows(this.#sql.create(record, ttl));
+    return { outcome: 'created', evicted: [] };
+  }
+
   async #createWithin(
     client: PostgresClient,
     record: SessionRecord,
     subject: string,
     ttl: number,
     limit: SessionLimit,
+    provedAt: number | undefined,
   ): Promise<Created> {
-    await run(client, ...this.#sql.lockSubject(subject));
-    const { rows } = await run(client, ...this.#sql.contenders(subject, limit.replaces));
-    const surplus = rows.length + 1 - limit.max;
-    if (surplus > 0 && limit.onExceeded === 'reject') return { outcome: 'rejected' };
-    const evicted = rows.slice(0, Math.max(0, surplus));
-    if (evicted.length > 0) {
-      const ids = evicted.map((row) => row['id']);
-      await run(client, ...this.#sql.evict(ids, limit.linger));
+    const { rows } = await run(client, ...this.#sql.lockSubject(subject, provedAt));
+    // Nobody has to make room for a session that is refused.
+    if (rows[0]!['revoked'] === 't') return { outcome: 'revoked' };
+    if (limit.onExceeded === 'reject') {
+      const others = await run(client, ...this.#sql.contenders(subject, limit.replaces, limit.max));
+      if (others.rows.length >= limit.max) return { outcome: 'rejected' };
     }
+    const { evicted, more } =
+      limit.onExceeded === 'reject'
+        ? { evicted: [], more: false }
+        : await this.#evictWithin(client, subject, limit, limit.max - 1);
     await run(client, ...this.#sql.create(record, ttl));
-    return { outcome: 'created', evicted: readable(evicted) };
+    return { outcome: 'created', evicted, ...(more && { more }) };
+  }
+
+  /** Ends the oldest sessions until no more than `room` are left, but not too many at once. */
+  async #evictWithin(
+    client: PostgresClient,
+    subject: string,
+    { replaces, linger }: SessionLimit,
+    room: number,
+  ): Promise<{ evicted: SessionRecord[]; more: boolean }> {
+    const { rows } = await run(client, ...this.#sql.oldest(subject, replaces, EVICT_BATCH));
+    const surplus = Math.max(0, Number(rows[0]?.['total'] ?? 0) - room);
+    if (surplus === 0) return { evicted: [], more: false };
+    const ids = rows.slice(0, surplus).map((row) => row['id']);
+    const ended = await run(client, ...this.#sql.evict(ids, linger));
+    return { evicted: readable(ended.rows), more: surplus > EVICT_BATCH };
   }
 
   async #sweepQuietly(): Promise<void> {

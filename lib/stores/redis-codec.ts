@@ -1,6 +1,7 @@
 import { SessionError } from '../core/errors.js';
 import type { Device, PredecessorSecret, RecordDelta, SessionRecord } from '../core/record.js';
 import type { Departed, Epitaph } from '../core/store.js';
+import { olderOf, type OlderSecrets } from './predecessor-format.js';
 
 /** Counts up when the fields below change their meaning. A record of another version is not read. */
 export const FORMAT_VERSION = '1';
@@ -24,6 +25,12 @@ const FIELD = {
   previousUntil: 'pu',
   previousHonoured: 'po',
   previousNonce: 'pn',
+  /** A copy of the predecessor's hash: whose the three below are. A version that has none of these leaves them behind. */
+  previousScope: 'ps',
+  previousPending: 'pp',
+  previousEpoch: 'pe',
+  /** What is known of the secrets before the predecessor, as JSON. */
+  previousOlder: 'pr',
   /** Of the last commit that was made for one revision only: tells whether it was carried out. */
   commit: 'n',
   /** Stands alone: the session ended, and this is the word it left. */
@@ -59,42 +66,74 @@ export function encode(record: SessionRecord): string[] {
   ];
   if (subject !== undefined) flat.push(FIELD.subject, subject);
   if (device) flat.push(FIELD.device, JSON.stringify(device));
-  if (previous) flat.push(...encodePrevious(previous));
+  if (previous) flat.push(...encodePrevious(previous).set);
   pushData(flat, record.data);
   return flat;
 }
 
+/** Fields to write: those to set and their values by turns, and those to remove. */
+export interface FieldChanges {
+  set: string[];
+  remove: string[];
+}
+
 /**
- * What a delta sets, fields and values by turns, and the fields that it removes.
+ * What a delta writes; `confirm` is by itself, since it is written only if the secret still is the same.
  *
  * @param commit a text of this commit alone, or an empty one
  */
 export function encodeDelta(
-  { set = {}, remove = [], head = {}, rotate }: RecordDelta,
+  { set = {}, remove = [], head = {}, rotate, confirm }: RecordDelta,
   commit: string,
-): { set: string[]; remove: string[] } {
+): FieldChanges & { confirm: FieldChanges } {
   const flat: string[] = commit === '' ? [] : [FIELD.commit, commit];
   if (head.factors) flat.push(FIELD.factors, JSON.stringify(head.factors));
   if (head.createdAt !== undefined) flat.push(FIELD.createdAt, String(head.createdAt));
   if (head.lastSeenAt !== undefined) flat.push(FIELD.lastSeenAt, String(head.lastSeenAt));
   if (head.rotatedAt !== undefined) flat.push(FIELD.rotatedAt, String(head.rotatedAt));
   if (head.device) flat.push(FIELD.device, JSON.stringify(head.device));
-  if (rotate) {
-    const { from, to, ...rest } = rotate;
-    flat.push(FIELD.secretHash, to, ...encodePrevious({ hash: from, ...rest }));
-  }
+  const previous = rotate ? encodePrevious(rotate.previous) : NO_CHANGES;
+  if (rotate) flat.push(FIELD.secretHash, rotate.to, ...previous.set);
   pushData(flat, set);
-  return { set: flat, remove: remove.map((key) => DATA + key) };
+  return {
+    set: flat,
+    remove: [...previous.remove, ...remove.map((key) => DATA + key)],
+    confirm: confirm ? encodePrevious(confirm.previous) : NO_CHANGES,
+  };
 }
 
-function encodePrevious({ hash, until, honoured, nonce }: PredecessorSecret): string[] {
-  return [
-    ...[FIELD.previousHash, hash],
-    ...[FIELD.previousUntil, String(until)],
-    ...[FIELD.previousHonoured, flag(honoured)],
-    ...[FIELD.previousNonce, nonce],
+const NO_CHANGES: FieldChanges = { set: [], remove: [] };
+
+/** All that is known of predecessors: nothing of what was known before is left. */
+function encodePrevious({ hash, until, honoured, nonce, ...rest }: PredecessorSecret): FieldChanges {
+  const { pending, epoch, earlier, rest: all } = rest;
+  const older = earlier || all ? JSON.stringify({ earlier, rest: all }) : undefined;
+  const optional: [string, string | undefined][] = [
+    [FIELD.previousPending, pending && '1'],
+    [FIELD.previousEpoch, epoch ? String(epoch) : undefined],
+    [FIELD.previousOlder, older],
   ];
+  const given = optional.filter((pair): pair is [string, string] => pair[1] !== undefined);
+  if (given.length > 0) given.push([FIELD.previousScope, hash]);
+  const written = new Set(given.map(([field]) => field));
+  return {
+    set: [
+      ...[FIELD.previousHash, hash],
+      ...[FIELD.previousUntil, String(until)],
+      ...[FIELD.previousHonoured, flag(honoured)],
+      ...[FIELD.previousNonce, nonce],
+      ...given.flat(),
+    ],
+    remove: PREVIOUS_OPTIONAL.filter((field) => !written.has(field)),
+  };
 }
+
+const PREVIOUS_OPTIONAL: readonly string[] = [
+  FIELD.previousScope,
+  FIELD.previousPending,
+  FIELD.previousEpoch,
+  FIELD.previousOlder,
+];
 
 function pushData(flat: string[], data: Readonly<Record<string, string>>): void {
   for (const [key, text] of Object.entries(data)) flat.push(DATA + key, text);
@@ -149,15 +188,47 @@ function decodeRecord(id: string, fields: Fields): SessionRecord {
 }
 
 function decodePrevious(fields: Fields): PredecessorSecret | undefined {
-  const hash = fields.get(FIELD.previousHash);
-  if (hash === undefined) return undefined;
+  const hasHash = fields.has(FIELD.previousHash);
+  if (!hasHash && PREVIOUS_OPTIONAL.some((field) => fields.has(field))) {
+    throw new Error('its predecessor has no hash');
+  }
+  if (!hasHash) return undefined;
+  const hash = required(fields, FIELD.previousHash);
   return {
     hash,
     until: number(fields, FIELD.previousUntil),
     honoured: bool(fields, FIELD.previousHonoured),
     nonce: required(fields, FIELD.previousNonce),
+    ...decodeOptional(fields, hash),
   };
 }
+
+/** What another version left behind when it rotated the session is of a predecessor before this one: it is left out. */
+function decodeOptional(fields: Fields, hash: string): Partial<PredecessorSecret> {
+  if (!PREVIOUS_OPTIONAL.some((field) => fields.has(field))) return {};
+  if (required(fields, FIELD.previousScope) !== hash) return {};
+  return {
+    ...(fields.has(FIELD.previousPending) && pendingOf(fields)),
+    ...(fields.has(FIELD.previousEpoch) && { epoch: epochOf(required(fields, FIELD.previousEpoch)) }),
+    ...olderIn(fields.get(FIELD.previousOlder)),
+  };
+}
+
+function pendingOf(fields: Fields): { pending: true } {
+  if (fields.get(FIELD.previousPending) !== '1')
+    throw new Error(`the field ${FIELD.previousPending} is not 1`);
+  return { pending: true };
+}
+
+/** As the script that commits compares it: a text of digits without a zero in front. */
+function epochOf(text: string): number {
+  const epoch = Number(text);
+  if (!/^[1-9]\d*$/.test(text) || !Number.isSafeInteger(epoch)) throw new Error('the epoch is no counter');
+  return epoch;
+}
+
+const olderIn = (text: string | undefined): OlderSecrets =>
+  text === undefined ? {} : olderOf(objectOf(text));
 
 function dataOf(fields: Fields): Record<string, string> {
   const data: Record<string, string> = {};

@@ -1,13 +1,16 @@
-import { randomUUID } from 'node:crypto';
+import { EventNotices } from '../core/event-notices.js';
 import type { SessionEvent } from '../core/events.js';
+import type { StoreContext } from '../core/store.js';
 import type { Listening, RedisPort } from './redis-client.js';
 
-/** Tells other nodes of endings, and hears what they tell, over pub/sub. Nobody relies on it: the store decides. */
+/**
+ * Tells other nodes of endings, and hears what they tell, over pub/sub. Nobody relies on it: the store decides.
+ * Without keys to sign with it neither tells nor hears anything.
+ */
 export class RedisEvents {
   readonly #port: RedisPort;
   readonly #channel: string;
-  /** Which messages are our own. */
-  readonly #node = randomUUID();
+  readonly #notices: EventNotices;
   readonly #listeners = new Set<(event: SessionEvent) => void>();
   readonly #onError: (error: unknown) => void;
   #listening: Listening | undefined;
@@ -15,15 +18,25 @@ export class RedisEvents {
   constructor(port: RedisPort, prefix: string, onError: (error: unknown) => void) {
     this.#port = port;
     this.#channel = `${prefix}events`;
+    this.#notices = new EventNotices(this.#channel);
     this.#onError = onError;
   }
 
+  bind(context: StoreContext): void {
+    this.#notices.bind(context);
+  }
+
   publish(event: SessionEvent): void {
-    const text = JSON.stringify({ node: this.#node, event });
-    this.#port.send(undefined, 'PUBLISH', this.#channel, text).catch(this.#onError);
+    const notice = this.#notices.write(event);
+    if (notice === undefined) return;
+    // Also what a driver throws at once is a rejection here.
+    Promise.resolve()
+      .then(() => this.#port.send(undefined, 'PUBLISH', this.#channel, notice))
+      .catch(this.#onError);
   }
 
   subscribe(listener: (event: SessionEvent) => void): () => void {
+    if (!this.#notices.possible) return () => undefined;
     this.#listeners.add(listener);
     this.#listening ??= this.#port.listen(this.#channel, (text) => this.#hear(text), this.#onError);
     return () => {
@@ -38,24 +51,15 @@ export class RedisEvents {
   }
 
   #hear(text: string): void {
-    const message = parsed(text);
-    if (!message || message.node === this.#node) return;
-    for (const listener of this.#listeners) listener(message.event);
-  }
-}
-
-interface Message {
-  node: string;
-  event: SessionEvent;
-}
-
-/** Anybody may publish to a channel: what is not of our form is not for us. */
-function parsed(text: string): Message | undefined {
-  try {
-    const { node, event } = JSON.parse(text) as Partial<Message>;
-    const known = typeof node === 'string' && typeof event?.type === 'string' && typeof event.id === 'string';
-    return known ? { node, event } : undefined;
-  } catch {
-    return undefined;
+    const event = this.#notices.read(text);
+    if (!event) return;
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        // What it throws would be the driver's, which then hears no more.
+        this.#onError(error);
+      }
+    }
   }
 }

@@ -14,11 +14,19 @@ export class Script {
     this.#digest = createHash('sha1').update(text).digest('hex');
   }
 
-  run(port: RedisPort, key: string, ...args: string[]): Promise<Reply> {
-    return port.send(key, 'EVALSHA', this.#digest, '1', key, ...args).catch((error: unknown) => {
-      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-      return port.send(key, 'EVAL', this.#text, '1', key, ...args);
-    });
+  async run(port: RedisPort, key: string, ...args: string[]): Promise<Reply> {
+    return (await this.tell(port, key, ...args)).reply;
+  }
+
+  /** Tells also whether it was `late`: the text had to be sent, so that it ran after what was sent behind it. */
+  tell(port: RedisPort, key: string, ...args: string[]): Promise<{ reply: Reply; late: boolean }> {
+    return port.send(key, 'EVALSHA', this.#digest, '1', key, ...args).then(
+      (reply) => ({ reply, late: false }),
+      async (error: unknown) => {
+        if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+        return { reply: await port.send(key, 'EVAL', this.#text, '1', key, ...args), late: true };
+      },
+    );
   }
 }
 
@@ -54,38 +62,50 @@ end
 return 1`);
 
 /**
- * ARGV: format version, secret, revision, secret to rotate from and to, ttl, whether data changes, a number of
- * no other commit, how many of the rest are pairs to set, the pairs, the fields to remove. An empty text stands
- * for "none". Answers the outcome, the revision and, if there is a ttl, the subject.
+ * ARGV: format version, epoch, revision, secret to rotate from and to, ttl, whether data changes, a number of no
+ * other commit, secret to confirm; how many texts follow of each kind: pairs to set, pairs to set and fields to remove
+ * if the secret to confirm is the present one, and then, to the end, the fields to remove. An empty text stands for
+ * "none". Answers the outcome, the revision and, if there is a ttl, the subject.
  *
  * A driver that lost its connection may send a command again that had been carried out. What would be a
- * conflict is told from that by what this very commit left behind.
+ * conflict, or of another epoch by its own doing, is told from that by what this very commit left behind.
  */
 export const COMMIT = new Script(`${PUT}
-local have = redis.pcall('HMGET', KEYS[1], 'h', 'r', 'ph', 'po', 'v', 'u', 'n')
+local have = redis.pcall('HMGET', KEYS[1], 'h', 'r', 'v', 'u', 'n', 'ph', 'ps', 'pe')
 if have.err then
   if not string.find(have.err, 'WRONGTYPE', 1, true) then return have end
   return {'corrupt'}
 end
-local version, secret, revision, from, to, ttl = unpack(ARGV, 1, 6)
+local version, epoch, revision, from, to, ttl, changes, commit, confirm = unpack(ARGV, 1, 9)
 local hash, count = have[1], have[2]
 if not hash then return {'gone'} end
-if have[5] ~= version or not count or not string.match(count, '^%d+$') then return {'corrupt'} end
-if secret ~= hash and not (have[4] == '1' and secret == have[3]) then return {'gone'} end
-local again = ARGV[8] ~= '' and have[7] == ARGV[8] or to ~= '' and to == hash
-if again then return {'saved', count, ttl ~= '' and have[6]} end
+if have[3] ~= version or not count or not string.match(count, '^%d+$') then return {'corrupt'} end
+local again = commit ~= '' and have[5] == commit or to ~= '' and to == hash
+if again then return {'saved', count, ttl ~= '' and have[4]} end
+-- An epoch beside another hash is of a predecessor that a former version replaced.
+local epochNow = have[7] and have[7] == have[6] and have[8] or '0'
+if epochNow ~= epoch then return {'gone'} end
 if revision ~= '' and revision ~= count then return {'conflict'} end
 if from ~= '' and from ~= hash then return {'conflict'} end
+if changes == '1' then count = string.format('%.0f', redis.call('HINCRBY', KEYS[1], 'r', 1)) end
 if ttl ~= '' and tonumber(ttl) <= 0 then
   redis.call('DEL', KEYS[1])
-  return {'saved', count, have[6]}
+  return {'saved', count, have[4]}
 end
-if ARGV[7] == '1' then count = tostring(redis.call('HINCRBY', KEYS[1], 'r', 1)) end
-local pairsEnd = 9 + tonumber(ARGV[9])
-put(10, pairsEnd)
-for i = pairsEnd + 1, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
+local function drop(first, last)
+  for i = first, last do redis.call('HDEL', KEYS[1], ARGV[i]) end
+end
+local setEnd = 12 + tonumber(ARGV[10])
+local confirmedEnd = setEnd + tonumber(ARGV[11])
+local unconfirmedEnd = confirmedEnd + tonumber(ARGV[12])
+put(13, setEnd)
+if confirm == hash then
+  put(setEnd + 1, confirmedEnd)
+  drop(confirmedEnd + 1, unconfirmedEnd)
+end
+drop(unconfirmedEnd + 1, #ARGV)
 if ttl ~= '' then redis.call('PEXPIRE', KEYS[1], ttl) end
-return {'saved', count, ttl ~= '' and have[6]}`);
+return {'saved', count, ttl ~= '' and have[4]}`);
 
 /** ARGV: the word and for how long, or two empty texts. Answers the fields, nothing, or `corrupt`. */
 export const DESTROY = new Script(`
@@ -103,31 +123,5 @@ if ARGV[1] ~= '' then
 end
 return all`);
 
-/**
- * Puts a session into the index of its subject. The score is the server's time in microseconds, made unique
- * and rising, so it tells the order of arrival; it is negative while the session is awaiting admission.
- *
- * ARGV: id, ttl, 1 if it awaits admission. Answers how many there are now, the score, the time in
- * microseconds and, at an admission, who was there before, with scores.
- */
-export const ENTER = new Script(`
-local before = ARGV[3] == '1' and redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES') or {}
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
-local score = math.max(now, (tonumber(last[2]) or 0) + 1)
-if ARGV[3] == '1' then score = -score end
-score = string.format('%.0f', score)
-redis.call('ZADD', KEYS[1], 'NX', score, ARGV[1])
-local ttl = tonumber(ARGV[2])
-if redis.call('PTTL', KEYS[1]) < ttl then redis.call('PEXPIRE', KEYS[1], ttl) end
-return {tostring(redis.call('ZCARD', KEYS[1])), score, string.format('%.0f', now), before}`);
-
 /** ARGV: fields. A script only so that no client asks a replica, which may be behind. */
 export const HEAD = new Script(`return redis.call('HMGET', KEYS[1], unpack(ARGV))`);
-
-/** Answers the time in microseconds and the members with their scores. */
-export const MEMBERS = new Script(`
-local members = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
-local time = redis.call('TIME')
-return {string.format('%.0f', time[1] * 1000000 + time[2]), members}`);

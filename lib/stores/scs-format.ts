@@ -25,6 +25,9 @@ const HMAC_KEY = 20;
 /** A cookie has 4 kB. What inflates to more than this is no session of ours, but a bomb. */
 const MAX_INFLATED = 64 * 1024;
 
+/** The last but one is an IV of 16 bytes, the last a tag of 20. */
+const FORM = /^[\w-]+\|[\w-]+\|[\w-]+\|[\w-]{22}\|[\w-]{27}$/;
+
 /**
  * Secure Cookie Sessions for HTTP (RFC 6896):
  *
@@ -74,6 +77,10 @@ export class ScsFormat implements SealedCodec {
 
   seal(content: string, { lastSeenAt }: Envelope): string {
     return this.write(Buffer.from(content), Math.floor(lastSeenAt / 1000), randomBytes(IV));
+  }
+
+  hasForm(value: string): boolean {
+    return FORM.test(value);
   }
 
   open(value: string, now: number): string | undefined {

@@ -17,6 +17,8 @@ export interface SealedCodec {
   readonly byValueAlone: boolean;
   /** Confidential, authentic, and different each time. */
   seal(content: string, envelope: Envelope): string;
+  /** Whether the value looks like one of this format, whoever sealed it. */
+  hasForm(value: string): boolean;
   /**
    * The content, or `undefined` for whatever this codec did not seal itself, whatever is wrong with it. Never
    * throws.

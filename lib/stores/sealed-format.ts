@@ -10,6 +10,9 @@ const NONCE = 12;
 /** Six bytes, 8 characters: tells the keys of a ring apart and nothing about them. */
 const KID = 6;
 
+/** version "." kid "." base64url of salt and tag at least */
+const FORM = /^v1\.[\w-]{8}\.[\w-]{43,}$/;
+
 interface RingKey {
   kid: string;
   secret: KeyObject;
@@ -48,6 +51,10 @@ export class SealedFormat implements SealedCodec {
     cipher.setAAD(this.#bound(kid, salt));
     const sealed = [salt, cipher.update(content, 'utf8'), cipher.final(), cipher.getAuthTag()];
     return `${VERSION}.${kid}.${Buffer.concat(sealed).toString('base64url')}`;
+  }
+
+  hasForm(value: string): boolean {
+    return FORM.test(value);
   }
 
   open(value: string): string | undefined {

@@ -6,12 +6,15 @@ import type { Content } from './sealed-content.js';
 
 /** A session with the cookie that holds it. Shows its value to nobody but the cookie. */
 export class SealedHeld implements Held {
-  readonly presented = '';
+  readonly legacy = false;
+  /** Whether the client came with this value, rather than being about to get it. */
+  readonly presented: boolean;
   readonly #content: Content;
   readonly #value: string;
   readonly #binding: string | undefined;
 
-  constructor(content: Content, value: string, binding: string | undefined) {
+  constructor(content: Content, value: string, binding: string | undefined, presented: boolean) {
+    this.presented = presented;
     this.#content = content;
     this.#value = value;
     this.#binding = binding;

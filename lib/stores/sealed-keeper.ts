@@ -1,18 +1,22 @@
 import { MAX_COOKIE_OCTETS } from '../core/cookie.js';
-import { revocationUnavailable, SessionError } from '../core/errors.js';
+import { nextMoment, TICK } from '../core/clock.js';
+import { loginRevoked, revocationUnavailable, SessionError } from '../core/errors.js';
 import {
   Dead,
   type Change,
   type Client,
+  type CreateTerms,
   type EndedSession,
   type Held,
   type Issued,
   type Keeper,
   type KeeperContext,
   type Opened,
+  type Rotation,
   type Saved,
 } from '../core/keeper.js';
-import { Standing, standingOf } from '../core/policy.js';
+import { authenticatedAt, Standing, standingOf } from '../core/policy.js';
+import { MOST_PER_SUBJECT } from '../core/revocation-table.js';
 import { applyDelta, type SessionRecord } from '../core/record.js';
 import {
   revocationOf,
@@ -21,6 +25,7 @@ import {
   type SessionTerms,
   type Verdict,
 } from '../core/revocations.js';
+import { isSettled, isTimeout } from '../core/store-keeper.js';
 import type { Awaitable, Epitaph, SessionLimit, SessionStore } from '../core/store.js';
 import type { SealedCodec } from './sealed-codec.js';
 import { readContent, writeContent, type Content } from './sealed-content.js';
@@ -49,6 +54,17 @@ const TOLERANCE = 1_000;
 /** 128 bit in base64url. */
 const ID = /^[\w-]{22}$/;
 
+/** @throws SessionError `ERR_OPTIONS` for more than a revocation may name */
+function sparedOf(ids: readonly string[]): string[] {
+  // What has not the form of an id is no session's.
+  const spared = [...new Set(ids)].filter((id) => ID.test(id));
+  if (spared.length <= MOST_PER_SUBJECT) return spared;
+  throw new SessionError(
+    'ERR_OPTIONS',
+    `revokeAll(): except: over sealed cookies at most ${MOST_PER_SUBJECT} sessions can be left alone. Name fewer, or revoke the others one by one.`,
+  );
+}
+
 /** Keeps each session in its cookie; only what was revoked is kept elsewhere. */
 export class SealedKeeper implements Keeper {
   readonly cookieIsRecord = true;
@@ -71,26 +87,36 @@ export class SealedKeeper implements Keeper {
     this.#index = new SealedIndex(parts.index, context);
   }
 
-  /** Length, version, key, seal, times, revocation: in this order, and every failure has one result. */
+  /** Form, length, version, key, seal, times, revocation: in this order. */
   open(value: string, client: Client): Awaitable<Opened> {
-    if (value.length > MAX_COOKIE_OCTETS) return dead(Dead.Tampered);
-    const now = this.now();
+    const now = this.#now();
     const binding = this.#parts.bindTo?.(client);
-    const content = this.#contentOf(value, now, binding);
-    if (!content) return dead(Dead.Tampered);
+    const content = this.#contentOf(value, binding);
+    if (!content) return dead(this.#parts.codec.hasForm(value) ? Dead.Tampered : Dead.Foreign);
     if (!this.#inTime(content, now)) return dead(Dead.Unknown, content.id);
-    const held = new SealedHeld(content, value, binding);
+    const held = new SealedHeld(content, value, binding, true);
     const waiting = this.#parts.list?.fresh();
     return waiting ? waiting.then(() => this.#admit(held)) : this.#admit(held);
   }
 
-  now(): number {
-    const { clock, clockInjected } = this.#context;
-    return clockInjected ? clock.now() : clock.now() + (this.#parts.list?.skew ?? 0);
+  isGenuine(value: string, client: Client): boolean {
+    return this.#contentOf(value, this.#parts.bindTo?.(client)) !== undefined;
   }
 
-  async create(draft: SessionRecord, ttl: number, client: Client, limit?: SessionLimit): Promise<Issued> {
+  now(): Awaitable<number> {
+    const waiting = this.#parts.list?.fresh();
+    return waiting ? waiting.then(() => this.#now()) : this.#now();
+  }
+
+  proof(subject: string): () => number {
+    const moment = nextMoment(this.#context.clock);
+    const revoked = (this.#parts.list?.revokedAt(subject) ?? -Infinity) + TICK;
+    return () => Math.max(revoked, moment + this.#skew);
+  }
+
+  async create(draft: SessionRecord, ttl: number, client: Client, terms: CreateTerms = {}): Promise<Issued> {
     await this.#current(draft.subject);
+    this.#assertProvedSince(draft.subject, terms.provedAt);
     const content: Content = {
       id: draft.id,
       version: 0,
@@ -102,47 +128,116 @@ export class SealedKeeper implements Keeper {
       endsAt: this.#endOf(draft, draft.createdAt),
     };
     const held = this.#seal(content, this.#bindingOf(client), {});
-    const evicted = await this.#index.enlist(draft, ttl, limit);
-    const grace = this.now() + (limit?.linger ?? 0);
-    for (const one of evicted) await this.#parts.list?.add(this.#revocation(one, { why: 'evicted', grace }));
+    const evicted = await this.#makeRoom(draft, terms.limit);
+    // Others may have come in between, so the index counts again.
+    const surplus = await this.#enlist(draft, ttl, terms);
+    evicted.push(...(await this.#evictUnlisted(surplus, draft.id, terms.limit)));
     return { held, evicted };
+  }
+
+  async #enlist(draft: SessionRecord, ttl: number, terms: CreateTerms): Promise<SessionRecord[]> {
+    try {
+      return await this.#index.enlist(draft, ttl, terms);
+    } catch (error) {
+      // It may be there although the store did not say so, and nobody holds it.
+      if (isTimeout(error)) void this.#index.delist(draft.id).catch(ignore);
+      else if (!isSettled(error)) await this.#index.delist(draft.id).catch(ignore);
+      throw error;
+    }
+  }
+
+  /**
+   * Ends those that have to go for a login. Revoked first and taken out of the index after: whatever fails in
+   * between, no session lives that the index does not know, for nobody could end it by its id.
+   */
+  async #makeRoom(draft: SessionRecord, limit: SessionLimit | undefined): Promise<SessionRecord[]> {
+    const evicted: SessionRecord[] = [];
+    for (const one of await this.#index.surplus(draft, limit)) {
+      if (await this.#evict(one, limit)) evicted.push(one);
+      await this.#index.delist(one.id);
+    }
+    return evicted;
+  }
+
+  /** Of several logins at once the index took these out itself. Should they live on, it has to know them again. */
+  async #evictUnlisted(
+    surplus: readonly SessionRecord[],
+    newcomer: string,
+    limit: SessionLimit | undefined,
+  ): Promise<SessionRecord[]> {
+    const left = [...surplus];
+    const evicted: SessionRecord[] = [];
+    try {
+      for (; left.length > 0; left.shift()) if (await this.#evict(left[0]!, limit)) evicted.push(left[0]!);
+      return evicted;
+    } catch (error) {
+      for (const one of left) await this.#index.relist(one, this.#context.limitsOf(one).idle).catch(ignore);
+      await this.#index.delist(newcomer).catch(ignore);
+      throw error;
+    }
+  }
+
+  /** False where another login evicted it first, and told of it. */
+  async #evict(one: SessionRecord, limit: SessionLimit | undefined): Promise<boolean> {
+    const { list } = this.#parts;
+    const terms = { why: 'evicted', grace: this.#now() + (limit?.linger ?? 0) } as const;
+    return list ? list.add(this.#revocation(one, terms)) : true;
   }
 
   async save(held: Held, change: Change, now: number, ttl?: number): Promise<Saved> {
     await this.#parts.list?.fresh();
-    const { content, binding } = held as SealedHeld;
+    const before = held as SealedHeld;
+    const { content } = before;
     const verdict = this.#check(content);
     if (!verdict.live) return { outcome: 'gone' };
+    const { version } = verdict;
     const rotation = this.#enforced(change.rotate);
     // Another request rotated first; this one comes with what it left behind, in its grace.
-    if (rotation && verdict.version !== content.version) return { outcome: 'conflict' };
-    const record = applyDelta(content.record, { secret: '', ...change.data, head: change.head });
-    const version = verdict.version + (rotation ? 1 : 0);
+    if (rotation && version !== content.version) return { outcome: 'conflict' };
+    const after = this.#changed(before, change, rotation ? version + 1 : version, now, ttl);
+    if (rotation) {
+      const older = endOfOlder(verdict.rotation, before.presented, now, rotation.grace);
+      if (!(await this.#raise(after.content, rotation, now, older))) return { outcome: 'conflict' };
+    } else await this.#confirm(before, verdict.rotation, change, now);
+    await this.#index.note(content.id, change.head, ttl);
+    return { outcome: 'saved', held: after };
+  }
+
+  async reload(held: Held): Promise<Held | undefined> {
+    await this.#parts.list?.fresh();
+    const verdict = this.#check((held as SealedHeld).content);
+    return verdict.live ? this.#atVersion(held as SealedHeld, verdict.version) : undefined;
+  }
+
+  /** @throws SessionError `ERR_COOKIE_TOO_LARGE` */
+  #changed(before: SealedHeld, change: Change, version: number, now: number, ttl?: number): SealedHeld {
+    // Only told to the list.
+    if (!(change.data ?? change.head ?? change.rotate)) return before;
+    const { content, binding } = before;
+    // Rotated by another request, so that this cookie is not due for it again.
+    const head = { ...(version !== content.version && { rotatedAt: now }), ...change.head };
+    const record = applyDelta(content.record, { ...change.data, head });
     const next: Content = {
       ...content,
       version,
       record,
       expiresAt: ttl === undefined ? content.expiresAt : now + ttl,
-      endsAt: change.head?.createdAt === undefined ? content.endsAt : this.#endOf(record, record.createdAt),
+      endsAt: head.createdAt === undefined ? content.endsAt : this.#endOf(record, record.createdAt),
     };
-    const sealed = this.#seal(next, binding, content.record.data);
-    if (rotation && !(await this.#raise(next, now + rotation.grace, rotation.honoured)))
-      return { outcome: 'conflict' };
-    await this.#index.note(record.id, change.head, ttl);
-    return { outcome: 'saved', held: sealed };
-  }
-
-  async reload(held: Held): Promise<Opened> {
-    await this.#parts.list?.fresh();
-    return this.#admit(held as SealedHeld);
+    return this.#seal(next, binding, content.record.data);
   }
 
   async destroy(held: Held, word?: { epitaph: Epitaph; linger: number }): Promise<SessionRecord | undefined> {
     const { list } = this.#parts;
     await list?.fresh();
     const { content } = held as SealedHeld;
-    if (!this.#check(content).live) return undefined;
-    const terms = { why: word?.epitaph ?? 'ended', grace: this.now() + (word?.linger ?? 0) } as const;
+    const verdict = this.#check(content);
+    if (!verdict.live && !ofLiveSession(verdict)) {
+      // Where an earlier try failed after the list was told.
+      await this.#index.delist(content.id);
+      return undefined;
+    }
+    const terms = { why: word?.epitaph ?? 'ended', grace: this.#now() + (word?.linger ?? 0) } as const;
     const added = list ? await list.add(this.#revocation(content.record, terms)) : true;
     await this.#index.delist(content.id);
     return added ? content.record : undefined;
@@ -159,7 +254,8 @@ export class SealedKeeper implements Keeper {
     if (known && subject !== undefined && known.subject !== subject) return [];
     if (!known && this.#index.known) return [];
     await list.fresh();
-    // Without an index nobody here knows whose it is, so the list is told and each node compares.
+    // Without an index nobody here knows whose it is, nor whether it is any session's: the list is told and each
+    // node compares. So what is returned is that it was recorded, and had not been before.
     const revocation =
       known || subject === undefined
         ? this.#revocation(known ?? { id }, { why: 'ended', grace: 0 })
@@ -169,18 +265,44 @@ export class SealedKeeper implements Keeper {
     return added ? [known ?? { id, ...(subject !== undefined && { subject }) }] : [];
   }
 
-  async destroyAll(subject: string, except: readonly string[]): Promise<EndedSession[]> {
+  async destroyAll(subject: string, others: readonly string[]): Promise<EndedSession[]> {
     const list = this.#revoking();
-    await list.fresh();
-    const known = this.#index.known ? await this.#index.list(subject) : undefined;
-    const revocation = subjectRevocationOf(subject, this.#voidBefore(subject), this.#longestIdle(), {
-      except,
-    });
-    const added = await list.add(revocation);
-    const doomed = known?.filter(({ id }) => !except.includes(id));
-    for (const { id } of doomed ?? []) await this.#index.delist(id);
-    if (!added) return [];
-    return doomed ?? [{ id: '', subject }];
+    const except = sparedOf(others);
+    const moment = nextMoment(this.#context.clock);
+    await list.sync();
+    const at = moment + this.#skew;
+    await this.#revokeAll(list, subject, at, except);
+    if (!this.#index.known) return [{ id: '', subject }];
+    await this.#index.markRevoked(subject, at);
+    const known = await this.#index.list(subject);
+    const ended: EndedSession[] = [];
+    for (const one of known) {
+      // A login that came after it is listed as well.
+      if (except.includes(one.id) || !provedBy(one, at)) continue;
+      if (await this.#index.delist(one.id)) ended.push(one);
+    }
+    return ended;
+  }
+
+  /**
+   * Recorded twice at least. Once it is there the first time, whoever reads the list refuses the logins that were
+   * under way. Those who had read it before may have issued tokens beyond the entries of that time, all of which
+   * are known after it: so the second one, of a higher rank than any of them, voids these tokens.
+   */
+  async #revokeAll(
+    list: RevocationList,
+    subject: string,
+    at: number,
+    except: readonly string[],
+  ): Promise<void> {
+    let recorded = 0;
+    for (;;) {
+      const scope = { except, at: Math.max(at, list.revokedAt(subject)) };
+      const until = this.#longestIdle();
+      if (await list.add(subjectRevocationOf(subject, this.#voidBefore(subject), until, scope))) recorded++;
+      if (recorded === 2) return;
+      await list.sync();
+    }
   }
 
   publish(): void {
@@ -196,11 +318,13 @@ export class SealedKeeper implements Keeper {
     await this.#index.close();
   }
 
-  #contentOf(value: string, now: number, binding: string | undefined): Content | undefined {
+  /** Of whatever we sealed ourselves, also when its time is over. */
+  #contentOf(value: string, binding: string | undefined): Content | undefined {
     const { codec } = this.#parts;
+    if (value.length > MAX_COOKIE_OCTETS) return undefined;
     const known = codec.byValueAlone ? this.#memory.recall(value) : undefined;
     if (known) return known;
-    const text = codec.open(value, now, binding);
+    const text = codec.open(value, -Infinity, binding);
     const content = text === undefined ? undefined : readContent(text);
     if (content) this.#keep(value, content);
     return content;
@@ -211,38 +335,38 @@ export class SealedKeeper implements Keeper {
   }
 
   #admit(held: SealedHeld): Awaitable<Opened> {
-    const { content } = held;
-    const verdict = this.#check(content);
-    if (verdict.live) return this.#live(held, verdict.version);
+    const { id } = held.content;
+    const verdict = this.#check(held.content);
+    if (verdict.live) return this.#live(held, verdict);
     switch (verdict.why) {
       case 'ended':
-        return dead(Dead.Unknown, content.id);
-      case 'superseded':
-        return dead(Dead.Superseded, content.id);
+        return dead(Dead.Unknown, id);
       case 'evicted':
-        return dead(Dead.Evicted, content.id);
+        return dead(Dead.Evicted, id);
+      case 'replaced':
+        return { ...dead(Dead.Superseded, id), lately: true };
+      case 'superseded': {
+        const former = { held, everywhere: true };
+        return { ...dead(Dead.Superseded, id), former, lately: verdict.lately };
+      }
       case 'reused':
-        return this.#reused(content);
+        return { ...dead(Dead.Reused, id), former: { held, everywhere: false } };
     }
   }
 
-  #live(held: SealedHeld, version: number): Opened {
-    const renewed = version !== held.content.version;
-    const now = this.now();
-    return { kind: 'live', held: renewed ? this.#successor(held, version, now) : held, now, renewed };
+  #live(held: SealedHeld, { version, rotation }: Verdict & { live: true }): Opened {
+    const present = this.#atVersion(held, version);
+    const renewed = present !== held;
+    const confirms = !renewed && isPending(rotation);
+    return { kind: 'live', held: present, now: this.#now(), renewed, confirms };
   }
 
   /** What the request that rotated was given, for one that came late: rotated by now, so that it does not rotate again. */
-  #successor({ content, binding }: SealedHeld, version: number, rotatedAt: number): SealedHeld {
-    const record = { ...content.record, rotatedAt };
+  #atVersion(held: SealedHeld, version: number): SealedHeld {
+    const { content, binding } = held;
+    if (version === content.version) return held;
+    const record = { ...content.record, rotatedAt: this.#now() };
     return this.#seal({ ...content, version, record }, binding, record.data);
-  }
-
-  /** A token that was superseded, and somebody kept it: whoever holds the successor may be the thief. */
-  async #reused({ id, record }: Content): Promise<Opened> {
-    const ended = await this.#parts.list!.add(this.#revocation(record, { why: 'ended', grace: 0 }));
-    await this.#index.delist(id);
-    return { kind: 'dead', why: Dead.Reused, id, ...(ended && { ended: record }) };
   }
 
   #check(content: Content): Verdict {
@@ -270,10 +394,39 @@ export class SealedKeeper implements Keeper {
     return rotation && (!rotation.honoured || this.#parts.enforceRotation) ? rotation : undefined;
   }
 
-  async #raise({ record, version }: Content, grace: number, honoured: boolean): Promise<boolean> {
+  /** @param older when what is older than the predecessor becomes a sign of theft; `undefined` while it waits, too */
+  async #raise(
+    { record, version }: Content,
+    { honoured, grace }: Rotation,
+    now: number,
+    older: number | undefined,
+  ): Promise<boolean> {
     const { list } = this.#parts;
     if (!list) return true;
-    return list.add(this.#revocation(record, { why: 'rotated', grace, honoured }, version));
+    const terms = {
+      why: 'rotated',
+      grace: now + grace,
+      honoured,
+      ...(older !== undefined && { older }),
+    } as const;
+    return list.add(this.#revocation(record, terms, version));
+  }
+
+  /**
+   * From now on the predecessors of a token that was presented have their grace. A list that fails here fails nobody:
+   * whoever presents it next tells the list again.
+   */
+  async #confirm(
+    { content, presented }: SealedHeld,
+    rotation: SessionTerms | undefined,
+    change: Change,
+    now: number,
+  ): Promise<void> {
+    const told = change.confirm ?? change.rotate;
+    if (!told || !presented || !isPending(rotation)) return;
+    const confirmed = Math.ceil(now + told.grace);
+    const terms = { ...rotation, confirmed, older: rotation.older ?? confirmed };
+    await this.#parts.list!.add(this.#revocation(content.record, terms, content.version)).catch(ignore);
   }
 
   /**
@@ -282,7 +435,7 @@ export class SealedKeeper implements Keeper {
    */
   #revocation(
     record: Pick<SessionRecord, 'id'> & Partial<SessionRecord>,
-    terms: Omit<SessionTerms, 'kind' | 'id' | 'honoured'> & { honoured?: boolean },
+    terms: Partial<SessionTerms> & Pick<SessionTerms, 'why' | 'grace'>,
     version?: number,
   ) {
     const until =
@@ -300,7 +453,7 @@ export class SealedKeeper implements Keeper {
 
   /** When the last token has expired that a node rolled which did not know yet. */
   #expiredAfter(idle: number): number {
-    return this.now() + idle + (this.#parts.list?.lag ?? 0) + MARGIN;
+    return this.#now() + idle + (this.#parts.list?.lag ?? 0) + MARGIN;
   }
 
   #endOf(record: SessionRecord, start: number): number {
@@ -309,7 +462,7 @@ export class SealedKeeper implements Keeper {
 
   /** Later than every revocation of the subject that is known, whatever the clocks say. */
   #issuedAt(subject: string | undefined): number {
-    const now = this.now();
+    const now = this.#now();
     return subject === undefined ? now : Math.max(now, (this.#parts.list?.revokedSince(subject) ?? 0) + 1);
   }
 
@@ -318,7 +471,7 @@ export class SealedKeeper implements Keeper {
    * {@link #issuedAt}.
    */
   #voidBefore(subject: string): number {
-    return Math.max(this.now() + TOLERANCE, this.#parts.list!.revokedSince(subject) + 1);
+    return Math.max(this.#now() + TOLERANCE, this.#parts.list!.revokedSince(subject) + 1);
   }
 
   #revoking(): RevocationList {
@@ -345,8 +498,58 @@ export class SealedKeeper implements Keeper {
     const octets = this.#context.cookieName.length + value.length;
     if (octets > MAX_COOKIE_OCTETS) throw tooLarge(octets, before, content.record.data);
     this.#keep(value, content);
-    return new SealedHeld(content, value, binding);
+    return new SealedHeld(content, value, binding, false);
+  }
+
+  /** @throws SessionError `ERR_LOGIN_REVOKED` for a login that was under way when the subject's sessions were revoked */
+  #assertProvedSince(subject: string | undefined, provedAt: number | undefined): void {
+    const { list } = this.#parts;
+    if (!list || subject === undefined || provedAt === undefined) return;
+    if (!(provedAt > list.revokedAt(subject))) throw loginRevoked();
+  }
+
+  #now(): number {
+    return this.#context.clock.now() + this.#skew;
+  }
+
+  /** Milliseconds that the clock which decides is ahead of ours. */
+  get #skew(): number {
+    return this.#context.clockInjected ? 0 : (this.#parts.list?.skew ?? 0);
   }
 }
 
-const dead = (why: Dead, id = ''): Opened => ({ kind: 'dead', why, id });
+const isPending = (rotation: SessionTerms | undefined): rotation is SessionTerms =>
+  rotation?.why === 'rotated' && rotation.confirmed === undefined;
+
+/** Whether the session lives, although this token of it opens nothing any more. */
+const ofLiveSession = (verdict: Verdict & { live: false }): boolean =>
+  verdict.why === 'superseded' || verdict.why === 'reused';
+
+/**
+ * Till when what is older than the predecessor of the next rotation is no sign of theft: what was valid until now
+ * has another grace. `undefined` where that waits for the successor to be presented, as for the predecessor itself.
+ *
+ * @param rotation the one before, if the list has it; else all that is older has expired
+ */
+function endOfOlder(
+  rotation: SessionTerms | undefined,
+  presented: boolean,
+  now: number,
+  grace: number,
+): number | undefined {
+  if (!rotation) return 0;
+  const end = rotation.confirmed ?? (presented ? now + grace : undefined);
+  if (end === undefined) return undefined;
+  const wasValid = rotation.honoured && now < rotation.grace;
+  return Math.max(end, rotation.older ?? 0, wasValid ? now + grace : 0);
+}
+
+/** A session of which it is not known when its subject proved itself counts as older. */
+function provedBy({ factors }: SessionRecord, time: number): boolean {
+  const proved = authenticatedAt(factors);
+  return proved === undefined || proved <= time;
+}
+
+function ignore(): void {}
+
+const dead = (why: Dead, id = ''): Opened & { kind: 'dead' } => ({ kind: 'dead', why, id });

@@ -1,13 +1,15 @@
 import { systemClock, type Clock } from '../core/clock.js';
 import { milliseconds, type Duration } from '../core/durations.js';
 import { unavailable } from '../core/errors.js';
-import { RevocationTable } from '../core/revocation-table.js';
-import type {
-  Revocation,
-  RevocationContext,
-  RevocationList,
-  SealedToken,
-  Verdict,
+import { Complaint } from '../core/complaint.js';
+import { mergedWarning, MOST_PER_SUBJECT, RevocationTable } from '../core/revocation-table.js';
+import {
+  hashedSubjectRevocationOf,
+  type Revocation,
+  type RevocationContext,
+  type RevocationList,
+  type SealedToken,
+  type Verdict,
 } from '../core/revocations.js';
 import { inTime } from '../core/store-keeper.js';
 import type { Awaitable } from '../core/store.js';
@@ -32,7 +34,19 @@ export interface Changes {
   cursor: number;
   /** No more than this many at a time; the rest is told from `cursor` on. */
   revocations: Revocation[];
+  /** How many entries could not be read, and were left out. */
+  unreadable: number;
   more: boolean;
+}
+
+/** What became of a revocation that was to be written. */
+export interface Added {
+  /** Whether it was not recorded already. */
+  added: boolean;
+  /** What stands now under its key. */
+  standing: Revocation;
+  /** Whether the list holds more entries of that subject than {@link MOST_PER_SUBJECT}. */
+  crowded: boolean;
 }
 
 /** Where the revocations of all nodes live. Each method rejects if it cannot be asked. */
@@ -43,41 +57,25 @@ export interface RevocationSource {
    * @param now milliseconds since the epoch, where the application's clock decides instead of the list's own
    */
   changes(cursor: number, now: number | undefined): Promise<Changes>;
-  /** Writes where there is nothing of that key with the same rank or a higher one. Returns what stands now. */
-  add(revocation: Revocation): Promise<{ added: boolean; standing: Revocation }>;
-  /** Hears of writes from now on, through reconnects, until the function that it returns is called. Never throws. */
-  listen(onRevocation: (revocation: Revocation) => void): () => void;
+  /**
+   * Writes where there is nothing of that key with the same rank or a higher one, or nothing that can be read; and
+   * a rotation that is confirmed in place of one of the same rank that is not, or that ends later.
+   * One that ends all sessions of a subject takes the place of those of its entries that say no more.
+   */
+  add(revocation: Revocation): Promise<Added>;
+  /**
+   * Calls back at each notice that something was written, through reconnects, until the function that it returns
+   * is called. Whoever may publish can give notice, so it says nothing that could be believed. Never throws.
+   */
+  listen(onNotice: () => void): () => void;
 }
 
 /**
- * A revocation as a list stores and tells it: rank, time and the rest, apart so that a script can compare
- * them. The nonce tells two writes of the same apart from one that a driver sent twice.
+ * How many notices in a row are followed by a question each at once, and after how many milliseconds each one
+ * more: under a flood of them the list is asked 50 times a second, and one at a time.
  */
-export const writeRevocation = ({ key, rank, until, terms }: Revocation, nonce: string) => ({
-  key,
-  rank: String(Math.ceil(rank)),
-  until: String(Math.ceil(until)),
-  body: JSON.stringify([key, terms, nonce]),
-});
-
-/** `undefined` for what is not of our form: whoever has access to the feed may write to it. */
-export function readRevocation(rank: string, until: string, body: string): Revocation | undefined {
-  try {
-    const [key, terms] = JSON.parse(body) as [string, Revocation['terms']];
-    const revocation = { key, rank: Number(rank), until: Number(until), terms };
-    return isRevocation(revocation) ? revocation : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isRevocation({ key, rank, until, terms }: Revocation): boolean {
-  if (typeof key !== 'string' || !Number.isFinite(rank) || !Number.isFinite(until)) return false;
-  if (terms?.kind === 'session') return typeof terms.id === 'string' && Number.isFinite(terms.grace);
-  if (terms?.kind !== 'subject') return false;
-  const lists = [terms.except, terms.only ?? []];
-  return typeof terms.subject === 'string' && lists.every((list) => Array.isArray(list));
-}
+const NOTICES_AT_ONCE = 25;
+const NOTICE_SPACING = 20;
 
 /** A clock for spans of time, which no adjustment of the machine's clock moves. */
 const monotonic = (): number => performance.now();
@@ -88,7 +86,8 @@ const monotonic = (): number => performance.now();
  * bound.
  */
 export class SharedRevocations implements RevocationList {
-  readonly #table = new RevocationTable();
+  /** The list sees to the bound; here it is a safeguard, so that nodes do not widen at different times. */
+  readonly #table = new RevocationTable(2 * MOST_PER_SUBJECT, () => this.#merged.note());
   readonly #source: RevocationSource;
   readonly #staleness: number;
   #clock: Clock = systemClock;
@@ -101,10 +100,22 @@ export class SharedRevocations implements RevocationList {
   #skew = 0;
   /** By the monotonic clock: everything that was written before this is in the table. */
   #currentAt = -Infinity;
+  /** The question that is under way, and the one that follows it. */
   #asking: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+  #noticed = false;
+  /** When as many notices as may be followed at once have been paid off, by the monotonic clock. */
+  #followedUntil = -Infinity;
+  #noticeTimer: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   #unlisten: (() => void) | undefined;
   #troubled = false;
+  readonly #unreadable = new Complaint(
+    (message) => this.#warn(message),
+    (count) =>
+      `Entries of the revocation list that no version of this library wrote were left out: ${count}. Look who else may write to it.`,
+  );
+  readonly #merged = new Complaint((message) => this.#warn(message), mergedWarning);
 
   /** @throws SessionError `ERR_OPTIONS` for a staleness that is no duration */
   constructor(source: RevocationSource, { staleness = '5s' }: SharedRevocationsOptions = {}) {
@@ -118,7 +129,7 @@ export class SharedRevocations implements RevocationList {
     this.#timeout = timeout;
     this.#warn = warn;
     if (this.#users++ > 0) return;
-    this.#unlisten = this.#source.listen((revocation) => this.#table.apply(revocation));
+    this.#unlisten = this.#source.listen(() => this.#follow());
     this.#timer = setInterval(() => this.#poll(), this.#staleness / 3).unref();
     this.#poll();
   }
@@ -153,19 +164,30 @@ export class SharedRevocations implements RevocationList {
     return this.#table.revokedSince(subject);
   }
 
+  revokedAt(subject: string): number {
+    return this.#table.revokedAt(subject);
+  }
+
   async add(revocation: Revocation): Promise<boolean> {
-    const { added, standing } = await this.#inTime(this.#source.add(revocation));
+    const { added, standing, crowded } = await this.#inTime(this.#source.add(revocation));
     this.#table.apply(standing);
+    if (crowded) await this.#merge(revocation);
     return added;
   }
 
+  /** What is under way may have been asked before the latest write, so whoever calls meanwhile waits for the next. */
   sync(): Promise<void> {
-    return (this.#asking ??= this.#catchUp().finally(() => (this.#asking = undefined)));
+    if (!this.#asking) return this.#ask();
+    return (this.#next ??= this.#asking.catch(ignore).then(() => {
+      this.#next = undefined;
+      return this.#ask();
+    }));
   }
 
   close(): Awaitable<void> {
     if (--this.#users > 0) return;
     clearInterval(this.#timer);
+    clearTimeout(this.#noticeTimer);
     this.#unlisten?.();
   }
 
@@ -179,12 +201,46 @@ export class SharedRevocations implements RevocationList {
 
   /** What was under way already may have been asked too long ago by the time it is answered. */
   async #refresh(): Promise<void> {
-    await this.sync();
-    if (!this.#isCurrent) await this.sync();
+    await this.#ask();
+    if (!this.#isCurrent) await this.#ask();
+  }
+
+  #ask(): Promise<void> {
+    return (this.#asking ??= this.#catchUp().finally(() => (this.#asking = undefined)));
+  }
+
+  /** Asks for what is new since a notice came; those that come until then are followed by the same question. */
+  #follow(): void {
+    if (this.#noticed || this.#users <= 0) return;
+    this.#noticed = true;
+    const now = monotonic();
+    const until = Math.max(this.#followedUntil, now) + NOTICE_SPACING;
+    const early = until - now - NOTICES_AT_ONCE * NOTICE_SPACING;
+    const follow = () => {
+      this.#noticed = false;
+      this.#followedUntil = until;
+      this.#askInBackground();
+    };
+    if (early <= 0) follow();
+    else this.#noticeTimer = setTimeout(follow, early).unref();
+  }
+
+  /** The subject has as many entries as it may: one for all of its sessions takes their place. */
+  async #merge({ rank, until, terms }: Revocation): Promise<void> {
+    if (terms.kind !== 'subject') return;
+    this.#merged.note();
+    const all = hashedSubjectRevocationOf(terms.subject, rank, until);
+    // What was asked for is recorded; the next entry of this subject tries again.
+    const merged = await this.#inTime(this.#source.add(all)).catch(() => undefined);
+    if (merged) this.#table.apply(merged.standing);
   }
 
   #poll(): void {
     this.#table.sweep(this.#now());
+    this.#askInBackground();
+  }
+
+  #askInBackground(): void {
     this.sync().then(
       () => this.#tell(undefined),
       (error: unknown) => this.#tell(error),
@@ -197,11 +253,12 @@ export class SharedRevocations implements RevocationList {
       const cursor = this.#cursor;
       const sentAt = this.#clock.now();
       const now = this.#clockInjected ? sentAt : undefined;
-      const changes = await this.#inTime(this.#source.changes(cursor, now));
+      const changes = checked(await this.#inTime(this.#source.changes(cursor, now)));
       // The list was read in between; half the way is as near as it can be known.
       this.#skew = Math.round(changes.time - (sentAt + this.#clock.now()) / 2);
       if (this.#wentBack(changes)) continue;
       for (const revocation of changes.revocations) this.#table.apply(revocation);
+      if (changes.unreadable > 0) this.#unreadable.note(changes.unreadable);
       this.#cursor = changes.cursor;
       if (changes.more) continue;
       this.#currentAt = askedAt;
@@ -239,3 +296,12 @@ function causeOf(error: unknown): string {
   const { cause } = error as { cause?: unknown };
   return cause instanceof Error ? cause.message : String(error);
 }
+
+/** @throws SessionError `ERR_STORE_UNAVAILABLE` for an answer that no list gives */
+function checked(changes: Changes): Changes {
+  const { epoch, time, cursor } = changes;
+  if (typeof epoch === 'string' && Number.isFinite(time) && Number.isSafeInteger(cursor)) return changes;
+  throw unavailable(new Error('the revocation list answered with an epoch, time or counter that is none'));
+}
+
+function ignore(): void {}

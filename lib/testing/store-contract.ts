@@ -1,9 +1,30 @@
-import type { SessionStore } from '../core/store.js';
 import { committingSpecs } from './contract/committing.js';
+import { destroyingSpecs } from './contract/destroying.js';
+import { expiringSpecs } from './contract/expiring.js';
+import { isolatingSpecs } from './contract/isolating.js';
 import { keepingSpecs } from './contract/keeping.js';
+import { limitingSpecs } from './contract/limiting.js';
 import { listingSpecs } from './contract/listing.js';
 import { racingSpecs } from './contract/racing.js';
+import { revokingSpecs } from './contract/revoking.js';
+import { rotatingSpecs } from './contract/rotating.js';
+import { globalRunner, type TestRunner } from './contract/runner.js';
 import { StoreSubject, TEST_TIMEOUT } from './contract/subject.js';
+import { tellingSpecs, type MakeStore } from './contract/telling.js';
+
+export type { MakeStore, TestRunner };
+
+export interface StoreContractOptions {
+  /**
+   * Makes another store of the same engine, as on another node, each time it is called: what `publish` and `subscribe`
+   * do shows only between two. `false` for a store that has neither. Without it these tests are reported as skipped.
+   */
+  secondNode?: MakeStore | false;
+  /** Registers the tests. @default the globals of Jest or Vitest */
+  runner?: TestRunner;
+  /** Milliseconds for which a test waits for what has to come in time. @default 30_000 */
+  patience?: number;
+}
 
 /**
  * The contract of a store as a suite of tests, for Jest or for Vitest with `globals: true`.
@@ -14,22 +35,30 @@ import { StoreSubject, TEST_TIMEOUT } from './contract/subject.js';
  *
  * @param name what the suite is called in the report
  * @param makeStore makes the store; what it opens besides, such as a client, is closed by your own `afterAll`
- * @example describeSessionStore('MyStore', () => new MyStore({ client }))
+ * @example describeSessionStore('MyStore', () => new MyStore({ client }), { secondNode: () => new MyStore({ client }) })
  */
 export function describeSessionStore(
   name: string,
-  makeStore: () => SessionStore | Promise<SessionStore>,
+  makeStore: MakeStore,
+  { secondNode, runner = globalRunner(), patience }: StoreContractOptions = {},
 ): void {
-  describe(`${name} keeps the contract of a session store`, () => {
-    const subject = new StoreSubject();
+  runner.describe(`${name} keeps the contract of a session store`, () => {
+    const subject = new StoreSubject(patience);
 
-    beforeAll(async () => subject.use(await makeStore()), TEST_TIMEOUT);
+    runner.beforeAll(async () => subject.use(await makeStore()), TEST_TIMEOUT);
 
-    afterAll(async () => subject.store.close?.(), TEST_TIMEOUT);
+    runner.afterAll(async () => subject.store.close?.(), TEST_TIMEOUT);
 
-    keepingSpecs(subject);
-    committingSpecs(subject);
-    listingSpecs(subject);
-    racingSpecs(subject);
+    keepingSpecs(runner, subject);
+    isolatingSpecs(runner, subject);
+    expiringSpecs(runner, subject);
+    destroyingSpecs(runner, subject);
+    committingSpecs(runner, subject);
+    rotatingSpecs(runner, subject);
+    listingSpecs(runner, subject);
+    limitingSpecs(runner, subject);
+    revokingSpecs(runner, subject);
+    racingSpecs(runner, subject);
+    tellingSpecs(runner, subject, secondNode);
   });
 }

@@ -47,7 +47,8 @@ describe('the ways out over HTTP/2', () => {
     '/exit/nowhere',
   ])('%s leaves when the session is stored, and is a 503 when it cannot be', async (path) => {
     const order: string[] = [];
-    store.onWritten = (method) => order.push(method);
+    // What could not be created is destroyed, in case that it is there.
+    store.onWritten = (method) => method !== 'destroy' && order.push(method);
     const answer = await get(running.client, path);
     order.push('answered');
     expect(order).toEqual(['create', 'answered']);

@@ -2,7 +2,12 @@ import { createHash } from 'node:crypto';
 import type { ArgumentsHost, HttpServer } from '@nestjs/common';
 import { BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
 import { MemoryStore, SessionService, type SessionEvent, type SessionModuleOptions } from 'nest-sessions';
-import { MemoryRevocations, SealedCookie, type SealedCookieOptions } from 'nest-sessions/sealed';
+import {
+  MemoryRevocations,
+  SealedCookie,
+  type Revocation,
+  type SealedCookieOptions,
+} from 'nest-sessions/sealed';
 import { AppController } from '../support/app.js';
 import { Browser, type Answer } from '../support/browser.js';
 import { closeAll, platforms, start, type PlatformName, type Running } from '../support/platforms.js';
@@ -182,13 +187,31 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect(await status(browser)).toBe(200);
   });
 
+  it('a superseded cookie is no alarm while its successor was not presented', async () => {
+    const { url, clock, events } = await run(platform, { format });
+    const browser = await loggedIn(url);
+    const before = browser.cookie;
+    await browser.post('/relogin', {});
+    const lost = browser.cookie;
+    clock.advance('20m');
+    expect(await status(browser, before)).toBe(401);
+    expect(events.map(({ type }) => type)).not.toContain('reused');
+    expect(await status(browser, lost)).toBe(200);
+  });
+
   it('a superseded cookie that comes back after the grace ends the session', async () => {
     const { url, clock, events } = await run(platform, { format });
     const browser = await loggedIn(url);
     const before = browser.cookie;
     await browser.post('/relogin', {});
-    clock.advance('11s');
+    clock.advance('5m');
+    // Presenting the new one begins the grace, on a passive route as well, and takes no new cookie.
+    expect((await browser.get('/poll')).setCookies).toEqual([]);
+    clock.advance('9s');
+    const late = await browser.get('/me', { cookie: before });
+    expect([late.status, late.setCookies]).toEqual([401, []]);
     expect(await status(browser)).toBe(200);
+    clock.advance('1s');
     expect(await status(browser, before)).toBe(401);
     expect(await status(browser)).toBe(401);
     expect(events.map(({ type }) => type)).toContain('reused');
@@ -376,7 +399,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect(await sessions.list('alice')).toHaveLength(1);
     expect(await sessions.revokeAll('alice')).toBe(1);
     expect(await status(three)).toBe(401);
-    expect(index.size).toBe(1); // the word of the one that was evicted
+    expect(index.size).toBe(0);
   });
 
   it('an entry of the index opens nothing', async () => {
@@ -394,15 +417,97 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     const browser = await loggedIn(url);
     const real = browser.cookie;
     await browser.post('/logout');
-    const answers = await Promise.all(
-      [real, `${real.slice(0, -2)}AA`, '__Host-session=x', `__Host-session=${'y'.repeat(6_000)}`].map(
-        (cookie) => browser.get('/me', { cookie }),
-      ),
-    );
-    for (const { status, body, setCookies } of answers) {
-      expect([status, body, setCookies]).toEqual([401, answers[0]!.body, answers[0]!.setCookies]);
+    const forged = [
+      `${real.slice(0, -2)}AA`,
+      `${real.slice(0, 40)}${real[40] === 'A' ? 'B' : 'A'}${real.slice(41)}`,
+    ];
+    const foreign = ['__Host-session=x', `__Host-session=${'y'.repeat(6_000)}`, '__Host-session=v1.short.x'];
+    const ask = (cookie: string) => browser.get('/me', { cookie });
+    const ended = await ask(real);
+    expect(expires(ended)).toBe(true);
+    for (const cookie of [...forged, ...foreign]) {
+      // The same but for the cookie, which may be another application's.
+      const { status, body, setCookies } = await ask(cookie);
+      expect([status, body, setCookies]).toEqual([401, ended.body, []]);
     }
-    expect(events.filter(({ type }) => type === 'tampered')).toHaveLength(3);
+    expect(events.filter(({ type }) => type === 'tampered')).toHaveLength(forged.length);
+  });
+
+  it('the cookie of another application of the same kind is told, and left alone', async () => {
+    const { url, events } = await run(platform, { format });
+    const other = await run(platform, { format }, { secret: 'another-application-Q7d0cS1m9xKzv3H5n8Bf' });
+    const { cookie } = await loggedIn(other.url);
+    const answer = await new Browser(url).get('/look', { cookie });
+    expect([answer.status, answer.setCookies]).toEqual([200, []]);
+    expect(events.map(({ type }) => type)).toEqual(['tampered']);
+    expect(await status(new Browser(other.url), cookie)).toBe(200);
+  });
+
+  it('a cookie of ours whose time is over is expired, and no alarm', async () => {
+    const { url, clock, events } = await run(platform, { format });
+    const browser = await loggedIn(url);
+    clock.advance('32d');
+    expect(expires(await browser.get('/me'))).toBe(true);
+    expect(events.map(({ type }) => type)).not.toContain('tampered');
+  });
+
+  it('of a foreign and a genuine cookie the genuine one counts, whatever stands beside it', async () => {
+    const { url } = await run(platform, { format });
+    const { cookie } = await loggedIn(url);
+    const forged = Array.from({ length: 9 }, (_, i) => `${cookie.slice(0, -4)}${i}AAA`);
+    const browser = new Browser(url);
+    expect(await status(browser, [...forged, cookie].join('; '))).toBe(200);
+    expect(await status(browser, [cookie, ...forged].join('; '))).toBe(200);
+  });
+
+  it('regenerate keeps the id, and the cookies before it are dead at once', async () => {
+    const { url, events } = await run(platform, { format });
+    const browser = await loggedIn(url);
+    await browser.post('/data', { kept: 1, dropped: 2 });
+    const before = browser.cookie;
+    const id = (await browser.get('/look')).json()['id'] as string;
+    expect((await browser.post('/regenerate', { keep: ['kept'] })).json()).toEqual({ id });
+    expect(await status(browser, before)).toBe(401);
+    expect((await browser.get('/look')).json()).toMatchObject({ id, subject: 'alice', data: { kept: 1 } });
+    expect((await browser.get('/look')).body).not.toContain('dropped');
+    expect(events.map(({ type }) => type)).not.toContain('ended');
+    expect(events.map(({ type }) => type).slice(-2)).toEqual(['regenerated', 'rotated']);
+  });
+
+  it.each(['/relogin', '/regenerate'])(
+    'a logout with the cookie before %s ends the session',
+    async (path) => {
+      const { url, clock, events } = await run(platform, { format });
+      for (const confirmed of [false, true]) {
+        const browser = await loggedIn(url);
+        const before = browser.cookie;
+        await browser.post(path, {});
+        if (confirmed) expect(await status(browser)).toBe(200);
+        clock.advance(confirmed ? '9s' : '5m');
+        const logout = await browser.post('/logout', {}, { cookie: before });
+        expect([logout.status, expires(logout)]).toEqual([200, true]);
+        expect(await status(browser, browser.cookie)).toBe(401);
+      }
+      expect(events.map(({ type }) => type)).not.toContain('reused');
+      expect(events.filter(({ type }) => type === 'ended')).toHaveLength(2);
+    },
+  );
+
+  it('logs out everywhere with a superseded cookie, until its time is over', async () => {
+    const { url, clock } = await run(platform, { format });
+    const [one, two] = [await loggedIn(url), await loggedIn(url)];
+    const before = one.cookie;
+    await one.post('/relogin', {});
+    expect((await one.post('/logout-everywhere', {}, { cookie: before })).status).toBe(200);
+    expect([await status(one), await status(two)]).toEqual([401, 401]);
+    const [three, four] = [await loggedIn(url), await loggedIn(url)];
+    const late = three.cookie;
+    await three.post('/relogin', {});
+    const present = three.cookie;
+    expect(await status(three)).toBe(200);
+    clock.advance('10s');
+    expect((await three.post('/logout-everywhere', {}, { cookie: late })).status).toBe(401);
+    expect([await status(three, present), await status(four)]).toEqual([401, 200]);
   });
 
   it('refuses a change that no cookie can carry to the client', async () => {
@@ -443,6 +548,18 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
   });
 });
 
+/** Counts what is recorded, or fails to record it. */
+class Counted extends MemoryRevocations {
+  added = 0;
+  failing = false;
+
+  override add(revocation: Revocation): Promise<boolean> {
+    if (this.failing) return Promise.reject(new Error('the list is down'));
+    this.added++;
+    return super.add(revocation);
+  }
+}
+
 describe.each(platforms)('sealed cookies on %s', (platform) => {
   it('a rotation that is enforced kills the predecessor after its grace', async () => {
     const { url, clock } = await run(
@@ -459,13 +576,19 @@ describe.each(platforms)('sealed cookies on %s', (platform) => {
     clock.advance('9s');
     expect(await status(browser, before)).toBe(200);
     clock.advance('1s');
+    // No alarm while the successor was not presented.
+    expect(await status(browser, before)).toBe(401);
     expect(await status(browser)).toBe(200);
+    clock.advance('9s');
+    expect(await status(browser, before)).toBe(401);
+    expect(await status(browser)).toBe(200);
+    clock.advance('1s');
     expect(await status(browser, before)).toBe(401);
     expect(await status(browser)).toBe(401);
   });
 
-  it('the grace covers the immediate predecessor alone', async () => {
-    const { url, clock } = await run(
+  it('the grace opens the session to the immediate predecessor alone, and is one for those before it', async () => {
+    const { url, clock, events } = await run(
       platform,
       { enforceRotation: true },
       { rotateEvery: '5s', rollEvery: '5s' },
@@ -476,7 +599,52 @@ describe.each(platforms)('sealed cookies on %s', (platform) => {
     await browser.get('/me');
     clock.advance('5s');
     await browser.get('/me');
+    // It was valid until a moment ago.
     expect(await status(browser, first)).toBe(401);
+    expect(await status(browser)).toBe(200);
+    clock.advance('9s');
+    const now = browser.cookie;
+    expect((await browser.get('/poll', { cookie: first })).status).toBe(401);
+    expect((await browser.get('/poll', { cookie: now })).status).toBe(200);
+    expect(events.map(({ type }) => type)).not.toContain('reused');
+    clock.advance('1s');
+    expect((await browser.get('/poll', { cookie: first })).status).toBe(401);
+    expect(events.map(({ type }) => type)).toContain('reused');
+    expect((await browser.get('/poll', { cookie: now })).status).toBe(401);
+  });
+
+  it('a confirmation takes one entry a rotation, and no cookie', async () => {
+    const revocations = new Counted();
+    const { url, clock } = await run(
+      platform,
+      { revocations, enforceRotation: true },
+      { rotateEvery: '15m' },
+    );
+    const browser = await loggedIn(url);
+    clock.advance('15m');
+    await browser.get('/me');
+    expect(revocations.added).toBe(1);
+    for (let i = 0; i < 3; i++) expect((await browser.get('/fail?kind=x')).setCookies).toEqual([]);
+    expect(revocations.added).toBe(2);
+    expect(revocations.size).toBe(1);
+  });
+
+  it('a confirmation that the list did not take fails nobody, and is made up for', async () => {
+    const revocations = new Counted();
+    const { url, clock, events } = await run(platform, { revocations });
+    const browser = await loggedIn(url);
+    const before = browser.cookie;
+    await browser.post('/relogin', {});
+    revocations.failing = true;
+    expect(await status(browser)).toBe(200);
+    clock.advance('11s');
+    expect((await browser.post('/data', { n: 1 })).status).toBe(200);
+    expect(await status(browser, before)).toBe(401);
+    expect(events.map(({ type }) => type)).not.toContain('reused');
+    revocations.failing = false;
+    expect((await browser.get('/look')).json()).toMatchObject({ data: { n: 1 } });
+    clock.advance('10s');
+    expect(await status(browser, before)).toBe(401);
     expect(await status(browser)).toBe(401);
   });
 

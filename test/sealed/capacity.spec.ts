@@ -92,17 +92,20 @@ class ScriptedSource implements RevocationSource {
   async changes(cursor: number): Promise<Changes> {
     this.asked.push(cursor);
     const said = await this.answer();
-    return { epoch: this.epoch, time: 0, cursor, revocations: [], more: false, ...said };
+    return { epoch: this.epoch, time: 0, cursor, revocations: [], unreadable: 0, more: false, ...said };
   }
 
   added: Revocation[] = [];
 
   add(revocation: Revocation) {
     this.added.push(revocation);
-    return Promise.resolve({ added: true, standing: revocation });
+    return Promise.resolve({ added: true, standing: revocation, crowded: false });
   }
 
-  listen() {
+  notify = (): void => undefined;
+
+  listen(onNotice: () => void) {
+    this.notify = onNotice;
     return () => undefined;
   }
 }
@@ -154,6 +157,64 @@ describe('the copy of a shared list', () => {
     expect(from.asked).toEqual([0, 9, 0, 4, 0]);
     expect(list.epoch).toBe('two');
     expect(list.check(token('a')).live).toBe(false);
+    await list.close();
+  });
+
+  it('is asked for once after a notice, and under a flood of them one question at a time and some a second', async () => {
+    const from = source();
+    const list = bound(from);
+    await list.fresh();
+    let asking = 0;
+    from.answer = async () => {
+      expect(++asking).toBe(1);
+      await wait(1);
+      asking--;
+      return {};
+    };
+    from.notify();
+    expect(from.asked).toHaveLength(2);
+    const began = performance.now();
+    while (performance.now() - began < 1_000) {
+      for (let i = 0; i < 100; i++) from.notify();
+      await wait(1);
+    }
+    // 25 at once, and one more every 20 ms.
+    expect(from.asked.length).toBeGreaterThan(10);
+    expect(from.asked.length).toBeLessThanOrEqual(1 + 25 + (performance.now() - began) / 20 + 1);
+    await list.close();
+    const asked = from.asked.length;
+    from.notify();
+    await wait(30);
+    expect(from.asked).toHaveLength(asked);
+  });
+
+  it('a notice that comes while a question is under way is followed by another', async () => {
+    const from = source();
+    const list = bound(from);
+    await list.fresh();
+    let release = (): void => undefined;
+    from.answer = () => new Promise((resolve) => (release = () => resolve({})));
+    from.notify();
+    await until(() => from.asked.length === 2, 'the question');
+    from.notify();
+    const waiting = list.sync();
+    from.answer = () => ({ cursor: 1, revocations: [revocationOf('a', 1e15, terms)] });
+    release();
+    await waiting;
+    expect(list.check(token('a')).live).toBe(false);
+    await list.close();
+  });
+
+  it.each([
+    { cursor: Number.NaN },
+    { cursor: 1e300 },
+    { time: Number.NaN },
+    { epoch: undefined as unknown as string },
+  ])('is not current by an answer that no list gives: %j', async (answer) => {
+    const from = source();
+    from.answer = () => answer;
+    const list = bound(from);
+    await expect(list.fresh()).rejects.toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' });
     await list.close();
   });
 

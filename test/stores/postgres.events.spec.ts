@@ -1,8 +1,13 @@
+import { createSecretKey } from 'node:crypto';
 import { jest } from '@jest/globals';
 import type { SessionEvent } from 'nest-sessions';
 import { PostgresStore } from 'nest-sessions/postgres';
 import { describePostgres } from '../support/postgres.js';
 import { until } from '../support/until.js';
+
+const keyOf = (secret: string) => createSecretKey(Buffer.from(secret));
+
+const SECRET = 'a secret that all nodes share, of 32 bytes';
 
 const ended = (id: string): SessionEvent => ({ type: 'ended', id, reason: 'revoked', at: 1 });
 
@@ -14,14 +19,22 @@ describePostgres('the events of PostgresStore', (server) => {
 
   afterEach(() => stores.splice(0).forEach((store) => store.close()));
 
-  function aNode(options: { table?: string; max?: number; events?: boolean } = {}) {
-    const { table = 'sessions', max = 5, events } = options;
+  interface NodeOptions {
+    table?: string;
+    max?: number;
+    events?: boolean;
+    secrets?: string[];
+  }
+
+  function aNode(options: NodeOptions = {}) {
+    const { table = 'sessions', max = 5, events, secrets = [SECRET] } = options;
     const warnings: string[] = [];
     const pool = server().pool({ max, idleTimeoutMillis: 0 });
     const store = new PostgresStore({ pool, table, ...(events !== undefined && { events }) });
     store.bind({
       clock: { now: () => Date.now() },
       clockInjected: false,
+      noticeKeys: secrets.map(keyOf),
       warn: (line) => warnings.push(line),
     });
     stores.push(store);
@@ -45,23 +58,73 @@ describePostgres('the events of PostgresStore', (server) => {
     expect(other.heard).toEqual([]);
   });
 
+  const channel = async (): Promise<string> => {
+    const [row] = await server().ask<{ channel: string }>(
+      `SELECT substring(query FROM '"(.*)"') AS channel FROM pg_stat_activity WHERE query LIKE 'LISTEN%'`,
+    );
+    return row!.channel;
+  };
+
   it('are not made up by what somebody else notifies', async () => {
     const [one, two] = [aNode(), aNode()];
     await until(async () => (await listeners()) === 2, 'listening');
-    const [{ channel }] = (await server().ask<{ channel: string }>(
-      `SELECT substring(query FROM '"(.*)"') AS channel FROM pg_stat_activity WHERE query LIKE 'LISTEN%'`,
-    )) as [{ channel: string }];
+    await server().ask('CREATE ROLE onlooker LOGIN');
+    const onlooker = server().pool({ user: 'onlooker' });
+    const login = { type: 'login', id: 'x', subject: 'admin', at: 1, factor: 'pwd', remember: false };
     for (const payload of [
       '',
       'null',
       '[]',
       '{"event":{"type":"login","id":"x"}}',
       '{"event":{"type":"ended"}}',
+      JSON.stringify({ origin: 'x', event: ended('x') }),
+      JSON.stringify({ node: 'x', sent: Date.now(), event: login }),
+      `${'A'.repeat(43)}${JSON.stringify({ node: 'x', sent: Date.now(), event: login })}`,
     ])
-      await server().ask('SELECT pg_notify($1, $2)', [channel, payload]);
+      await onlooker.query('SELECT pg_notify($1, $2)', [await channel(), payload]);
     one.store.publish(ended('a'));
     await until(() => two.heard.length > 0, 'the event');
     expect(two.heard).toEqual([ended('a')]);
+    expect(two.warnings).toEqual([expect.stringMatching(/that no node with our secret sent were dropped/)]);
+  });
+
+  it('are told once, also where they are notified again', async () => {
+    const [one, two] = [aNode(), aNode()];
+    await until(async () => (await listeners()) === 2, 'listening');
+    const recorder = await server().pool().connect();
+    const recorded: string[] = [];
+    recorder.on('notification', ({ payload }) => recorded.push(payload!));
+    const name = await channel();
+    await recorder.query(`LISTEN "${name}"`);
+    one.store.publish(ended('a'));
+    await until(() => recorded.length === 1, 'the notice');
+    recorder.release(true);
+    for (let i = 0; i < 3; i++) await server().ask('SELECT pg_notify($1, $2)', [name, recorded[0]!]);
+    one.store.publish(ended('b'));
+    await until(() => two.heard.some(({ id }) => id === 'b'), 'the next event');
+    expect(two.heard).toEqual([ended('a'), ended('b')]);
+  });
+
+  it('go on after a listener threw', async () => {
+    const [one, two] = [aNode(), aNode()];
+    two.store.subscribe(() => {
+      throw new Error('a listener of the application');
+    });
+    const heard: SessionEvent[] = [];
+    two.store.subscribe((event) => heard.push(event));
+    await until(async () => (await listeners()) === 2, 'listening');
+    for (const id of ['a', 'b']) {
+      one.store.publish(ended(id));
+      await until(() => heard.some((event) => event.id === id), 'the event');
+    }
+    expect(two.warnings[0]).toContain('a listener of the application');
+  });
+
+  it('are off without a key to sign with', async () => {
+    const node = aNode({ secrets: [] });
+    node.store.publish(ended('a'));
+    node.stop();
+    expect([node.pool.totalCount, node.warnings]).toEqual([0, []]);
   });
 
   it('take a connection when somebody listens, and give it back when nobody does', async () => {

@@ -49,10 +49,14 @@ describePostgres('applications over PostgreSQL', (server) => {
       expect(await sent(() => browser.get('/look'))).toEqual(['read']);
       expect(await sent(() => browser.post('/data', { a: 1 }))).toEqual(['read']);
       expect(await sent(() => browser.post('/data', { a: 2 }))).toEqual(['read', 'UPDATE']);
-      const replaced = ['read', 'INSERT', 'UPDATE', 'pg_notify'];
+      // The second read looks whether the subject's sessions were revoked meanwhile.
+      const replaced = ['read', 'INSERT', 'read', 'UPDATE', 'pg_notify'];
       expect(await sent(() => browser.post('/login', { user: 'alice', keep: ['a'] }))).toEqual(replaced);
       expect(await sent(() => browser.get('/me'))).toEqual(['read']);
-      expect(await sent(() => browser.post('/regenerate', {}))).toEqual(replaced);
+      expect(await sent(() => browser.post('/regenerate', {}))).toEqual(['read', 'UPDATE']);
+      // The first request with a renewed token confirms it, once.
+      expect(await sent(() => browser.get('/me'))).toEqual(['read', 'UPDATE']);
+      expect(await sent(() => browser.get('/me'))).toEqual(['read']);
       expect(await sent(() => browser.post('/logout'))).toEqual(['read', 'DELETE', 'pg_notify']);
     });
 

@@ -99,7 +99,7 @@ describePostgres('the table of PostgresStore', (server) => {
       await store.create(record, HOUR);
       expect(await store.load(record.id)).toMatchObject({ record });
       const remove = Object.keys(data);
-      await store.commit(record.id, { secret: 'hash', set: { 'x\0': '"\\u0000"' }, remove });
+      await store.commit(record.id, { epoch: 0, set: { 'x\0': '"\\u0000"' }, remove });
       expect(await store.load(record.id)).toMatchObject({ record: { data: { 'x\0': '"\\u0000"' } } });
       expect(Object.keys((await store.destroy(record.id))!.data)).toEqual(['x\0']);
     });
@@ -108,7 +108,7 @@ describePostgres('the table of PostgresStore', (server) => {
       const { store } = await aStore();
       expect(await store.load('a\0b')).toBeUndefined();
       expect(await store.destroy('\ud800')).toBeUndefined();
-      expect(await store.commit('a\0b', { secret: 'hash', set: {} })).toEqual({ outcome: 'gone' });
+      expect(await store.commit('a\0b', { epoch: 0, set: {} })).toEqual({ outcome: 'gone' });
       await expect(store.create(aRecord({ subject: 'a\0b' }), HOUR)).rejects.toMatchObject({
         code: 'ERR_SUBJECT',
       });
@@ -135,6 +135,20 @@ describePostgres('the table of PostgresStore', (server) => {
       ['has no time', `last_seen_at = 'NaN'`],
       ['has no secret', `secret_hash = ''`],
       ['has half a predecessor', `previous = '{"hash": "x"}'`],
+      ...Object.entries({
+        'is pending, but not quite': '"pending": false',
+        'has an epoch below zero': '"epoch": -1',
+        'has half an epoch': '"epoch": 0.5',
+        'has an epoch that is a text': '"epoch": "1"',
+        'has earlier ones that are no list': '"earlier": {}',
+        'has an earlier one without a hash': '"earlier": [{ "until": 5 }]',
+        'has an earlier one with a grace that is a text': '"earlier": [{ "hash": "x", "until": "5" }]',
+        'has an earlier one that is null': '"earlier": [null]',
+        'has others that are a list': '"rest": []',
+      }).map(([what, field]): [string, string] => [
+        `has a predecessor that ${what}`,
+        `previous = '{"hash": "x", "until": 5, "honoured": true, "nonce": "n", ${field}}'`,
+      ]),
       ['has a list for a device', `device = '[]'`],
     ])('says that a row is corrupt which %s, and ends it', async (_, damage) => {
       const { store, table, count } = await aStore();

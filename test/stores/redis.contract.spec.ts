@@ -1,6 +1,6 @@
 import { RESP_TYPES } from 'redis';
 import { RedisStore } from 'nest-sessions/redis';
-import { describeSessionStore } from 'nest-sessions/testing';
+import { describeSessionStore, type MakeStore } from 'nest-sessions/testing';
 import {
   closeClients,
   ioRedis,
@@ -17,6 +17,10 @@ import {
   type RedisServer,
 } from '../support/servers.js';
 
+/** Each store, and the other node beside it, has a client of its own. */
+const describeStore = (name: string, makeStore: MakeStore): void =>
+  describeSessionStore(name, makeStore, { secondNode: makeStore });
+
 describeWithRedis('RedisStore on a server', () => {
   let server: RedisServer;
 
@@ -26,17 +30,17 @@ describeWithRedis('RedisStore on a server', () => {
 
   const buffers = { commandOptions: { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } } };
 
-  describeSessionStore('RedisStore with node-redis', async () => {
+  describeStore('RedisStore with node-redis', async () => {
     return new RedisStore({ client: await nodeRedis(server.url) });
   });
-  describeSessionStore('RedisStore with node-redis over RESP 2 and answers in buffers', async () => {
+  describeStore('RedisStore with node-redis over RESP 2 and answers in buffers', async () => {
     const client = await nodeRedis(server.url, { RESP: 2, ...buffers });
     return new RedisStore({ client, prefix: 'a prefix {of ours}:' });
   });
-  describeSessionStore('RedisStore with ioredis', async () => {
+  describeStore('RedisStore with ioredis', async () => {
     return new RedisStore({ client: await ioRedis(server.url) });
   });
-  describeSessionStore('RedisStore with ioredis and a prefix of the client', async () => {
+  describeStore('RedisStore with ioredis and a prefix of the client', async () => {
     const client = await ioRedis(server.url, { keyPrefix: 'app:', stringNumbers: true });
     return new RedisStore({ client, prefix: 's:' });
   });
@@ -49,10 +53,10 @@ describeWithRedis('RedisStore on a cluster of three', () => {
   afterAll(closeClients);
   afterAll(stopServers);
 
-  describeSessionStore('RedisStore with a cluster of node-redis', async () => {
+  describeStore('RedisStore with a cluster of node-redis', async () => {
     return new RedisStore({ client: await nodeRedisCluster(ports) });
   });
-  describeSessionStore('RedisStore with a Cluster of ioredis', async () => {
+  describeStore('RedisStore with a Cluster of ioredis', async () => {
     return new RedisStore({ client: await ioRedisCluster(ports), prefix: 'io:' });
   });
 });

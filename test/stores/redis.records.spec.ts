@@ -1,5 +1,5 @@
 import { Controller, Get } from '@nestjs/common';
-import { Session, type SessionEvent } from 'nest-sessions';
+import { Session, type Loaded, type PredecessorSecret, type SessionEvent } from 'nest-sessions';
 import { RedisStore, type RedisClient } from 'nest-sessions/redis';
 import { closeAll, platforms } from '../support/platforms.js';
 import { startOverRedis } from '../support/redis-app.js';
@@ -12,6 +12,8 @@ import {
   type RedisServer,
 } from '../support/servers.js';
 import { until } from '../support/until.js';
+
+const PREVIOUS = ['ph', 'x', 'pu', '5', 'po', '1', 'pn', 'n'];
 
 /** What can have happened to a record, as commands on its key. */
 const DAMAGES: [string, (key: string) => string[][]][] = [
@@ -26,6 +28,24 @@ const DAMAGES: [string, (key: string) => string[][]][] = [
   ['its factors are a list', (key) => [['HSET', key, 'f', '[1]']]],
   ['its device is no object', (key) => [['HSET', key, 'd', 'null']]],
   ['half of its predecessor is missing', (key) => [['HSET', key, 'ph', 'x', 'pu', '5']]],
+  ['its predecessor has no hash', (key) => [['HSET', key, 'pe', '1']]],
+  ['it is not known whose epoch that is', (key) => [['HSET', key, ...PREVIOUS, 'pe', '1']]],
+  ...Object.entries({
+    'is pending, but not quite': ['pp', '0'],
+    'has an epoch below zero': ['pe', '-1'],
+    'has half an epoch': ['pe', '0.5'],
+    'has an epoch that is written otherwise': ['pe', '01'],
+    'has an epoch beyond what can be counted': ['pe', '9007199254740992'],
+    'has earlier ones in broken JSON': ['pr', '{"earlier":'],
+    'has earlier ones that are no list': ['pr', '{"earlier":{}}'],
+    'has an earlier one without a hash': ['pr', '{"earlier":[{"until":5}]}'],
+    'has an earlier one with a grace that is a text': ['pr', '{"earlier":[{"hash":"x","until":"5"}]}'],
+    'has an earlier one that is null': ['pr', '{"earlier":[null]}'],
+    'has others that are a list': ['pr', '{"rest":[]}'],
+  }).map(([what, field]): [string, (key: string) => string[][]] => [
+    `its predecessor ${what}`,
+    (key) => [['HSET', key, ...PREVIOUS, 'ps', 'x', ...field]],
+  ]),
   [
     'something else took its key',
     (key) => [
@@ -171,11 +191,13 @@ describeWithRedis('records in Redis', () => {
       const { store, record } = await bound(await nodeRedis(server.url));
       const one = record({ subject: 'alice' });
       await store.create(one, 1_000);
-      await store.commit(one.id, { secret: one.secretHash, ttl: 60_000 });
-      expect(Number(await server.cli('PTTL', 'nest-sessions:u:alice'))).toBeGreaterThan(100_000);
+      await store.commit(one.id, { epoch: 0, ttl: 60_000 });
+      // Nobody waits for the index.
+      const left = async () => Number(await server.cli('PTTL', 'nest-sessions:u:alice'));
+      await until(async () => (await left()) > 100_000, 'a longer life');
       // Even an index that was lost comes back.
       await server.cli('DEL', 'nest-sessions:u:alice');
-      await store.commit(one.id, { secret: one.secretHash, ttl: 60_000 });
+      await store.commit(one.id, { epoch: 0, ttl: 60_000 });
       expect(await store.list('alice')).toHaveLength(1);
     });
 
@@ -197,10 +219,56 @@ describeWithRedis('records in Redis', () => {
       const one = record({ subject: 'alice' });
       await store.create(one, 60_000);
       expect(await store.create(one, 60_000)).toMatchObject({ outcome: 'created' });
-      const rotate = { from: one.secretHash, to: 'next', until: Date.now(), honoured: true, nonce: 'n' };
-      const delta = { secret: one.secretHash, rotate, ttl: 60_000 };
-      expect(await store.commit(one.id, delta)).toEqual({ outcome: 'saved', revision: 0 });
-      expect(await store.commit(one.id, delta)).toEqual({ outcome: 'saved', revision: 0 });
+      for (const [honoured, epoch] of [
+        [true, 0],
+        [false, 0],
+      ] as const) {
+        const { record: now } = (await store.load(one.id)) as Loaded;
+        const from = now.secretHash;
+        const previous = {
+          hash: from,
+          until: Date.now(),
+          honoured,
+          nonce: 'n',
+          ...(!honoured && { epoch: 1 }),
+        };
+        const delta = { epoch, rotate: { from, to: `after ${from}`, previous }, ttl: 60_000 };
+        expect(await store.commit(one.id, delta)).toEqual({ outcome: 'saved', revision: 0 });
+        expect(await store.commit(one.id, delta)).toEqual({ outcome: 'saved', revision: 0 });
+        expect(await store.load(one.id)).toMatchObject({ record: { secretHash: `after ${from}`, previous } });
+      }
+      // Another one of the former epoch is none of these.
+      expect(await store.commit(one.id, { epoch: 0, ttl: 60_000 })).toEqual({ outcome: 'gone' });
+    });
+
+    it('are read by the former version, which leaves behind what it does not know, and that is left out', async () => {
+      const { store, record } = await bound(await nodeRedis(server.url));
+      const previous: PredecessorSecret = {
+        ...{ hash: 'before', until: 5.5, honoured: false, nonce: 'n', pending: true, epoch: 3 },
+        earlier: [{ hash: 'x' }],
+        rest: { until: 7 },
+      };
+      const one = record({ previous });
+      const key = `nest-sessions:s:${one.id}`;
+      await store.create(one, 60_000);
+      expect(await store.load(one.id)).toMatchObject({ record: one });
+      const fields = await server.cli('HMGET', key, 'ph', 'pu', 'po', 'pn', 'ps', 'pp', 'pe', 'pr');
+      const older = '{"earlier":[{"hash":"x"}],"rest":{"until":7}}';
+      expect(fields.split('\n')).toEqual(['before', '5.5', '0', 'n', 'before', '1', '3', older]);
+      // A rotation of its own.
+      await server.cli('HSET', key, 'h', 'next', 'ph', one.secretHash, 'pu', '9', 'po', '1', 'pn', 'm');
+      const { record: rotated } = (await store.load(one.id)) as Loaded;
+      expect(rotated.previous).toEqual({ hash: one.secretHash, until: 9, honoured: true, nonce: 'm' });
+      expect(await store.commit(one.id, { epoch: 3 })).toEqual({ outcome: 'gone' });
+      expect(await store.commit(one.id, { epoch: 0 })).toMatchObject({ outcome: 'saved' });
+      // And one of ours after that, of which nothing is left that it does not say.
+      const rotate = { from: 'next', to: 'last', previous: { ...previous, hash: 'next' } };
+      await store.commit(one.id, { epoch: 0, rotate });
+      expect(((await store.load(one.id)) as Loaded).record.previous).toEqual(rotate.previous);
+      const plain = { hash: 'last', until: 9, honoured: true, nonce: 'k' };
+      await store.commit(one.id, { epoch: 3, rotate: { from: 'last', to: 'plain', previous: plain } });
+      expect(((await store.load(one.id)) as Loaded).record.previous).toEqual(plain);
+      expect(await server.cli('HKEYS', key)).not.toMatch(/^p[sper]$/m);
     });
 
     it('count an update once that a driver sent twice', async () => {
@@ -214,10 +282,28 @@ describeWithRedis('records in Redis', () => {
       const { store, record } = await bound(twice);
       const one = record();
       await store.create(one, 60_000);
-      const delta = { secret: one.secretHash, revision: 0, set: { n: '1' } };
+      const delta = { epoch: 0, revision: 0, set: { n: '1' } };
       expect(await store.commit(one.id, delta)).toEqual({ outcome: 'saved', revision: 1 });
       expect(await store.commit(one.id, delta)).toEqual({ outcome: 'conflict' });
       expect(await store.load(one.id)).toMatchObject({ record: { revision: 1, data: { n: '1' } } });
+      const previous = { hash: one.secretHash, until: 5, honoured: false, nonce: 'n', epoch: 1 };
+      const regenerate = { ...delta, revision: 1, rotate: { from: one.secretHash, to: 'next', previous } };
+      expect(await store.commit(one.id, regenerate)).toEqual({ outcome: 'saved', revision: 2 });
+      expect(await store.load(one.id)).toMatchObject({
+        record: { revision: 2, secretHash: 'next', previous },
+      });
+    });
+
+    it('are on their way to the index no longer once the store has closed', async () => {
+      const { store, record } = await bound(await nodeRedis(server.url));
+      const one = record({ subject: 'alice' });
+      await store.create(one, 1_000);
+      await store.commit(one.id, { epoch: 0, ttl: 60_000 });
+      await store.close();
+      expect(Number(await server.cli('PTTL', 'nest-sessions:u:alice'))).toBeGreaterThan(100_000);
+      await store.destroy(one.id);
+      await store.close();
+      expect(await server.cli('EXISTS', 'nest-sessions:u:alice')).toBe('0');
     });
   });
 

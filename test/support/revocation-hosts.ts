@@ -21,6 +21,10 @@ export interface RevocationHost {
   restart(): Promise<void>;
   /** How many revocations it keeps. */
   count(): Promise<number>;
+  /** Notices on the channel of the list, from somebody who may do nothing else. */
+  notify(...texts: string[]): Promise<void>;
+  /** An entry as somebody writes it who may write to the list, with the number of a write of its own. */
+  write(key: string, rank: string, until: string, body: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -52,6 +56,9 @@ function again(act: () => Promise<unknown>): () => Promise<void> {
 }
 
 class RedisHost implements RevocationHost {
+  /** Not under test. */
+  #admin: ReturnType<typeof nodeRedis> | undefined;
+
   private constructor(
     readonly server: RedisServer,
     readonly connect: (url: string) => Promise<RedisClient>,
@@ -94,6 +101,22 @@ class RedisHost implements RevocationHost {
 
   async count() {
     return Number(await this.server.cli('HLEN', '{nest-sessions:revocations}:entries'));
+  }
+
+  async notify(...texts: string[]) {
+    await this.server.cli('ACL', 'SETUSER', 'onlooker', 'reset', 'on', 'nopass', '+publish', 'allchannels');
+    const { port } = this.server;
+    const onlooker = await nodeRedis(`redis://onlooker:any@127.0.0.1:${port}`, { disableClientInfo: true });
+    await Promise.all(texts.map((text) => onlooker.publish('nest-sessions:revocations', text)));
+  }
+
+  async write(key: string, rank: string, until: string, body: string) {
+    const base = '{nest-sessions:revocations}';
+    this.#admin ??= nodeRedis(this.server.url);
+    const admin = await this.#admin;
+    const seq = await admin.hIncrBy(base, 'seq', 1);
+    await admin.hSet(`${base}:entries`, key, `${rank}|${until}|${body}`);
+    await admin.zAdd(`${base}:log`, { score: seq, value: key });
   }
 
   async stop() {
@@ -139,6 +162,25 @@ class PostgresHost implements RevocationHost {
   async count() {
     const [row] = await this.server.ask<{ n: string }>('SELECT count(*) AS n FROM session_revocations');
     return Number(row!.n);
+  }
+
+  async notify(...texts: string[]) {
+    const found = await this.server.ask<{ channel: string }>(
+      `SELECT DISTINCT substring(query FROM '"(.*)"') AS channel FROM pg_stat_activity WHERE query LIKE 'LISTEN%'`,
+    );
+    await this.server.ask('DROP ROLE IF EXISTS onlooker');
+    await this.server.ask('CREATE ROLE onlooker LOGIN');
+    const onlooker = this.server.pool({ user: 'onlooker' });
+    for (const { channel } of found)
+      await onlooker.query('SELECT pg_notify($1, text) FROM unnest($2::text[]) AS text', [channel, texts]);
+  }
+
+  async write(key: string, rank: string, until: string, body: string) {
+    await this.server.ask(
+      `WITH meta AS (UPDATE session_revocations_meta SET seq = seq + 1 RETURNING seq)
+       INSERT INTO session_revocations (key, seq, rank, until, body) SELECT $1, seq, $2, $3, $4 FROM meta`,
+      [key, rank, until, body],
+    );
   }
 
   async stop() {

@@ -13,7 +13,7 @@ import {
   type StoreContext,
 } from 'nest-sessions';
 
-export type Question = 'load' | 'create' | 'commit' | 'destroy' | 'list';
+export type Question = 'load' | 'create' | 'commit' | 'destroy' | 'list' | 'markRevoked';
 
 /** How a store can fail: at once, later, or by never answering. */
 export type Fault = 'throws' | 'rejects' | 'hangs';
@@ -75,9 +75,11 @@ export class SpyStore implements SessionStore {
     });
   }
 
-  create(record: SessionRecord, ttl: number, limit?: SessionLimit): Awaitable<Created> {
+  create(record: SessionRecord, ttl: number, limit?: SessionLimit, provedAt?: number): Awaitable<Created> {
     this.#ids.add(record.id);
-    return this.#answer('create', [record, ttl, limit], () => this.memory.create(record, ttl, limit));
+    return this.#answer('create', [record, ttl, limit, provedAt], () =>
+      this.memory.create(record, ttl, limit, provedAt),
+    );
   }
 
   commit(id: string, delta: RecordDelta): Awaitable<Committed> {
@@ -88,8 +90,12 @@ export class SpyStore implements SessionStore {
     return this.#answer('destroy', [id, word], () => this.memory.destroy(id, word));
   }
 
-  list(subject: string): Awaitable<SessionRecord[]> {
-    return this.#answer('list', [subject], () => this.memory.list(subject));
+  list(subject: string, limit?: number): Awaitable<SessionRecord[]> {
+    return this.#answer('list', [subject, limit], () => this.memory.list(subject, limit));
+  }
+
+  markRevoked(subject: string, at: number, ttl: number): Awaitable<void> {
+    return this.#answer('markRevoked', [subject, at, ttl], () => this.memory.markRevoked(subject, at, ttl));
   }
 
   #answer<T>(question: Question, args: unknown[], answer: () => T): Awaitable<T> {

@@ -13,7 +13,7 @@ type Method = 'load' | 'create' | 'commit' | 'destroy';
 export class ProbedStore extends MemoryStore implements SessionStore {
   readonly calls: Method[] = [];
   /** Told when a write has been carried out. */
-  onWritten: (method: Method) => void = () => undefined;
+  onWritten: (method: Method) => unknown = () => undefined;
   /** Milliseconds that every write takes. */
   delay = 0;
   failing: Method[] = [];
@@ -25,8 +25,8 @@ export class ProbedStore extends MemoryStore implements SessionStore {
     return super.load(id);
   }
 
-  override create(record: SessionRecord, ttl: number, limit?: SessionLimit): never {
-    return this.#slowly('create', () => super.create(record, ttl, limit)) as never;
+  override create(record: SessionRecord, ttl: number, limit?: SessionLimit, provedAt?: number): never {
+    return this.#slowly('create', () => super.create(record, ttl, limit, provedAt)) as never;
   }
 
   override commit(id: string, delta: RecordDelta): never {

@@ -1,6 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { sign } from 'cookie-signature';
 import { cookieKeys } from 'nest-sessions';
 import { SECRET } from './platforms.js';
+
+const newId = () => randomBytes(16).toString('base64url');
+const newSecret = () => randomBytes(32).toString('base64url');
 
 export const COOKIE = '__Host-session';
 
@@ -24,6 +28,10 @@ export const signedCookie = (text: string, secret = SECRET): string =>
 /** The same as versions before 0.2 signed it, and as an application signs that uses the same secret itself. */
 export const legacyCookie = (text: string, secret = SECRET): string =>
   `${COOKIE}=${encodeURIComponent(`s:${sign(text, secret)}`)}`;
+
+/** In exactly our form, and signed by a key that is none of ours. */
+export const forgedCookie = (): string =>
+  signedCookie(`${newId()}.${newSecret()}`, 'another secret, which is long enough for a key');
 
 /** The attributes of a Set-Cookie header after the value, by lower-case name. */
 export function attributesOf(setCookie: string): Record<string, string> {

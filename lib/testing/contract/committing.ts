@@ -1,37 +1,102 @@
-import { newId } from '../../core/ids.js';
-import { aHash, rotation, TTL, type StoreSubject } from './subject.js';
+import type { RecordDelta, SessionRecord } from '../../core/record.js';
+import { LONG_TEXT, manyTexts, ODD_DATA, ODD_KEYS, pairs } from './odd-data.js';
+import type { TestRunner } from './runner.js';
+import {
+  aHash,
+  aPredecessor,
+  aSubject,
+  rotation,
+  severing,
+  TEST_TIMEOUT,
+  TTL,
+  type StoreSubject,
+} from './subject.js';
 
-export function committingSpecs(subject: StoreSubject): void {
+export function committingSpecs({ describe, it }: TestRunner, subject: StoreSubject): void {
+  /** A commit that is refused leaves every field as it was, in the list of the subject, too. */
+  const expectUnchanged = async (record: SessionRecord): Promise<void> => {
+    expect(await subject.record(record.id)).toEqual(record);
+    const { data: _, ...rest } = record;
+    if (record.subject !== undefined) expect(await subject.list(record.subject)).toMatchObject([rest]);
+  };
+
+  /** All that a commit can write at once. */
+  const everything = (record: SessionRecord): RecordDelta => ({
+    epoch: 0,
+    set: { a: '2' },
+    remove: ['b'],
+    head: { factors: { otp: 2 }, createdAt: 2, lastSeenAt: 2, rotatedAt: 2, device: { ip: '192.0.2.2' } },
+    confirm: { secret: record.secretHash, previous: aPredecessor() },
+    ttl: 0,
+  });
+
+  const owned = (): Promise<SessionRecord> =>
+    subject.given({ subject: aSubject(), factors: { pwd: 1 }, data: { a: '1', b: '1' } });
+
   describe('committing', () => {
     it('sets and removes by key, and leaves the other keys', async () => {
       const record = await subject.given({ data: { kept: '0', changed: '1', removed: '2' } });
-      const delta = {
-        secret: record.secretHash,
-        set: { changed: '"new"', added: '[1]', constructor: '3' },
-        remove: ['removed', 'never there'],
-      };
+      const set = { changed: '"new"', added: '[1]', constructor: '3' };
+      const delta = { epoch: 0, set, remove: ['removed', 'never there'] };
       expect(await subject.commit(record.id, delta)).toEqual({ outcome: 'saved', revision: 1 });
-      expect((await subject.record(record.id))!.data).toEqual({
-        kept: '0',
-        changed: '"new"',
-        added: '[1]',
-        constructor: '3',
-      });
+      const data = { kept: '0', changed: '"new"', added: '[1]', constructor: '3' };
+      expect(await subject.record(record.id)).toEqual({ ...record, revision: 1, data });
+    });
+
+    it('gives back each text that a commit set as it was', async () => {
+      const { id } = await subject.given({ data: { other: '1' } });
+      await subject.commit(id, { epoch: 0, set: ODD_DATA });
+      expect(pairs((await subject.record(id))!.data)).toEqual(pairs({ ...ODD_DATA, other: '1' }));
+    });
+
+    it('gives back each text that a commit did not touch as it was', async () => {
+      const { id } = await subject.given({ data: ODD_DATA });
+      await subject.commit(id, { epoch: 0, set: { other: '1' } });
+      expect(pairs((await subject.record(id))!.data)).toEqual(pairs({ ...ODD_DATA, other: '1' }));
+      await subject.commit(id, { epoch: 0, head: { lastSeenAt: 1 }, remove: ['other'] });
+      expect(pairs((await subject.record(id))!.data)).toEqual(pairs(ODD_DATA));
+    });
+
+    it('removes keys of any form', async () => {
+      const kept = { car: '1', 'cart 2': '2', Cart: '3' };
+      const { id } = await subject.given({ data: { ...ODD_DATA, ...kept } });
+      await subject.commit(id, { epoch: 0, remove: ODD_KEYS });
+      expect(pairs((await subject.record(id))!.data)).toEqual(pairs(kept));
+    });
+
+    it(
+      'keeps a text of far more than 64 kB that a commit set, and one that it did not touch',
+      async () => {
+        const { id } = await subject.given({ data: { untouched: LONG_TEXT } });
+        await subject.commit(id, { epoch: 0, set: { long: LONG_TEXT } });
+        const { data } = (await subject.record(id))!;
+        expect([data['untouched'] === LONG_TEXT, data['long'] === LONG_TEXT]).toEqual([true, true]);
+      },
+      TEST_TIMEOUT,
+    );
+
+    it('keeps more than 100 keys that a commit set, and removes as many', async () => {
+      const { id } = await subject.given({ data: { first: '1' } });
+      const many = manyTexts(300);
+      await subject.commit(id, { epoch: 0, set: many });
+      expect(pairs((await subject.record(id))!.data)).toEqual(pairs({ ...many, first: '1' }));
+      await subject.commit(id, { epoch: 0, remove: Object.keys(many) });
+      expect(pairs((await subject.record(id))!.data)).toEqual([['first', '1']]);
     });
 
     it('replaces the head field by field', async () => {
       const record = await subject.given({
-        subject: 'u' + newId(),
+        subject: aSubject(),
         factors: { pwd: 1 },
         device: { ip: '192.0.2.1', userAgent: 'old' },
       });
-      const [lastSeenAt, createdAt, rotatedAt] = [record.lastSeenAt + 1, record.createdAt + 2, 3];
-      await subject.commit(record.id, { secret: record.secretHash, head: { lastSeenAt } });
+      const [lastSeenAt, createdAt, rotatedAt] = [record.lastSeenAt + 1.5, record.createdAt + 2.25, 3];
+      await subject.commit(record.id, { epoch: 0, head: { lastSeenAt } });
       expect(await subject.record(record.id)).toEqual({ ...record, lastSeenAt });
-      const head = { factors: { otp: 2 }, createdAt, lastSeenAt, rotatedAt, device: { userAgent: 'new' } };
-      await subject.commit(record.id, { secret: record.secretHash, head });
+      const factors = { otp: record.createdAt + 0.5 };
+      const head = { factors, createdAt, lastSeenAt, rotatedAt, device: { userAgent: 'new' } };
+      await subject.commit(record.id, { epoch: 0, head });
       expect(await subject.record(record.id)).toEqual({ ...record, ...head });
-      expect(await subject.list(record.subject!)).toMatchObject([{ id: record.id, lastSeenAt }]);
     });
 
     it('counts in the revision the commits that concern data, and no others', async () => {
@@ -43,121 +108,99 @@ export function committingSpecs(subject: StoreSubject): void {
         { ttl: TTL },
         { remove: ['a'] },
         { set: { a: '1' }, remove: ['b'] },
+        { confirm: { secret, previous: aPredecessor() } },
         {},
       ]) {
-        revisions.push(await subject.commit(id, { secret, ...delta }));
+        revisions.push(await subject.commit(id, { epoch: 0, ...delta }));
       }
-      expect(revisions).toEqual([0, 1, 1, 2, 3, 3].map((revision) => ({ outcome: 'saved', revision })));
+      expect(revisions).toEqual([0, 1, 1, 2, 3, 3, 3].map((revision) => ({ outcome: 'saved', revision })));
       expect((await subject.record(id))!.revision).toBe(3);
     });
 
     it('writes nothing where the revision is another', async () => {
-      const record = await subject.given({ data: { a: '1' } });
-      const secret = record.secretHash;
-      const delta = { secret, set: { a: '2' } };
-      expect(await subject.commit(record.id, { ...delta, revision: 1 })).toEqual({ outcome: 'conflict' });
-      expect(await subject.record(record.id)).toEqual(record);
-      expect(await subject.commit(record.id, { ...delta, revision: 0 })).toEqual({
+      const record = await owned();
+      for (const revision of [1, -1, 7]) {
+        const delta = { ...everything(record), revision };
+        expect(await subject.commit(record.id, delta)).toEqual({ outcome: 'conflict' });
+        await expectUnchanged(record);
+      }
+      const { epoch, set } = everything(record);
+      expect(await subject.commit(record.id, { epoch, set, revision: 0 })).toEqual({
         outcome: 'saved',
         revision: 1,
       });
-      expect(await subject.commit(record.id, { ...delta, revision: 0 })).toEqual({ outcome: 'conflict' });
+      expect(await subject.commit(record.id, { epoch, set, revision: 0 })).toEqual({ outcome: 'conflict' });
     });
 
-    it('takes a secret that does not open the session as gone', async () => {
-      const record = await subject.given();
-      const delta = { secret: aHash(), revision: 5, set: { a: '1' }, head: { lastSeenAt: 5 }, ttl: 0 };
-      expect(await subject.commit(record.id, delta)).toEqual({ outcome: 'gone' });
-      expect(await subject.record(record.id)).toEqual(record);
+    it('compares the revision where no data changes, too', async () => {
+      const record = await owned();
+      const delta = { epoch: 0, revision: 1, head: { lastSeenAt: 5 } };
+      expect(await subject.commit(record.id, delta)).toEqual({ outcome: 'conflict' });
+      await expectUnchanged(record);
+    });
+
+    it('refuses a delta of another epoch as gone, and writes nothing', async () => {
+      for (const rest of [{}, { previous: aPredecessor() }, { previous: aPredecessor({ epoch: 2 }) }]) {
+        const record = await subject.given({ subject: aSubject(), data: { a: '1' }, ...rest });
+        for (const epoch of [1, 3]) {
+          expect(await subject.commit(record.id, { ...everything(record), epoch })).toEqual({
+            outcome: 'gone',
+          });
+          await expectUnchanged(record);
+        }
+      }
+    });
+
+    it('tells a delta of another epoch nothing of revision and secret', async () => {
+      const record = await owned();
+      const deltas = [
+        { ...everything(record), revision: 5 },
+        rotation({ ...record, secretHash: aHash() }),
+        { ...rotation(record), revision: 5 },
+      ];
+      for (const delta of deltas) {
+        expect(await subject.commit(record.id, { ...delta, epoch: 1 })).toEqual({ outcome: 'gone' });
+        await expectUnchanged(record);
+      }
+    });
+
+    it('accepts a delta of the same epoch', async () => {
+      const { id } = await subject.given({ previous: aPredecessor({ epoch: 2 }) });
+      expect(await subject.commit(id, { epoch: 2, set: { a: '1' } })).toEqual({
+        outcome: 'saved',
+        revision: 1,
+      });
+      expect(await subject.commit(id, { epoch: 0, set: { a: '2' } })).toEqual({ outcome: 'gone' });
+      expect((await subject.record(id))!.data).toEqual({ a: '1' });
     });
 
     it('never creates', async () => {
-      const record = await subject.given({ subject: 'u' + newId() });
+      const record = await subject.given({ subject: aSubject() });
       await subject.destroy(record.id);
-      const delta = {
-        ...rotation(record, aHash(), true),
-        set: { a: '1' },
-        remove: ['b'],
-        head: { lastSeenAt: 1 },
-        ttl: TTL,
-      };
-      expect(await subject.commit(record.id, delta)).toEqual({ outcome: 'gone' });
-      expect(await subject.load(record.id)).toBeUndefined();
-      expect(await subject.list(record.subject!)).toEqual([]);
+      for (const delta of [
+        { ...everything(record), ttl: TTL },
+        { ...rotation(record), ttl: TTL },
+      ]) {
+        expect(await subject.commit(record.id, delta)).toEqual({ outcome: 'gone' });
+        expect(await subject.load(record.id)).toBeUndefined();
+        expect(await subject.list(record.subject!)).toEqual([]);
+      }
     });
-  });
 
-  describe('rotating', () => {
-    it('puts the new secret in place and remembers the one before', async () => {
-      const record = await subject.given();
-      const delta = rotation(record, aHash(), true);
-      expect(await subject.commit(record.id, delta)).toEqual({ outcome: 'saved', revision: 0 });
-      const { from, to, until, honoured, nonce } = delta.rotate!;
-      expect(await subject.record(record.id)).toEqual({
-        ...record,
-        secretHash: to,
-        previous: { hash: from, until, honoured, nonce },
+    it('changes no other session', async () => {
+      const [one, other] = [await owned(), await owned()];
+      await subject.commit(one.id, { ...everything(one), ttl: TTL });
+      await expectUnchanged(other);
+    });
+
+    it('never changes id, subject and persistence', async () => {
+      const record = await subject.given({ subject: aSubject(), persistent: true });
+      await subject.commit(record.id, {
+        ...severing(record),
+        set: { id: '1', subject: '2', persistent: '3' },
       });
-    });
-
-    it('lets a request with the honoured predecessor write', async () => {
-      const record = await subject.given();
-      const to = aHash();
-      await subject.commit(record.id, rotation(record, to, true));
-      expect(await subject.commit(record.id, { secret: record.secretHash, set: { a: '1' } })).toEqual({
-        outcome: 'saved',
-        revision: 1,
-      });
-      expect(await subject.record(record.id)).toMatchObject({ secretHash: to, data: { a: '1' } });
-    });
-
-    it('lets it write even when its grace is over, for it began within', async () => {
-      const record = await subject.given();
-      const delta = rotation(record, aHash(), true);
-      await subject.commit(record.id, { ...delta, rotate: { ...delta.rotate!, until: 1 } });
-      expect(await subject.commit(record.id, { secret: record.secretHash, set: { a: '1' } })).toMatchObject({
-        outcome: 'saved',
-      });
-    });
-
-    it('refuses a predecessor that is not honoured', async () => {
-      const record = await subject.given();
-      await subject.commit(record.id, rotation(record, aHash(), false));
-      expect(await subject.commit(record.id, { secret: record.secretHash, set: { a: '1' } })).toEqual({
-        outcome: 'gone',
-      });
-      expect((await subject.record(record.id))!.data).toEqual({});
-    });
-
-    it('honours the immediate predecessor only', async () => {
-      const record = await subject.given();
-      const [second, third] = [aHash(), aHash()];
-      await subject.commit(record.id, rotation(record, second, true));
-      await subject.commit(record.id, rotation({ ...record, secretHash: second }, third, true));
-      const by = (secret: string) => subject.commit(record.id, { secret, set: { a: '1' } });
-      expect(await by(record.secretHash)).toEqual({ outcome: 'gone' });
-      expect(await by(second)).toMatchObject({ outcome: 'saved' });
-      expect(await by(third)).toMatchObject({ outcome: 'saved' });
-    });
-
-    it('is a conflict where another rotation came first, and then writes nothing', async () => {
-      const record = await subject.given();
-      await subject.commit(record.id, rotation(record, aHash(), true));
-      const rotated = await subject.record(record.id);
-      const late = { ...rotation(record, aHash(), true), set: { a: '1' }, head: { rotatedAt: 1 }, ttl: 0 };
-      expect(await subject.commit(record.id, late)).toEqual({ outcome: 'conflict' });
-      expect(await subject.record(record.id)).toEqual(rotated);
-    });
-
-    it('rotates and writes in one', async () => {
-      const record = await subject.given({ data: { a: '1' } });
-      const delta = { ...rotation(record, aHash(), false), set: { b: '2' }, head: { rotatedAt: 9 } };
-      expect(await subject.commit(record.id, delta)).toEqual({ outcome: 'saved', revision: 1 });
-      expect(await subject.record(record.id)).toMatchObject({
-        secretHash: delta.rotate!.to,
-        rotatedAt: 9,
-        data: { a: '1', b: '2' },
-      });
+      const { id, subject: owner, persistent } = record;
+      expect(await subject.record(id)).toMatchObject({ id, subject: owner, persistent });
     });
   });
 }

@@ -1,0 +1,35 @@
+/** How often the same complaint is made, in milliseconds. */
+const EVERY = 60_000;
+
+/**
+ * A warning of something that others may cause as often as they like: made at most once a minute, with the number
+ * of times since the last one.
+ */
+export class Complaint {
+  readonly #warn: (message: string) => void;
+  readonly #messageOf: (count: number) => string;
+  readonly #now: () => number;
+  #madeAt = -Infinity;
+  #count = 0;
+
+  /** @param now a clock for spans of time, in milliseconds */
+  constructor(
+    warn: (message: string) => void,
+    messageOf: (count: number) => string,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#warn = warn;
+    this.#messageOf = messageOf;
+    this.#now = now;
+  }
+
+  note(times = 1): void {
+    this.#count += times;
+    const now = this.#now();
+    if (now - this.#madeAt < EVERY) return;
+    this.#madeAt = now;
+    const count = this.#count;
+    this.#count = 0;
+    this.#warn(this.#messageOf(count));
+  }
+}

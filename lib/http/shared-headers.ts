@@ -1,0 +1,42 @@
+import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
+import { headersAt, pairsOf, type Headers } from './response-calls.js';
+
+/** Headers that the library adds to, so that those given to `writeHead` must not replace its own. */
+const SHARED = new Set(['set-cookie', 'cache-control', 'vary']);
+const LENGTHS = new Set([...SHARED].map((name) => name.length));
+
+/** Most names are told apart by their length, without being made lower case. */
+const isShared = (name: string): boolean => LENGTHS.has(name.length) && SHARED.has(name.toLowerCase());
+
+/** Moves the shared headers out of the arguments of a `writeHead` call into the response. */
+export function takeShared(response: ServerResponse, args: unknown[]): void {
+  const at = headersAt(args);
+  if (at === undefined) return;
+  const headers = args[at] as Headers;
+  if (Array.isArray(headers)) {
+    takeAll(response, headers);
+    args.length = at;
+    return;
+  }
+  const taken = Object.keys(headers).filter(isShared);
+  if (taken.length === 0) return;
+  const rest = { ...headers };
+  // As Node does it: headers in an object replace those that were set.
+  for (const name of taken) response.removeHeader(name);
+  for (const name of taken) {
+    response.appendHeader(name, asText(headers[name]!));
+    delete rest[name];
+  }
+  args[at] = rest;
+}
+
+/** A list may name a header twice, which Node keeps only where nothing was set before: so all of it is set here. */
+function takeAll(response: ServerResponse, list: Headers): void {
+  // A name of no length, where Node lets it pass, is left out.
+  const pairs = pairsOf(list).filter(([name]) => name);
+  for (const [name] of pairs) response.removeHeader(name);
+  for (const [name, value] of pairs) response.appendHeader(name, asText(value));
+}
+
+const asText = (value: OutgoingHttpHeader): string | readonly string[] =>
+  typeof value === 'number' ? String(value) : value;

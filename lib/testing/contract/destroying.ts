@@ -1,0 +1,114 @@
+import { newId } from '../../core/ids.js';
+import type { Epitaph } from '../../core/store.js';
+import type { TestRunner } from './runner.js';
+import { aSubject, atOnce, pause, rotation, TEST_TIMEOUT, TTL, type StoreSubject } from './subject.js';
+
+const EPITAPHS: Epitaph[] = ['replaced', 'evicted'];
+
+export function destroyingSpecs({ describe, it }: TestRunner, subject: StoreSubject): void {
+  describe('destroying', () => {
+    it('returns the record as it was last, once', async () => {
+      const record = await subject.given({ subject: aSubject(), data: { a: '1' } });
+      await subject.commit(record.id, { epoch: 0, set: { b: '2' } });
+      expect(await subject.destroy(record.id)).toEqual({
+        ...record,
+        revision: 1,
+        data: { a: '1', b: '2' },
+      });
+      expect(await subject.load(record.id)).toBeUndefined();
+      expect(await subject.destroy(record.id)).toBeUndefined();
+    });
+
+    it('takes the session out of the list of its subject', async () => {
+      const owner = aSubject();
+      const [kept, destroyed] = [
+        await subject.given({ subject: owner }),
+        await subject.given({ subject: owner }),
+      ];
+      await subject.destroy(destroyed.id);
+      expect(await subject.idsOf(owner)).toEqual([kept.id]);
+    });
+
+    it('gives the record to one of many that destroy it', async () => {
+      const record = await subject.given({ subject: aSubject() });
+      const answers = await atOnce(10, () => subject.destroy(record.id));
+      expect(answers.filter((answer) => answer !== undefined)).toEqual([record]);
+    });
+
+    for (const epitaph of EPITAPHS) {
+      it(`leaves the word ${epitaph} for those that come late`, async () => {
+        const record = await subject.given({ subject: aSubject() });
+        expect(await subject.destroy(record.id, { epitaph, linger: TTL })).toEqual(record);
+        expect(await subject.load(record.id)).toEqual({ departed: epitaph });
+        expect(await subject.list(record.subject!)).toEqual([]);
+        for (const delta of [{ epoch: 0, set: { a: '1' }, ttl: TTL }, rotation(record)]) {
+          expect(await subject.commit(record.id, delta)).toEqual({ outcome: 'gone' });
+        }
+        expect(await subject.destroy(record.id)).toBeUndefined();
+        expect(await subject.load(record.id)).toEqual({ departed: epitaph });
+      });
+    }
+
+    it(
+      'keeps the first word where another is left for the same session',
+      async () => {
+        const { id } = await subject.given();
+        await subject.destroy(id, { epitaph: 'replaced', linger: TTL });
+        expect(await subject.destroy(id, { epitaph: 'evicted', linger: 20 })).toBeUndefined();
+        expect(await subject.load(id)).toEqual({ departed: 'replaced' });
+        await pause(60);
+        expect(await subject.load(id)).toEqual({ departed: 'replaced' });
+      },
+      TEST_TIMEOUT,
+    );
+
+    it('leaves no word of a session that ended without one', async () => {
+      const { id } = await subject.given();
+      await subject.destroy(id);
+      await subject.destroy(id, { epitaph: 'replaced', linger: TTL });
+      expect(await subject.load(id)).toBeUndefined();
+    });
+
+    it('leaves no word of a session that it did not have', async () => {
+      const id = newId();
+      await subject.destroy(id, { epitaph: 'replaced', linger: TTL });
+      expect(await subject.load(id)).toBeUndefined();
+    });
+
+    it('leaves no word whose linger is zero or less', async () => {
+      for (const linger of [0, -1]) {
+        const record = await subject.given();
+        expect(await subject.destroy(record.id, { epitaph: 'replaced', linger })).toEqual(record);
+        expect(await subject.load(record.id)).toBeUndefined();
+      }
+    });
+
+    it(
+      'forgets the word in time',
+      async () => {
+        const { id } = await subject.given();
+        await subject.destroy(id, { epitaph: 'replaced', linger: 50 });
+        await subject.untilGone(id);
+      },
+      TEST_TIMEOUT,
+    );
+
+    it(
+      'takes a linger with a fraction, and one of more than 2^31 - 1 milliseconds',
+      async () => {
+        const short = await subject.given();
+        await subject.destroy(short.id, { epitaph: 'replaced', linger: 20.5 });
+        const ids: string[] = [];
+        for (const linger of [TTL + 0.5, 2 ** 31 + 10, 2 ** 32 + 20]) {
+          const { id } = await subject.given();
+          await subject.destroy(id, { epitaph: 'evicted', linger });
+          ids.push(id);
+        }
+        await pause(60);
+        for (const id of ids) expect(await subject.load(id)).toEqual({ departed: 'evicted' });
+        await subject.untilGone(short.id);
+      },
+      TEST_TIMEOUT,
+    );
+  });
+}

@@ -1,0 +1,217 @@
+import { newId } from '../../core/ids.js';
+import type { RecordDelta, SessionRecord } from '../../core/record.js';
+import type { TestRunner } from './runner.js';
+import {
+  aPredecessor,
+  aRecord,
+  aSubject,
+  pause,
+  rotation,
+  TEST_TIMEOUT,
+  TTL,
+  type StoreSubject,
+} from './subject.js';
+
+/** Beyond what a timer or a number of 32 bits holds, in milliseconds, with or without a sign. */
+const LONG_TTLS = [2 ** 31 + 10, 2 ** 32 + 20, 400 * 24 * 3_600_000];
+
+/** What a commit can be beside the time to live that it names. */
+const KINDS: Record<string, (record: SessionRecord) => RecordDelta> = {
+  'of nothing else': () => ({ epoch: 0 }),
+  'that changes data': () => ({ epoch: 0, set: { a: '1' }, remove: ['b'] }),
+  'that changes the head': () => ({ epoch: 0, head: { lastSeenAt: Date.now() } }),
+  'that compares the revision': () => ({ epoch: 0, revision: 0, set: { a: '1' } }),
+  'that rotates': (record) => rotation(record),
+  'that confirms': ({ secretHash }) => ({
+    epoch: 0,
+    confirm: { secret: secretHash, previous: aPredecessor() },
+  }),
+};
+
+export function expiringSpecs({ describe, it }: TestRunner, subject: StoreSubject): void {
+  describe('expiry', () => {
+    it('takes a time to live of zero or less as gone', async () => {
+      const owner = aSubject();
+      for (const ttl of [0, -1, -0.5]) {
+        const record = aRecord({ subject: owner });
+        await subject.create(record, ttl);
+        expect(await subject.load(record.id)).toBeUndefined();
+        expect(await subject.destroy(record.id)).toBeUndefined();
+      }
+      expect(await subject.list(owner)).toEqual([]);
+    });
+
+    it('expires at once by a commit with a ttl of zero or less', async () => {
+      for (const ttl of [0, -1]) {
+        const owner = aSubject();
+        const { id } = await subject.given({ subject: owner });
+        await subject.commit(id, { epoch: 0, set: { late: '1' }, ttl });
+        expect(await subject.load(id)).toBeUndefined();
+        expect(await subject.list(owner)).toEqual([]);
+        expect(await subject.commit(id, { epoch: 0, ttl: TTL })).toEqual({ outcome: 'gone' });
+      }
+    });
+
+    it(
+      'forgets a session when its time is over',
+      async () => {
+        const { id } = await subject.given({}, 50);
+        await subject.untilGone(id);
+      },
+      TEST_TIMEOUT,
+    );
+
+    for (const [kind, delta] of Object.entries(KINDS)) {
+      it(
+        `keeps the expiry at a commit ${kind}, without ttl`,
+        async () => {
+          const { id } = await subject.outlastingCommit(delta);
+          expect(await subject.load(id)).toBeUndefined();
+        },
+        TEST_TIMEOUT,
+      );
+
+      it(
+        `moves the expiry by the ttl of a commit ${kind}`,
+        async () => {
+          const extended = await subject.outlastingCommit((record) => ({ ...delta(record), ttl: TTL }));
+          expect(await subject.record(extended.id)).toBeDefined();
+          const shortened = await subject.given();
+          await subject.commit(shortened.id, { ...delta(shortened), ttl: 20 });
+          await subject.untilGone(shortened.id);
+        },
+        TEST_TIMEOUT,
+      );
+    }
+
+    it(
+      'moves the expiry by a commit of a request that came with the predecessor',
+      async () => {
+        const extended = await subject.outlasting(async (record) => {
+          await subject.commit(record.id, rotation(record));
+          const { outcome } = await subject.commit(record.id, { epoch: 0, set: { a: '1' }, ttl: TTL });
+          return outcome === 'saved';
+        });
+        expect(await subject.record(extended.id)).toMatchObject({ data: { a: '1' } });
+      },
+      TEST_TIMEOUT,
+    );
+
+    it(
+      'moves the expiry by a commit whose confirmation comes too late',
+      async () => {
+        const confirm = { secret: 'another', previous: aPredecessor() };
+        const extended = await subject.outlastingCommit(() => ({ epoch: 0, confirm, ttl: TTL }));
+        expect(await subject.record(extended.id)).toBeDefined();
+      },
+      TEST_TIMEOUT,
+    );
+
+    it(
+      'keeps the expiry where a commit writes nothing',
+      async () => {
+        const conflicting = await subject.outlastingCommit(() => ({ epoch: 0, revision: 9, ttl: TTL }));
+        expect(await subject.load(conflicting.id)).toBeUndefined();
+        const outdated = await subject.outlastingCommit((record) => ({
+          ...rotation({ ...record, secretHash: 'another' }),
+          ttl: TTL,
+        }));
+        expect(await subject.load(outdated.id)).toBeUndefined();
+        const severed = await subject.outlasting(async ({ id }) => {
+          await subject.commit(id, { epoch: 1, ttl: TTL });
+          return true;
+        });
+        expect(await subject.load(severed.id)).toBeUndefined();
+      },
+      TEST_TIMEOUT,
+    );
+
+    it(
+      'extends nothing by a load or a list',
+      async () => {
+        const owner = aSubject();
+        const { id } = await subject.outlasting(
+          async (record) => {
+            await subject.list(owner);
+            return (await subject.load(record.id)) !== undefined;
+          },
+          { subject: owner },
+        );
+        expect(await subject.load(id)).toBeUndefined();
+      },
+      TEST_TIMEOUT,
+    );
+
+    it(
+      'revives nothing that expired by itself',
+      async () => {
+        for (const delta of Object.values(KINDS)) {
+          const owner = aSubject();
+          // Nobody asks for it in between: a store may forget only when it is asked.
+          const expired = await subject.outlasting(() => Promise.resolve(true), { subject: owner });
+          expect(await subject.commit(expired.id, { ...delta(expired), ttl: TTL })).toEqual({
+            outcome: 'gone',
+          });
+          expect(await subject.load(expired.id)).toBeUndefined();
+          expect(await subject.list(owner)).toEqual([]);
+        }
+      },
+      TEST_TIMEOUT,
+    );
+
+    it(
+      'destroys nothing that expired by itself',
+      async () => {
+        const { id } = await subject.outlasting(() => Promise.resolve(true));
+        expect(await subject.destroy(id, { epitaph: 'replaced', linger: TTL })).toBeUndefined();
+        expect(await subject.load(id)).toBeUndefined();
+      },
+      TEST_TIMEOUT,
+    );
+
+    it(
+      'takes a time to live with a fraction',
+      async () => {
+        const lasting = await subject.given({}, TTL + 0.5);
+        await subject.commit(lasting.id, { epoch: 0, ttl: TTL + 0.25 });
+        const [short, tiny] = [await subject.given({}, 20.75), await subject.given({}, 0.25)];
+        const shortened = await subject.given();
+        await subject.commit(shortened.id, { epoch: 0, ttl: 0.25 });
+        for (const { id } of [short, tiny, shortened]) await subject.untilGone(id);
+        expect(await subject.record(lasting.id)).toBeDefined();
+      },
+      TEST_TIMEOUT,
+    );
+
+    it('takes a time to live of more than 2^31 - 1 milliseconds at create', async () => {
+      const records = await Promise.all(LONG_TTLS.map((ttl) => subject.given({ subject: aSubject() }, ttl)));
+      await pause(60);
+      for (const { id, subject: owner } of records) {
+        expect(await subject.record(id)).toBeDefined();
+        expect(await subject.idsOf(owner!)).toEqual([id]);
+      }
+    });
+
+    it('takes a time to live of more than 2^31 - 1 milliseconds at commit', async () => {
+      const ids = LONG_TTLS.map(newId);
+      for (const [index, ttl] of LONG_TTLS.entries()) {
+        await subject.given({ id: ids[index]! });
+        await subject.commit(ids[index]!, { epoch: 0, ttl });
+      }
+      await pause(60);
+      for (const id of ids) expect(await subject.record(id)).toBeDefined();
+    });
+
+    it(
+      'lists none that has expired',
+      async () => {
+        const owner = aSubject();
+        const passing = await subject.outlasting(() => Promise.resolve(true), { subject: owner });
+        const lasting = await subject.given({ subject: owner });
+        expect(passing.id).not.toBe(lasting.id);
+        expect(await subject.idsOf(owner)).toEqual([lasting.id]);
+      },
+      TEST_TIMEOUT,
+    );
+  });
+}

@@ -1,0 +1,235 @@
+import type { SessionRecord } from '../../core/record.js';
+import type { Created, SessionLimit } from '../../core/store.js';
+import { MANY } from './listing.js';
+import type { TestRunner } from './runner.js';
+import { aRecord, aSubject, atOnce, TEST_TIMEOUT, TTL, type StoreSubject } from './subject.js';
+
+export function limitingSpecs({ describe, it }: TestRunner, subject: StoreSubject): void {
+  /** Sessions of one subject, the oldest first. */
+  const givenThree = async (owner: string): Promise<SessionRecord[]> => {
+    const now = Date.now();
+    const records = [300, 200, 100].map((age) => aRecord({ subject: owner, createdAt: now - age }));
+    for (const record of records) await subject.create(record);
+    return records;
+  };
+
+  const limit = (rest: Partial<SessionLimit> = {}): SessionLimit => ({
+    max: 3,
+    onExceeded: 'evict-oldest',
+    linger: TTL,
+    ...rest,
+  });
+  const create = (record: SessionRecord, rest?: Partial<SessionLimit>) =>
+    subject.create(record, TTL, limit(rest));
+
+  const evictedBy = (created: Created): SessionRecord[] => {
+    expect(created.outcome).toBe('created');
+    return created.outcome === 'created' ? created.evicted : [];
+  };
+
+  describe('limiting', () => {
+    it('does nothing below the limit', async () => {
+      const owner = aSubject();
+      const other = await subject.given({ subject: owner });
+      const record = aRecord({ subject: owner });
+      expect(await create(record)).toEqual({ outcome: 'created', evicted: [] });
+      expect(await subject.record(record.id)).toEqual(record);
+      expect(await subject.record(other.id)).toEqual(other);
+    });
+
+    it('lets as many in as the limit says, and no more', async () => {
+      const owner = aSubject();
+      for (let count = 1; count <= 5; count++) {
+        const created = await create(aRecord({ subject: owner }), { onExceeded: 'reject' });
+        expect(created.outcome).toBe(count <= 3 ? 'created' : 'rejected');
+      }
+    });
+
+    it('evicts the oldest, which leave a word', async () => {
+      const owner = aSubject();
+      const [oldest, second, third] = await givenThree(owner);
+      const fourth = aRecord({ subject: owner });
+      expect(evictedBy(await create(fourth))).toMatchObject([{ id: oldest!.id, subject: owner }]);
+      expect(await subject.load(oldest!.id)).toEqual({ departed: 'evicted' });
+      expect(await subject.idsOf(owner)).toEqual([second!.id, third!.id, fourth.id].sort());
+    });
+
+    it('evicts several where the limit was lowered', async () => {
+      const owner = aSubject();
+      const [oldest, second, third] = await givenThree(owner);
+      const fourth = aRecord({ subject: owner });
+      const evicted = evictedBy(await create(fourth, { max: 2 }));
+      expect(evicted.map(({ id }) => id).sort()).toEqual([oldest!.id, second!.id].sort());
+      expect(await subject.idsOf(owner)).toEqual([third!.id, fourth.id].sort());
+    });
+
+    it(
+      'ends all above the limit, however many, each told by one call',
+      async () => {
+        const owner = aSubject();
+        const records = await atOnce(MANY, () => subject.given({ subject: owner, createdAt: 1 }));
+        const newcomer = aRecord({ subject: owner });
+        const created = await create(newcomer, { max: 1 });
+        const evicted = [...evictedBy(created)];
+        let more = created.outcome === 'created' && created.more === true;
+        for (let calls = 0; more && calls < MANY; calls++) {
+          const next = await subject.store.evict!(owner, limit({ max: 1 }));
+          evicted.push(...next.evicted);
+          more = next.more;
+        }
+        expect(evicted.map(({ id }) => id).sort()).toEqual(records.map(({ id }) => id).sort());
+        expect(await subject.idsOf(owner)).toEqual([newcomer.id]);
+        expect(await subject.load(evicted.at(-1)!.id)).toEqual({ departed: 'evicted' });
+      },
+      TEST_TIMEOUT,
+    );
+
+    it('evicts by itself what is above the limit, and only that, if it offers evict', async () => {
+      const owner = aSubject();
+      const [oldest, ...others] = await givenThree(owner);
+      if (!subject.store.evict) return;
+      expect(await subject.store.evict(owner, limit())).toEqual({ evicted: [], more: false });
+      const { evicted, more } = await subject.store.evict(owner, limit({ max: 2 }));
+      expect([evicted.map(({ id }) => id), more]).toEqual([[oldest!.id], false]);
+      expect(await subject.load(oldest!.id)).toEqual({ departed: 'evicted' });
+      expect(await subject.idsOf(owner)).toEqual(others.map(({ id }) => id).sort());
+    });
+
+    it(
+      'forgets the word of an evicted session in time',
+      async () => {
+        const owner = aSubject();
+        const [oldest] = await givenThree(owner);
+        await create(aRecord({ subject: owner }), { linger: 30.5 });
+        await subject.untilGone(oldest!.id);
+      },
+      TEST_TIMEOUT,
+    );
+
+    it('counts as oldest what began first by the record, not what was created first', async () => {
+      const owner = aSubject();
+      const now = Date.now();
+      const younger = await subject.given({ subject: owner, createdAt: now - 100 });
+      const older = await subject.given({ subject: owner, createdAt: now - 200 });
+      await create(aRecord({ subject: owner }), { max: 2 });
+      expect(await subject.record(younger.id)).toBeDefined();
+      expect(await subject.load(older.id)).toEqual({ departed: 'evicted' });
+    });
+
+    it('keeps the newcomer where others began at the very same time', async () => {
+      const [owner, createdAt] = [aSubject(), Date.now()];
+      for (let login = 0; login < 10; login++) {
+        const newcomer = aRecord({ subject: owner, createdAt });
+        await create(newcomer, { max: 1 });
+        expect(await subject.idsOf(owner)).toEqual([newcomer.id]);
+      }
+    });
+
+    it('goes by when a session began anew, as a re-login makes it', async () => {
+      const owner = aSubject();
+      const [oldest, second] = await givenThree(owner);
+      await subject.commit(oldest!.id, { epoch: 0, head: { createdAt: Date.now() } });
+      await create(aRecord({ subject: owner }));
+      expect(await subject.record(oldest!.id)).toBeDefined();
+      expect(await subject.load(second!.id)).toEqual({ departed: 'evicted' });
+    });
+
+    it('rejects the newcomer, writes nothing and holds no place for it', async () => {
+      const owner = aSubject();
+      const records = await givenThree(owner);
+      const fourth = aRecord({ subject: owner });
+      expect(await create(fourth, { onExceeded: 'reject' })).toEqual({ outcome: 'rejected' });
+      expect(await subject.load(fourth.id)).toBeUndefined();
+      expect(await subject.idsOf(owner)).toEqual(records.map(({ id }) => id).sort());
+      await subject.destroy(records[0]!.id);
+      const next = await create(aRecord({ subject: owner }), { onExceeded: 'reject' });
+      expect(next).toMatchObject({ outcome: 'created' });
+    });
+
+    for (const onExceeded of ['evict-oldest', 'reject'] as const) {
+      it(`does not count the session that is replaced (${onExceeded})`, async () => {
+        const owner = aSubject();
+        const [, , third] = await givenThree(owner);
+        const fourth = aRecord({ subject: owner });
+        const created = await create(fourth, { onExceeded, replaces: third!.id });
+        expect(created).toEqual({ outcome: 'created', evicted: [] });
+        expect(await subject.idsOf(owner)).toHaveLength(4);
+      });
+    }
+
+    it('evicts others than the session that is replaced', async () => {
+      const owner = aSubject();
+      const [oldest, second] = await givenThree(owner);
+      const created = await create(aRecord({ subject: owner }), { max: 2, replaces: oldest!.id });
+      expect(evictedBy(created)).toMatchObject([{ id: second!.id }]);
+      expect(await subject.record(oldest!.id)).toBeDefined();
+    });
+
+    it('counts a session that is replaced unless it is the subject’s', async () => {
+      const owner = aSubject();
+      await givenThree(owner);
+      const stranger = await subject.given({ subject: aSubject() });
+      const rest = { onExceeded: 'reject', replaces: stranger.id } as const;
+      expect(await create(aRecord({ subject: owner }), rest)).toEqual({ outcome: 'rejected' });
+    });
+
+    it('does not count what has ended', async () => {
+      const owner = aSubject();
+      const [destroyed, expired] = await givenThree(owner);
+      await subject.destroy(destroyed!.id, { epitaph: 'replaced', linger: TTL });
+      await subject.commit(expired!.id, { epoch: 0, ttl: 0 });
+      for (let more = 0; more < 2; more++) {
+        expect(await create(aRecord({ subject: owner }), { onExceeded: 'reject' })).toEqual({
+          outcome: 'created',
+          evicted: [],
+        });
+      }
+    });
+
+    it(
+      'does not count what came in under the limit and has expired',
+      async () => {
+        const owner = aSubject();
+        const rest = { max: 1, onExceeded: 'reject' } as const;
+        const passing = aRecord({ subject: owner });
+        await subject.create(passing, 50, limit(rest));
+        await subject.untilGone(passing.id);
+        expect(await create(aRecord({ subject: owner }), rest)).toMatchObject({ outcome: 'created' });
+      },
+      TEST_TIMEOUT,
+    );
+
+    it('is no limit for other subjects', async () => {
+      await givenThree(aSubject());
+      const created = await create(aRecord({ subject: aSubject() }), { onExceeded: 'reject' });
+      expect(created).toMatchObject({ outcome: 'created' });
+    });
+
+    it(
+      'lets 20 logins at once leave 3',
+      async () => {
+        const owner = aSubject();
+        const records = Array.from({ length: 20 }, () => aRecord({ subject: owner }));
+        const created = await Promise.all(records.map((record) => create(record)));
+        const evicted = created.flatMap(evictedBy);
+        const left = await subject.idsOf(owner);
+        expect(left).toHaveLength(3);
+        // Each of the others was told of once.
+        expect([...evicted.map(({ id }) => id), ...left].sort()).toEqual(records.map(({ id }) => id).sort());
+        for (const { id } of evicted) expect(await subject.load(id)).toEqual({ departed: 'evicted' });
+      },
+      TEST_TIMEOUT,
+    );
+
+    it(
+      'lets 3 of 20 in at once where the rest is rejected',
+      async () => {
+        const owner = aSubject();
+        const created = await atOnce(20, () => create(aRecord({ subject: owner }), { onExceeded: 'reject' }));
+        expect(created.filter(({ outcome }) => outcome === 'created')).toHaveLength(3);
+        expect(await subject.idsOf(owner)).toHaveLength(3);
+      },
+      TEST_TIMEOUT,
+    );
+  });
+}

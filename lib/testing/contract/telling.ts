@@ -1,0 +1,129 @@
+import type { SessionEvent } from '../../core/events.js';
+import { newId } from '../../core/ids.js';
+import type { SessionStore } from '../../core/store.js';
+import type { TestRunner } from './runner.js';
+import { aContext, aSubject, TEST_TIMEOUT, type StoreSubject } from './subject.js';
+
+export type MakeStore = () => SessionStore | Promise<SessionStore>;
+
+/** Nodes tell each other which sessions ended: two stores of the same engine at least. */
+export function tellingSpecs(
+  { describe, it, skip }: TestRunner,
+  subject: StoreSubject,
+  secondNode: MakeStore | false | undefined,
+): void {
+  const anEnding = (): SessionEvent => ({
+    type: 'ended',
+    id: newId(),
+    at: Date.now(),
+    reason: 'revoked',
+    subject: `${aSubject()} 'Ünï' 🗝`,
+  });
+
+  /** Runs with another node, which is closed afterwards. */
+  const withNode = async (make: MakeStore, run: (node: SessionStore) => Promise<void>): Promise<void> => {
+    const node = await make();
+    node.bind?.(aContext());
+    try {
+      await run(node);
+    } finally {
+      await node.close?.();
+    }
+  };
+
+  /** Publishes until it is heard: a subscription may take a moment, and what was told before is lost. */
+  const tell = (from: SessionStore, event: SessionEvent, heard: SessionEvent[]): Promise<void> =>
+    subject.until(async () => {
+      from.publish!(event);
+      return isIn(heard, event);
+    }, 'another node hears of an ending');
+
+  /** Listens on a node; returns what was heard and how to stop. */
+  const listen = (node: SessionStore): { heard: SessionEvent[]; stop: () => void } => {
+    const heard: SessionEvent[] = [];
+    const stop = node.subscribe!((event) => heard.push(event));
+    return { heard, stop };
+  };
+
+  describe('telling', () => {
+    if (!secondNode) {
+      const title = 'tells the other nodes which sessions ended';
+      if (secondNode === undefined)
+        skip(`${title}: skipped, the option "secondNode" is missing`, async () => undefined);
+      else
+        it('neither publishes nor subscribes', async () => {
+          expect([subject.store.publish, subject.store.subscribe]).toEqual([undefined, undefined]);
+        });
+      return;
+    }
+
+    it('does not throw at publish, whether anybody listens or not', async () => {
+      const { subject: _, ...anonymous } = anEnding();
+      for (const event of [anEnding(), anonymous as SessionEvent]) {
+        expect(() => subject.store.publish!(event)).not.toThrow();
+      }
+      await withNode(secondNode, async (node) => {
+        await node.close?.();
+        expect(() => node.publish!(anEnding())).not.toThrow();
+      });
+    });
+
+    it('returns from subscribe how to stop', async () => {
+      const stop = subject.store.subscribe!(() => undefined);
+      expect(stop).toBeInstanceOf(Function);
+      expect(() => stop()).not.toThrow();
+    });
+
+    it(
+      'lets another node hear what it publishes, every field of it',
+      () =>
+        withNode(secondNode, async (node) => {
+          const event = anEnding();
+          const { heard, stop } = listen(node);
+          await tell(subject.store, event, heard);
+          expect(heard.find(({ id }) => id === event.id)).toEqual(event);
+          stop();
+        }),
+      TEST_TIMEOUT,
+    );
+
+    it(
+      'does not hear itself',
+      () =>
+        withNode(secondNode, async (node) => {
+          const [here, there] = [listen(subject.store), listen(node)];
+          const [own, foreign] = [anEnding(), anEnding()];
+          // When this one is heard the connection hears what comes after it, too.
+          await tell(node, foreign, here.heard);
+          await tell(subject.store, own, there.heard);
+          const last = anEnding();
+          await tell(node, last, here.heard);
+          expect(isIn(here.heard, own)).toBe(false);
+          here.stop();
+          there.stop();
+        }),
+      TEST_TIMEOUT,
+    );
+
+    it(
+      'hears nothing any more once it stopped',
+      () =>
+        withNode(secondNode, (node) =>
+          withNode(secondNode, async (other) => {
+            const [stopped, control] = [listen(node), listen(other)];
+            await tell(subject.store, anEnding(), stopped.heard);
+            await tell(subject.store, anEnding(), control.heard);
+            stopped.stop();
+            const late = anEnding();
+            await tell(subject.store, late, control.heard);
+            expect(isIn(stopped.heard, late)).toBe(false);
+            control.stop();
+          }),
+        ),
+      TEST_TIMEOUT,
+    );
+  });
+}
+
+/** Others may tell of endings over the same server. */
+const isIn = (heard: SessionEvent[], event: SessionEvent): boolean => heard.some(({ id }) => id === event.id);

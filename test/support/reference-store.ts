@@ -1,0 +1,227 @@
+import {
+  type Committed,
+  type Created,
+  type Departed,
+  type Epitaph,
+  type Loaded,
+  type RecordDelta,
+  type SessionEvent,
+  type SessionLimit,
+  type SessionRecord,
+  type SessionStore,
+} from 'nest-sessions';
+
+export interface Entry {
+  record: SessionRecord;
+  /** Milliseconds since the epoch, as in the other maps. */
+  expires: number;
+}
+
+export interface Word {
+  epitaph: Epitaph;
+  expires: number;
+}
+
+export interface Mark {
+  at: number;
+  expires: number;
+}
+
+/** What two nodes share. */
+export class ReferenceEngine {
+  readonly entries = new Map<string, Entry>();
+  readonly words = new Map<string, Word>();
+  readonly marks = new Map<string, Mark>();
+  readonly listeners = new Set<{ node: object; hear: (event: SessionEvent) => void }>();
+}
+
+/** Sessions that one call ends at most. */
+const PAGE = 500;
+
+/**
+ * The contract of a store in as few words as possible, each of its rules in a method of its own, so that a spec can
+ * break one and leave the others.
+ */
+export class ReferenceStore implements SessionStore {
+  readonly engine: ReferenceEngine;
+  closed = false;
+
+  constructor(engine = new ReferenceEngine()) {
+    this.engine = engine;
+  }
+
+  now(): number {
+    return performance.timeOrigin + performance.now();
+  }
+
+  async load(id: string): Promise<Loaded | Departed | undefined> {
+    const record = this.live(id);
+    if (record) return { record: this.copy(record), time: this.now() };
+    const word = this.word(id);
+    return word && { departed: word.epitaph };
+  }
+
+  async create(
+    record: SessionRecord,
+    ttl: number,
+    limit?: SessionLimit,
+    provedAt?: number,
+  ): Promise<Created> {
+    if (this.exists(record.id)) throw new Error('a session of this id exists');
+    if (this.isRevoked(record.subject, provedAt)) return { outcome: 'revoked' };
+    if (limit?.onExceeded === 'reject' && this.surplus(record.subject!, limit, 1).length > 0)
+      return { outcome: 'rejected' };
+    const { evicted, more } = limit ? this.evictNow(record.subject!, limit, 1) : { evicted: [], more: false };
+    this.put(this.copy(record), this.now() + ttl);
+    return { outcome: 'created', evicted, ...(more && { more }) };
+  }
+
+  async commit(id: string, delta: RecordDelta): Promise<Committed> {
+    const entry = this.entry(id);
+    if (!entry || !this.mayCommit(entry.record, delta)) return { outcome: 'gone' };
+    if (this.conflicts(entry.record, delta)) return { outcome: 'conflict' };
+    const next = this.apply(entry.record, this.copy(delta));
+    this.put(next, this.expiryAfter(entry, delta));
+    return { outcome: 'saved', revision: next.revision };
+  }
+
+  async destroy(id: string, word?: { epitaph: Epitaph; linger: number }): Promise<SessionRecord | undefined> {
+    return this.remove(id, word);
+  }
+
+  async list(subject: string, limit?: number): Promise<SessionRecord[]> {
+    return this.of(subject)
+      .slice(0, limit)
+      .map((record) => this.copy(record));
+  }
+
+  async markRevoked(subject: string, at: number, ttl: number): Promise<void> {
+    const before = this.mark(subject);
+    this.engine.marks.set(subject, {
+      at: Math.max(at, before?.at ?? -Infinity),
+      expires: Math.max(this.now() + ttl, before?.expires ?? -Infinity),
+    });
+  }
+
+  async evict(subject: string, limit: SessionLimit): Promise<{ evicted: SessionRecord[]; more: boolean }> {
+    return this.evictNow(subject, limit, 0);
+  }
+
+  async time(): Promise<number> {
+    return this.now();
+  }
+
+  publish(event: SessionEvent): void {
+    for (const { node, hear } of this.engine.listeners) if (node !== this) hear(structuredClone(event));
+  }
+
+  subscribe(listener: (event: SessionEvent) => void): () => void {
+    const entry = { node: this, hear: listener };
+    this.engine.listeners.add(entry);
+    return () => this.engine.listeners.delete(entry);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+
+  copy<T>(value: T): T {
+    return structuredClone(value);
+  }
+
+  entry(id: string): Entry | undefined {
+    const entry = this.engine.entries.get(id);
+    return entry && entry.expires > this.now() ? entry : undefined;
+  }
+
+  live(id: string): SessionRecord | undefined {
+    return this.entry(id)?.record;
+  }
+
+  word(id: string): Word | undefined {
+    const word = this.engine.words.get(id);
+    return word && word.expires > this.now() ? word : undefined;
+  }
+
+  mark(subject: string): Mark | undefined {
+    const mark = this.engine.marks.get(subject);
+    return mark && mark.expires > this.now() ? mark : undefined;
+  }
+
+  exists(id: string): boolean {
+    return this.entry(id) !== undefined || this.word(id) !== undefined;
+  }
+
+  put(record: SessionRecord, expires: number): void {
+    this.engine.entries.set(record.id, { record, expires });
+  }
+
+  /** Live records, in the order in which they were created. */
+  of(subject: string): SessionRecord[] {
+    return [...this.engine.entries.keys()]
+      .map((id) => this.live(id))
+      .filter((record) => record?.subject === subject && record !== undefined) as SessionRecord[];
+  }
+
+  isRevoked(subject: string | undefined, provedAt: number | undefined): boolean {
+    const mark = subject === undefined ? undefined : this.mark(subject);
+    return mark !== undefined && provedAt !== undefined && provedAt <= mark.at;
+  }
+
+  mayCommit(record: SessionRecord, delta: RecordDelta): boolean {
+    return (record.previous?.epoch ?? 0) === delta.epoch;
+  }
+
+  conflicts(record: SessionRecord, { revision, rotate }: RecordDelta): boolean {
+    return (
+      (revision !== undefined && revision !== record.revision) ||
+      (rotate !== undefined && rotate.from !== record.secretHash)
+    );
+  }
+
+  apply(record: SessionRecord, { set, remove, head, rotate, confirm }: RecordDelta): SessionRecord {
+    const data = { ...record.data, ...set };
+    for (const key of remove ?? []) delete data[key];
+    return {
+      ...record,
+      ...head,
+      ...(rotate && { secretHash: rotate.to, previous: rotate.previous }),
+      ...(confirm?.secret === record.secretHash && { previous: confirm.previous }),
+      revision: record.revision + (set || remove ? 1 : 0),
+      data,
+    };
+  }
+
+  expiryAfter(entry: Entry, { ttl }: RecordDelta): number {
+    return ttl === undefined ? entry.expires : this.now() + ttl;
+  }
+
+  remove(id: string, word?: { epitaph: Epitaph; linger: number }): SessionRecord | undefined {
+    const record = this.live(id);
+    if (!record) return undefined;
+    this.engine.entries.delete(id);
+    if (word) this.leave(id, word);
+    return record;
+  }
+
+  leave(id: string, { epitaph, linger }: { epitaph: Epitaph; linger: number }): void {
+    this.engine.words.set(id, { epitaph, expires: this.now() + linger });
+  }
+
+  /** Those above the limit, the oldest first. */
+  surplus(subject: string, limit: SessionLimit, newcomers: number): SessionRecord[] {
+    const others = this.counted(subject, limit).sort((a, b) => a.createdAt - b.createdAt);
+    return others.slice(0, Math.max(0, others.length + newcomers - limit.max));
+  }
+
+  counted(subject: string, { replaces }: SessionLimit): SessionRecord[] {
+    return this.of(subject).filter(({ id }) => id !== replaces);
+  }
+
+  evictNow(subject: string, limit: SessionLimit, newcomers: number) {
+    const surplus = this.surplus(subject, limit, newcomers);
+    const evicted = surplus.slice(0, PAGE);
+    for (const { id } of evicted) this.remove(id, { epitaph: 'evicted', linger: limit.linger });
+    return { evicted, more: surplus.length > PAGE };
+  }
+}
