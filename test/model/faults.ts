@@ -2,8 +2,13 @@ import type { SessionStore } from 'nest-sessions';
 import { nextMoment, type Clock } from '../../lib/core/clock.js';
 import { isSessionError, unavailable } from '../../lib/core/errors.js';
 import { Dead, type Change, type Held, type Keeper, type Opened, type Saved } from '../../lib/core/keeper.js';
-import type { PredecessorSecret } from '../../lib/core/predecessors.js';
-import { epochOf, type RecordDelta, type SessionRecord } from '../../lib/core/record.js';
+
+import {
+  epochOf,
+  type PredecessorSecret,
+  type RecordDelta,
+  type SessionRecord,
+} from '../../lib/core/record.js';
 import { StoreKeeper } from '../../lib/core/store-keeper.js';
 import { methodsOf, type Sabotage } from './model.js';
 import type { Invariant } from './oracle.js';
@@ -36,7 +41,7 @@ const inKeeper = (
     const real = new StoreKeeper(store, context);
     const whole: Keeper = {
       cookieIsRecord: false,
-      open: (...args) => real.open(...args),
+      open: (value) => real.open(value),
       isGenuine: (value) => real.isGenuine(value),
       now: () => real.now(),
       proof: (subject) => real.proof(subject),

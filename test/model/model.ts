@@ -464,7 +464,9 @@ export class Run {
     let unit: Unit;
     let failure: unknown;
     try {
-      unit = await engine.open(actor.token && `${COOKIE}=${actor.token.value}`, {});
+      const cookie = actor.token && `${COOKIE}=${actor.token.value}`;
+      unit =
+        actor.op.kind === 'socket' ? await engine.openDetached(cookie, {}) : await engine.open(cookie, {});
     } catch (error) {
       failure = error;
       unit = engine.refuse({}, error as Error);
@@ -598,9 +600,7 @@ export class Run {
   async #socket(actor: Actor, engine: SessionEngine, unit: Unit): Promise<void> {
     if (unit.refusal !== undefined) return;
     const { id } = unit;
-    unit.detached = true;
     try {
-      await engine.commit(unit);
       if (!isLoggedIn(unit)) return;
       this.oracle.answered(actor, undefined, true);
       for (let i = 0; i < 2; i++) {
