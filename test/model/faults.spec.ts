@@ -11,7 +11,8 @@ describe('the model finds that', () => {
     '%s',
     async (_name, { told, sabotage }) => {
       const found = await explore(new World(new MemoryStore({ maxCount: 1_000 }), sabotage), 0, SEEDS);
-      if (process.env['MODEL_VERBOSE']) process.stderr.write(`${_name}: seed ${found?.seed} ${found?.violation.message}\n`);
+      if (process.env['MODEL_VERBOSE'])
+        process.stderr.write(`${_name}: seed ${found?.seed} ${found?.violation.message}\n`);
       expect(told).toContain(found?.violation.invariant);
     },
     60_000,

@@ -1,15 +1,14 @@
 import type { SessionStore } from 'nest-sessions';
-import { isSessionError } from '../../lib/core/errors.js';
+import { nextMoment, type Clock } from '../../lib/core/clock.js';
+import { isSessionError, unavailable } from '../../lib/core/errors.js';
+import { Dead, type Change, type Held, type Keeper, type Opened, type Saved } from '../../lib/core/keeper.js';
+
 import {
-  Dead,
-  type Change,
-  type Held,
-  type Keeper,
-  type Opened,
-  type Saved,
-} from '../../lib/core/keeper.js';
-import type { PredecessorSecret } from '../../lib/core/predecessors.js';
-import { epochOf, type RecordDelta, type SessionRecord } from '../../lib/core/record.js';
+  epochOf,
+  type PredecessorSecret,
+  type RecordDelta,
+  type SessionRecord,
+} from '../../lib/core/record.js';
 import { StoreKeeper } from '../../lib/core/store-keeper.js';
 import { methodsOf, type Sabotage } from './model.js';
 import type { Invariant } from './oracle.js';
@@ -35,12 +34,14 @@ const inEffects = (change: (store: SessionStore) => Methods): Sabotage => ({
 });
 
 /** Of what the engine asks for. */
-const inKeeper = (change: (keeper: Keeper, store: SessionStore) => Partial<Keeper>): Sabotage => ({
+const inKeeper = (
+  change: (keeper: Keeper, store: SessionStore, clock: Clock) => Partial<Keeper>,
+): Sabotage => ({
   keeper: (store, context) => {
     const real = new StoreKeeper(store, context);
     const whole: Keeper = {
       cookieIsRecord: false,
-      open: (...args) => real.open(...args),
+      open: (value) => real.open(value),
       isGenuine: (value) => real.isGenuine(value),
       now: () => real.now(),
       proof: (subject) => real.proof(subject),
@@ -55,7 +56,7 @@ const inKeeper = (change: (keeper: Keeper, store: SessionStore) => Partial<Keepe
       subscribe: (listener) => real.subscribe(listener),
       close: () => real.close(),
     };
-    return { ...whole, ...change(real, store) };
+    return { ...whole, ...change(real, store, context.clock) };
   },
 });
 
@@ -98,7 +99,9 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'update() does not compare',
     told: ['counts'],
-    sabotage: inSaves(({ exclusive, ...change }) => (change.rotate ? { ...change, exclusive } : change)),
+    sabotage: inSaves(({ exclusive, ...change }) =>
+      change.rotate && exclusive ? { ...change, exclusive } : change,
+    ),
   },
   {
     name: 'update() writes again where it was not told what became of the first write',
@@ -145,7 +148,9 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'regenerate() does not compare the revision',
     told: ['writes', 'counts'],
-    sabotage: inSaves(({ exclusive, ...change }) => (change.rotate ? change : { ...change, exclusive })),
+    sabotage: inSaves(({ exclusive, ...change }) =>
+      exclusive && !change.rotate ? { ...change, exclusive } : change,
+    ),
   },
   {
     name: 'revokeAll() leaves no mark',
@@ -205,7 +210,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'a logout with a predecessor ends nothing',
     told: ['answers'],
-    sabotage: inDead(({ former: _, ...dead }) => dead),
+    sabotage: inDead(({ former, ...dead }) => (dead.why === Dead.Reused ? { ...dead, former } : dead)),
   },
   {
     name: 'everywhere, by a token whose time is over, is answered as if it had ended all',
@@ -275,7 +280,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'the grace begins at the rotation',
-    told: ['alarms'],
+    told: ['alarms', 'successor'],
     sabotage: inRotations(({ pending, ...previous }) =>
       previous.honoured
         ? { ...previous, until: previous.until - IDLE + GRACE }
@@ -291,7 +296,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'a predecessor confirms',
-    told: ['alarms'],
+    told: ['alarms', 'successor'],
     sabotage: inSaves((change, { record }) => {
       if (change.rotate) return { ...change, rotate: { ...change.rotate, presented: true } };
       return record.previous?.pending ? { ...change, confirm: { grace: GRACE } } : change;
@@ -368,7 +373,9 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'a predecessor whose successor nobody presented is a reuse',
     told: ['alarms'],
-    sabotage: inDead((dead) => (dead.why === Dead.Superseded && dead.former ? { ...dead, why: Dead.Reused } : dead)),
+    sabotage: inDead((dead) =>
+      dead.why === Dead.Superseded && dead.former ? { ...dead, why: Dead.Reused } : dead,
+    ),
   },
   {
     name: 'a reuse is not noticed',
@@ -407,7 +414,10 @@ function regenerateElsewhere(): Sabotage {
         const old = unit.held!;
         const { record } = old;
         const data = Object.fromEntries(Object.entries(record.data).filter(([key]) => keep.includes(key)));
-        const draft = { ...record, id: `${unit.id.slice(0, 11)}${Math.random().toString(36).slice(2, 13)}`.padEnd(22, '0') };
+        const draft = {
+          ...record,
+          id: `${unit.id.slice(0, 11)}${Math.random().toString(36).slice(2, 13)}`.padEnd(22, '0'),
+        };
         const { previous: _, ...fresh } = draft;
         const { held } = await keeper.create({ ...fresh, data, revision: 0 }, IDLE, {});
         await keeper.destroy(old, { epitaph: 'replaced', linger: GRACE });
@@ -419,13 +429,17 @@ function regenerateElsewhere(): Sabotage {
 }
 
 function listFirst(): Sabotage {
-  return inKeeper((keeper, store) => ({
+  return inKeeper((keeper, store, clock) => ({
     destroyAll: async (subject, except) => {
-      const since = (await keeper.now()) + 0.5;
-      const listed = await store.list(subject);
-      await store.markRevoked(subject, since, IDLE);
+      const since = nextMoment(clock);
+      const listed = await keeper.list(subject);
+      try {
+        await store.markRevoked(subject, since, IDLE);
+      } catch (error) {
+        throw unavailable(error);
+      }
       const doomed = listed.filter(({ id }) => !except.includes(id));
-      return (await Promise.all(doomed.map(({ id }) => store.destroy(id)))).filter((one) => one !== undefined);
+      return (await Promise.all(doomed.map(({ id }) => keeper.destroyById(id)))).flat();
     },
   }));
 }
@@ -465,9 +479,11 @@ function reviving(): Sabotage {
       return store.create(record, ...rest);
     },
     commit: async (id, delta: RecordDelta) => {
-      const record = known.get(id);
-      if (record && !(await store.load(id))) await store.create(record, IDLE);
-      return store.commit(id, delta);
+      const last = known.get(id);
+      if (!(await store.load(id)) && last) await store.create(last, IDLE);
+      const done = await store.commit(id, delta);
+      known.set(id, (await recordOf(store, id)) ?? last!);
+      return done;
     },
   }));
 }

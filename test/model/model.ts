@@ -10,7 +10,7 @@ import { Signer } from '../../lib/core/signer.js';
 import { StoreKeeper } from '../../lib/core/store-keeper.js';
 import type { Awaitable } from '../../lib/core/store.js';
 import { CookieFate, Lifecycle, type Unit } from '../../lib/core/unit.js';
-import { Oracle, tokenOf, Violation, type Actor, type SessionView, type Token } from './oracle.js';
+import { Oracle, tokenOf, Violation, type Actor, type Token } from './oracle.js';
 import {
   CLIENTS,
   drawn,
@@ -30,9 +30,6 @@ import {
 
 const COOKIE = 'session';
 const SECRET = 'the secret of the model, of 32 bytes or more';
-
-/** Requests at the same time. */
-const CROWD = 4;
 
 /** Store calls that fail in a run, and moves of the clock between two steps, at most. */
 const FAULTS = 2;
@@ -211,7 +208,7 @@ class Browser {
   }
 
   presented(age: number): Token | undefined {
-    return age === 0 ? this.token : (this.history.at(-1 - age) ?? this.token);
+    return age === 0 ? this.token : this.history[Math.max(0, this.history.length - 1 - age)];
   }
 }
 
@@ -236,6 +233,7 @@ export class Run {
   readonly #responses: Response[] = [];
   #next = 0;
   #active = 0;
+  #revoking = 0;
   #gated = false;
   #aborted = false;
   #faults = 0;
@@ -331,17 +329,24 @@ export class Run {
 
   /** The dullest first. */
   #choices(): Choice[] {
-    const { ops } = this.#scenario;
+    const { ops, crowd } = this.#scenario;
     const choices: Choice[] = this.#waiting.map((one) => ({
-      weight: one.phase === 'late' ? 0.3 : 1,
+      weight: this.#readiness(one),
       act: (value) => this.#goOn(one, value),
     }));
-    for (const response of this.#responses) choices.push({ weight: 0.7, act: () => this.#deliver(response) });
-    if (this.#next < ops.length && this.#active < CROWD)
+    for (const response of this.#responses) choices.push({ weight: 1.5, act: () => this.#deliver(response) });
+    if (this.#next < ops.length && this.#active < crowd)
       choices.push({ weight: 0.8, act: () => this.#send(ops[this.#next++]!) });
     if (choices.length > 0 && this.#moves < MOVES)
       choices.push({ weight: 0.15, act: (value) => this.#moveClock(value) });
     return choices;
+  }
+
+  /** Above all, a session is not to be stored before those who revoke have looked for it. */
+  #readiness({ phase, what, actor }: Waiting): number {
+    if (phase === 'late') return 0.3;
+    const waits = what === 'create' && phase === 'before' && this.#revoking > 0;
+    return (actor?.op.speed ?? 1) * (waits ? 0.1 : 1);
   }
 
   async #goOn(one: Waiting, value: number): Promise<void> {
@@ -406,8 +411,13 @@ export class Run {
       if (token) this.#clients[3]!.keep(token);
       return this.#tell(undefined, `client 3 copies the cookie of client ${op.other}`);
     }
+    const revokes = REVOKERS.has(op.kind) ? 1 : 0;
     this.#active++;
-    void this.#serve(op).finally(() => this.#active--);
+    this.#revoking += revokes;
+    void this.#serve(op).finally(() => {
+      this.#active--;
+      this.#revoking -= revokes;
+    });
   }
 
   #tell(actor: Actor | undefined, what: string): void {
@@ -454,7 +464,9 @@ export class Run {
     let unit: Unit;
     let failure: unknown;
     try {
-      unit = await engine.open(actor.token && `${COOKIE}=${actor.token.value}`, {});
+      const cookie = actor.token && `${COOKIE}=${actor.token.value}`;
+      unit =
+        actor.op.kind === 'socket' ? await engine.openDetached(cookie, {}) : await engine.open(cookie, {});
     } catch (error) {
       failure = error;
       unit = engine.refuse({}, error as Error);
@@ -588,9 +600,7 @@ export class Run {
   async #socket(actor: Actor, engine: SessionEngine, unit: Unit): Promise<void> {
     if (unit.refusal !== undefined) return;
     const { id } = unit;
-    unit.detached = true;
     try {
-      await engine.commit(unit);
       if (!isLoggedIn(unit)) return;
       this.oracle.answered(actor, undefined, true);
       for (let i = 0; i < 2; i++) {
@@ -662,8 +672,8 @@ export class Run {
       for (const { reject } of this.#waiting.splice(0)) reject(new Error('the run is over'));
       await drained();
     }
-    for (const view of this.oracle.sessions.values() as Iterable<SessionView>)
-      await this.#world.backend.destroy(view.id);
+    const ids = [...this.oracle.sessions.keys()];
+    await Promise.all(ids.map(async (id) => this.#world.backend.destroy(id)));
   }
 }
 
@@ -674,6 +684,13 @@ const GUESTS: ReadonlySet<Op['kind']> = new Set([
   'everywhere',
   '@Logout everywhere',
   'clear',
+]);
+
+const REVOKERS: ReadonlySet<Op['kind']> = new Set([
+  'revokeAll',
+  'everywhere',
+  '@Logout everywhere',
+  'others',
 ]);
 
 const isLoggedIn = (unit: Unit): boolean =>
@@ -692,6 +709,7 @@ const QUIET: Op = {
   other: 0,
   advance: 0,
   slow: false,
+  speed: 1,
 };
 
 const FAULT_TOLD = {
@@ -798,4 +816,5 @@ const CALMER: readonly Partial<Op>[] = [
   { response: 'kept' },
   { keep: false },
   { node: 0 },
+  { speed: 1 },
 ];

@@ -81,6 +81,8 @@ export interface Op {
   advance: number;
   /** The handler takes its time, before it acts. */
   slow: boolean;
+  /** How readily the scheduler lets it go on: the slow are overtaken by whole requests. */
+  speed: number;
 }
 
 /** All that a run depends on. */
@@ -88,6 +90,8 @@ export interface Scenario {
   seed: number;
   /** Milliseconds between the logins of the beginning and the first request. */
   rest: number;
+  /** Requests at the same time, at most. */
+  crowd: number;
   ops: Op[];
   tape: Tape;
 }
@@ -115,36 +119,97 @@ export class Tape {
   }
 }
 
-/** How often a kind of operation is drawn. */
-type Weights = Partial<Record<Kind, number>>;
+/** What a run is about. */
+interface Profile {
+  /** How often a kind of operation is drawn. */
+  kinds: Partial<Record<Kind, number>>;
+  /** How often a request comes with an older cookie. */
+  late: number;
+  /** Moves of the clock that come with a request: milliseconds, and how often. */
+  advances: readonly (readonly [number, number])[];
+  /** Whether a rotation is due at the beginning. */
+  rotates: number;
+  /** Operations at least. */
+  least: number;
+  /** Requests at the same time, at most: one of these. */
+  crowds: readonly number[];
+}
 
-const MIXED: Weights = {
-  read: 4,
-  write: 4,
-  update: 4,
-  'write+update': 2,
-  login: 3,
-  relogin: 2,
-  regenerate: 3,
-  logout: 1,
-  '@Logout': 1,
-  everywhere: 1,
-  '@Logout everywhere': 1,
-  clear: 1,
-  revoke: 1,
-  revokeAll: 2,
-  others: 1,
-  socket: 2,
-  steal: 2,
+const BRIEF = [
+  [0, 12],
+  [SECOND, 2],
+  [ROLL_EVERY, 2],
+  [ROTATE_EVERY, 1],
+] as const;
+
+const LONG = [
+  [0, 5],
+  [SECOND, 1],
+  [GRACE, 2],
+  [GRACE + SECOND, 4],
+  [ROTATE_EVERY, 4],
+  [IDLE - MINUTE, 1],
+] as const;
+
+const EVERYTHING: Profile = {
+  kinds: {
+    read: 4,
+    write: 4,
+    update: 4,
+    'write+update': 2,
+    login: 3,
+    relogin: 2,
+    regenerate: 3,
+    logout: 1,
+    '@Logout': 1,
+    everywhere: 1,
+    '@Logout everywhere': 1,
+    clear: 1,
+    revoke: 1,
+    revokeAll: 2,
+    others: 1,
+    socket: 2,
+    steal: 2,
+  },
+  late: 0.15,
+  advances: [...BRIEF, ...LONG],
+  rotates: 0.5,
+  least: 2,
+  crowds: [1, 2, 4, 4],
 };
 
-const PROFILES: readonly Weights[] = [
-  MIXED,
-  { read: 10, write: 2, update: 2, relogin: 2, regenerate: 1, steal: 2, socket: 1, logout: 1 },
-  { update: 8, 'write+update': 4, write: 2, socket: 2, regenerate: 1, relogin: 1 },
-  {
-    login: 5,
-    revokeAll: 3,
+const ROTATIONS: Profile = {
+  kinds: {
+    read: 10,
+    write: 2,
+    update: 1,
+    relogin: 2,
+    regenerate: 1,
+    steal: 1,
+    socket: 2,
+    everywhere: 1,
+    logout: 0.5,
+  },
+  late: 0.4,
+  advances: LONG,
+  rotates: 0.9,
+  least: 4,
+  crowds: [1, 1, 2, 4],
+};
+
+const UPDATES: Profile = {
+  kinds: { update: 8, 'write+update': 4, write: 2, read: 2, socket: 2, regenerate: 2, relogin: 1 },
+  late: 0.1,
+  advances: BRIEF,
+  rotates: 0.5,
+  least: 2,
+  crowds: [2, 4, 4],
+};
+
+const ENDINGS: Profile = {
+  kinds: {
+    login: 6,
+    revokeAll: 4,
     everywhere: 2,
     others: 2,
     regenerate: 4,
@@ -153,55 +218,56 @@ const PROFILES: readonly Weights[] = [
     relogin: 1,
     clear: 1,
   },
-];
+  late: 0.2,
+  advances: BRIEF,
+  rotates: 0.2,
+  least: 2,
+  crowds: [1, 3, 4],
+};
 
-/** Moves of the clock that come with a request, and how often. */
-const ADVANCES: readonly (readonly [number, number])[] = [
-  [0, 10],
-  [SECOND, 2],
-  [GRACE, 2],
-  [GRACE + SECOND, 2],
-  [ROLL_EVERY, 2],
-  [ROTATE_EVERY, 4],
-  [IDLE - MINUTE, 1],
-];
+const PROFILES: readonly Profile[] = [EVERYTHING, ROTATIONS, UPDATES, ENDINGS];
 
 export function scenario(seed: number): Scenario {
   const prng = new Prng(seed);
-  const weights = prng.pick(PROFILES);
-  const count = 2 + prng.int(7);
+  const profile = prng.pick(PROFILES);
+  const count = profile.least + prng.int(5);
   const sole = prng.chance(0.3);
-  const ops = Array.from({ length: count }, () => operation(prng, weights, sole));
-  return { seed, rest: prng.chance(0.5) ? ROTATE_EVERY : 0, ops, tape: new Tape([], prng) };
+  const rest = prng.chance(profile.rotates) ? ROTATE_EVERY : 0;
+  const crowd = prng.pick(profile.crowds);
+  const ops = Array.from({ length: count }, () => operation(prng, profile, sole));
+  return { seed, rest, crowd, ops, tape: new Tape([], prng) };
 }
 
-function operation(prng: Prng, weights: Weights, sole: boolean): Op {
+function operation(prng: Prng, { kinds, late, advances }: Profile, sole: boolean): Op {
   return {
-    kind: weighted(prng, Object.entries(weights) as [Kind, number][]),
-    client: sole
-      ? 0
-      : weighted(prng, [
-          [0, 5],
-          [1, 3],
-          [2, 1],
-          [3, 2],
-        ]),
+    kind: weighted(prng, Object.entries(kinds) as [Kind, number][]),
+    client: sole ? 0 : weighted(prng, BY_CLIENT),
     node: prng.int(2) as 0 | 1,
-    age: prng.chance(0.15) ? 1 + prng.int(3) : 0,
-    response: weighted(prng, [
-      ['kept', 7],
-      ['lost', 2],
-      ['cancelled', 1],
-    ]),
+    age: prng.chance(late) ? 1 + prng.int(3) : 0,
+    response: weighted(prng, BY_RESPONSE),
     fails: prng.chance(0.1),
     passive: prng.chance(0.1),
     key: prng.pick(['a', 'b']),
     keep: prng.chance(0.6),
     other: prng.int(2),
-    advance: weighted(prng, ADVANCES),
+    advance: weighted(prng, advances),
     slow: prng.chance(0.4),
+    speed: prng.pick([0.1, 1, 4]),
   };
 }
+
+const BY_CLIENT = [
+  [0, 5],
+  [1, 3],
+  [2, 1],
+  [3, 2],
+] as const;
+
+const BY_RESPONSE = [
+  ['kept', 7],
+  ['lost', 2],
+  ['cancelled', 1],
+] as const;
 
 export function weighted<T>(prng: Prng, all: readonly (readonly [T, number])[]): T {
   return drawn(prng.next(), all);
@@ -218,7 +284,7 @@ export function drawn<T>(value: number, all: readonly (readonly [T, number])[]):
 }
 
 export function tell(op: Op): string {
-  const { kind, client, node, age, response, fails, passive, key, keep, other, advance, slow } = op;
+  const { kind, client, node, age, response, fails, passive, key, keep, other, advance, slow, speed } = op;
   const parts = [
     kind,
     `client ${client}`,
@@ -232,6 +298,7 @@ export function tell(op: Op): string {
     (kind === 'revoke' || kind === 'steal') && `of client ${other}`,
     advance > 0 && `${advance} ms later`,
     slow && 'slow',
+    speed !== 1 && `speed ${speed}`,
   ];
   return parts.filter(Boolean).join(', ');
 }
