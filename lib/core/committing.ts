@@ -3,7 +3,7 @@ import type { EngineContext } from './engine-context.js';
 import { sessionEnded } from './errors.js';
 import type { Change } from './keeper.js';
 import type { SessionLifecycle } from './lifecycle.js';
-import { rollIsDue } from './policy.js';
+import { rollIsDue, suspected } from './policy.js';
 import type { Awaitable } from './store.js';
 import { CookieFate, Lifecycle, type Unit } from './unit.js';
 
@@ -39,7 +39,7 @@ export class Committing {
       case Lifecycle.New:
         return unit.changed;
       case Lifecycle.Live:
-        return unit.changed || this.#rollDue(unit);
+        return unit.changed || unit.marks || this.#rollDue(unit);
       case Lifecycle.Ended:
         return unit.held !== undefined;
     }
@@ -84,7 +84,7 @@ export class Committing {
   async #save(unit: Unit): Promise<void> {
     const changes = unit.bag.changes();
     const roll = this.#rollDue(unit);
-    if (!changes && !roll) return;
+    if (!changes && !roll) return this.#mark(unit);
     const saved = await this.#write(unit, changes, roll, roll && this.#rotationDue(unit));
     if (!saved) {
       unit.lose();
@@ -93,6 +93,16 @@ export class Committing {
     }
     if (changes) unit.bag.settle(changes);
     if (roll) this.#context.emit(unit, { type: 'rolled' });
+  }
+
+  /** A store that fails here fails nobody: this request counts as suspicious, and the next one marks. */
+  async #mark(unit: Unit): Promise<void> {
+    if (!unit.marks || (unit.detached && this.#context.keeper.cookieIsRecord)) return;
+    try {
+      if (!(await this.#write(unit, undefined, false, false))) unit.lose();
+    } catch {
+      // The session was opened, and may be read.
+    }
   }
 
   async #write(
@@ -105,10 +115,14 @@ export class Committing {
     if (this.#context.keeper.cookieIsRecord) unit.assertReachable();
     const held = unit.held!;
     const now = unit.now();
-    const head = { ...(roll && { lastSeenAt: now }), ...(rotate && { rotatedAt: now }) };
+    const head = {
+      ...(roll && { lastSeenAt: now }),
+      ...(rotate && { rotatedAt: now }),
+      ...(unit.marks && { factors: suspected(held.record.factors, now) }),
+    };
     const change: Change = {
       data: changes,
-      head: roll ? head : undefined,
+      head: roll || unit.marks ? head : undefined,
       rotate: rotate ? { grace: this.#context.config.grace, honoured: true } : undefined,
     };
     const ttl = roll ? this.#context.ttl({ ...held.record, ...head }, now) : undefined;
@@ -117,6 +131,7 @@ export class Committing {
     if (saved.outcome === 'conflict' && rotate) return this.#write(unit, changes, roll, false);
     if (saved.outcome !== 'saved') return false;
     unit.held = saved.held;
+    unit.marks = false;
     if (rotate || this.#context.keeper.cookieIsRecord || (roll && held.record.persistent))
       unit.fate = CookieFate.Set;
     if (rotate) this.#context.emit(unit, { type: 'rotated' });

@@ -1,7 +1,7 @@
 import type { EngineContext } from './engine-context.js';
 import { sessionEnded, SessionError } from './errors.js';
 import type { EndReason } from './events.js';
-import { Standing } from './policy.js';
+import { proved, Standing } from './policy.js';
 import type { Held } from './keeper.js';
 import type { SessionRecord } from './record.js';
 import type { SessionLimit } from './store.js';
@@ -66,6 +66,7 @@ export class SessionLifecycle {
     while (!(await this.#prove(unit, factor))) await this.reload(unit);
     unit.fate = CookieFate.Set;
     unit.suspicious = false;
+    unit.marks = false;
     this.#context.emit(unit, { type: 'relogin', factor });
     this.#context.emit(unit, { type: 'rotated' });
   }
@@ -73,7 +74,7 @@ export class SessionLifecycle {
   async #prove(unit: Unit, factor: string): Promise<boolean> {
     const { record } = unit.held!;
     const now = unit.now();
-    const factors = { ...record.factors, [factor]: now };
+    const factors = proved(record.factors, factor, now);
     const head = { factors, createdAt: now, lastSeenAt: now, rotatedAt: now, device: unit.device };
     const rotate = { grace: this.#context.config.grace, honoured: false };
     const saved = await this.#context.keeper.save(
