@@ -79,18 +79,20 @@ const mistakes: [string, Act, string][] = [
       ],
     ],
   ),
-  ...[undefined, null, '', 7, ['otp'], 'a\0b', '\ud800'].flatMap((factor): [string, Act, string][] => [
-    [
-      `login('eve', { factor: ${JSON.stringify(factor)} })`,
-      (sessions) => sessions.login('eve', { factor: factor as never }),
-      'ERR_FACTOR',
+  ...[undefined, null, '', 7, ['otp'], 'a\0b', '\ud800', '~suspect'].flatMap(
+    (factor): [string, Act, string][] => [
+      [
+        `login('eve', { factor: ${JSON.stringify(factor)} })`,
+        (sessions) => sessions.login('eve', { factor: factor as never }),
+        'ERR_FACTOR',
+      ],
+      [
+        `relogin({ factor: ${JSON.stringify(factor)} })`,
+        (sessions) => sessions.relogin({ factor: factor as never }),
+        'ERR_FACTOR',
+      ],
     ],
-    [
-      `relogin({ factor: ${JSON.stringify(factor)} })`,
-      (sessions) => sessions.relogin({ factor: factor as never }),
-      'ERR_FACTOR',
-    ],
-  ]),
+  ),
   ...[undefined, null, '', 7, [undefined], ['']].map((except): [string, Act, string] => [
     `revokeAll('alice', { except: ${JSON.stringify(except)} })`,
     (sessions) => sessions.revokeAll('alice', { except: except as never }),

@@ -1,4 +1,5 @@
 import { SessionError } from './errors.js';
+import { SUSPECT } from './policy.js';
 import { UNKEEPABLE } from './texts.js';
 
 /** @throws SessionError `ERR_SUBJECT` for what is no id of a user */
@@ -26,7 +27,7 @@ export function assertSubjectIfNamed(options: { subject?: unknown }): void {
  * @throws SessionError `ERR_FACTOR`
  */
 export function assertFactorIfNamed(options: { factor?: unknown }): void {
-  if (!('factor' in options) || isText(options.factor)) return;
+  if (!('factor' in options) || (isText(options.factor) && options.factor !== SUSPECT)) return;
   throw new SessionError(
     'ERR_FACTOR',
     "The factor is no text. Give how the user proved who they are, such as 'pwd', 'otp' or 'webauthn' (RFC 8176), or leave it out.",
