@@ -100,7 +100,9 @@ describe.each(platforms)('another client with the same cookie on %s', (platform)
     const { browser } = await run(platform, { protection: 'basic', store });
     await browser.post('/login', { user: 'alice' }, PHONE);
     store.fail('rejects', 'commit');
+    store.forget();
     expect((await browser.get('/me', LAPTOP)).status).toBe(200);
+    expect(store.count('commit')).toBe(1);
     expect((await browser.get('/sensitive', LAPTOP)).status).toBe(401);
     store.heal();
     expect((await browser.get('/sensitive', PHONE)).status).toBe(200);

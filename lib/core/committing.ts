@@ -110,7 +110,9 @@ export class Committing {
     try {
       if ((await this.#write(unit, undefined, false)) === 'gone') unit.lose();
     } catch {
-      // As above.
+      // Tried once a request: a store that hangs is not waited for again.
+      unit.confirms = false;
+      unit.marks = false;
     }
   }
 

@@ -95,13 +95,11 @@ export class Opening {
 
   #protect(unit: Unit, held: Held): Awaitable<Unit> {
     const verdict = this.#verdict(unit);
-    const known = isSuspect(held.record.factors);
-    unit.suspicious = known;
     if (verdict === 'ok') return unit;
     this.#context.emit(unit, { type: 'suspicious', verdict });
     if (verdict === 'end') return this.#discard(held, 'protection', unit.client);
     unit.suspicious = true;
-    unit.marks = !known;
+    unit.marks = !isSuspect(held.record.factors);
     return unit;
   }
 
