@@ -227,7 +227,11 @@ export class Oracle {
     const view = this.sessions.get(id);
     const record = found && 'record' in found ? found.record : undefined;
     actor.seen = { record, step: this.step, tip: view?.tip };
-    if (view) actor.epochs.set(id, view.epoch);
+    if (!view) return;
+    actor.epochs.set(id, view.epoch);
+    // The model hears of a handshake when its confirmation is done, and that may take any time.
+    const link = actor.op.kind === 'socket' ? view.link(actor.token.hash) : undefined;
+    if (link) link.presented ??= this.#now();
   }
 
   /** @param calledAt when the store was called, which is when what it was told was true */
