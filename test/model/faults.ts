@@ -12,12 +12,14 @@ import {
 import { StoreKeeper } from '../../lib/core/store-keeper.js';
 import { methodsOf, type Sabotage } from './model.js';
 import type { Invariant } from './oracle.js';
-import { GRACE, IDLE } from './scenario.js';
+import { GRACE, IDLE, type Focus } from './scenario.js';
 
 /** A mistake that was made once, or could be, and the invariants of which one tells. */
 export interface Fault {
   name: string;
   told: readonly Invariant[];
+  /** The kind of runs that finds it soonest. */
+  focus?: Focus;
   sabotage: Sabotage;
 }
 
@@ -94,11 +96,13 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'a commit puts the revision of the store beside data that it has not read',
     told: ['counts'],
+    focus: 'updates',
     sabotage: revisionUnread(),
   },
   {
     name: 'update() does not compare',
     told: ['counts'],
+    focus: 'updates',
     sabotage: inSaves(({ exclusive, ...change }) =>
       change.rotate && exclusive ? { ...change, exclusive } : change,
     ),
@@ -106,6 +110,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'update() writes again where it was not told what became of the first write',
     told: ['counts'],
+    focus: 'updates',
     sabotage: inKeeper((keeper) => ({
       save: async (held, change, ...rest) => {
         try {
@@ -148,6 +153,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'regenerate() does not compare the revision',
     told: ['writes', 'counts'],
+    focus: 'updates',
     sabotage: inSaves(({ exclusive, ...change }) =>
       exclusive && !change.rotate ? { ...change, exclusive } : change,
     ),
@@ -155,11 +161,13 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'revokeAll() leaves no mark',
     told: ['endings'],
+    focus: 'marks',
     sabotage: inCalls(() => ({ markRevoked: () => undefined })),
   },
   {
     name: 'a login does not look for the mark',
     told: ['endings'],
+    focus: 'marks',
     sabotage: inCalls((store) => ({
       create: (record, ttl, limit) => store.create(record, ttl, limit),
     })),
@@ -167,6 +175,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'a login counts as proved when its session is stored',
     told: ['endings'],
+    focus: 'marks',
     sabotage: inEffects((store) => ({
       create: (record, ttl, limit) => store.create(record, ttl, limit, Infinity),
     })),
@@ -174,11 +183,13 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'revokeAll() asks for the list before it leaves the mark',
     told: ['endings'],
+    focus: 'marks',
     sabotage: listFirst(),
   },
   {
     name: 'revokeAll() ends one page',
     told: ['endings', 'answers'],
+    focus: 'endings',
     sabotage: inCalls((store) => ({
       list: async (subject, limit) => (await store.list(subject, limit)).slice(0, 1),
     })),
@@ -186,6 +197,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'a login that the store did not answer leaves its session',
     told: ['orphans'],
+    focus: 'marks',
     sabotage: abandonFailedCreates(),
   },
   {
@@ -215,6 +227,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'everywhere, by a token whose time is over, is answered as if it had ended all',
     told: ['endings'],
+    focus: 'thefts',
     sabotage: {
       engine: (engine) => {
         const end = engine.end.bind(engine);
@@ -229,6 +242,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'an ending that failed is answered as if it had taken place',
     told: ['answers', 'endings'],
+    focus: 'endings',
     sabotage: inKeeper((keeper) => ({
       destroy: (...args) => keeper.destroy(...args).catch(() => undefined),
     })),
@@ -260,6 +274,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'a reload presents the token',
     told: ['alarms', 'answers'],
+    focus: 'handles',
     sabotage: inKeeper((keeper) => ({
       reload: async (held) => {
         if (held.token === undefined) return keeper.reload(held);
@@ -274,6 +289,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'nobody confirms a rotation',
     told: ['successor', 'theft'],
+    focus: 'thefts',
     sabotage: inSaves(({ confirm: _, ...change }) =>
       change.rotate ? { ...change, rotate: { ...change.rotate, presented: false } } : change,
     ),
@@ -296,7 +312,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'a predecessor confirms',
-    told: ['alarms', 'successor'],
+    told: ['alarms', 'successor', 'endings'],
     sabotage: inSaves((change, { record }) => {
       if (change.rotate) return { ...change, rotate: { ...change.rotate, presented: true } };
       return record.previous?.pending ? { ...change, confirm: { grace: GRACE } } : change;
@@ -304,12 +320,14 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'a request confirms the rotation that came while it ran',
-    told: ['alarms'],
+    told: ['alarms', 'successor'],
+    focus: 'confirmations',
     sabotage: confirmingAfterReload(),
   },
   {
     name: 'a confirmation takes the place of what a later rotation remembers',
     told: ['alarms', 'theft', 'successor', 'endings'],
+    focus: 'confirmations',
     sabotage: inEffects((store) => ({
       commit: async (id, delta) => {
         const record = delta.confirm && (await recordOf(store, id));
@@ -321,6 +339,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'only the immediate predecessor is remembered',
     told: ['alarms'],
+    focus: 'confirmations',
     sabotage: inRotations(({ earlier: _, rest: __, ...previous }) => previous),
   },
   {
@@ -366,6 +385,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'a rotation is pending for ever',
     told: ['successor'],
+    focus: 'rotations',
     sabotage: inRotations((previous) =>
       previous.honoured ? { ...previous, until: previous.until + 1000 * IDLE } : previous,
     ),
@@ -380,6 +400,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'a reuse is not noticed',
     told: ['theft'],
+    focus: 'thefts',
     sabotage: inDead((dead) => (dead.why === Dead.Reused ? { ...dead, why: Dead.Superseded } : dead)),
   },
 ];

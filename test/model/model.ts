@@ -24,6 +24,7 @@ import {
   SECOND,
   Tape,
   tell,
+  type Focus,
   type Op,
   type Scenario,
 } from './scenario.js';
@@ -745,9 +746,14 @@ export interface Finding {
 }
 
 /** Runs the interleavings of these seeds, until one violates an invariant. */
-export async function explore(world: World, from: number, count: number): Promise<Finding | undefined> {
+export async function explore(
+  world: World,
+  from: number,
+  count: number,
+  focus?: Focus,
+): Promise<Finding | undefined> {
   for (let seed = from; seed < from + count; seed++) {
-    const violation = await new Run(world, scenario(seed)).execute();
+    const violation = await new Run(world, scenario(seed, focus)).execute();
     if (violation) return { seed, violation };
   }
   return undefined;

@@ -227,7 +227,11 @@ export class Oracle {
     const view = this.sessions.get(id);
     const record = found && 'record' in found ? found.record : undefined;
     actor.seen = { record, step: this.step, tip: view?.tip };
-    if (view) actor.epochs.set(id, view.epoch);
+    if (!view) return;
+    actor.epochs.set(id, view.epoch);
+    // The model hears of a handshake when its confirmation is done, and that may take any time.
+    const link = actor.op.kind === 'socket' ? view.link(actor.token.hash) : undefined;
+    if (link) link.presented ??= this.#now();
   }
 
   /** @param calledAt when the store was called, which is when what it was told was true */
@@ -365,7 +369,10 @@ export class Oracle {
     const which = `token ${link.index} of ${view.name}, where ${tip.index} is the present one`;
     if (live && !this.#mayOpen(view, link, tip, seen.step))
       this.fail('successor', `${actor.name} opened a session with ${which}`);
-    if (!live && this.#mustOpen(view, link, tip))
+    // A handshake tells the store that it came, so it may hear that the session is over, or has another token by now.
+    const changed = !view.alive || actor.epochs.get(view.id) !== view.epoch;
+    const overtaken = actor.op.kind === 'socket' && changed;
+    if (!live && !overtaken && this.#mustOpen(view, link, tip))
       this.fail('alarms', `${actor.name} was refused with ${which}`);
     if (!live && link !== tip && !actor.alarmed && this.#isSurelyReused(tip, seen.step))
       this.fail('theft', `${actor.name} reused ${which}, and nobody noticed`);

@@ -129,6 +129,8 @@ interface Profile {
   advances: readonly (readonly [number, number])[];
   /** Whether a rotation is due at the beginning. */
   rotates: number;
+  /** How often there is but one browser, beside those that stole its cookie. */
+  sole: number;
   /** Operations at least. */
   least: number;
   /** Requests at the same time, at most: one of these. */
@@ -151,7 +153,7 @@ const LONG = [
   [IDLE - MINUTE, 1],
 ] as const;
 
-const EVERYTHING: Profile = {
+const everything: Profile = {
   kinds: {
     read: 4,
     write: 4,
@@ -174,11 +176,12 @@ const EVERYTHING: Profile = {
   late: 0.15,
   advances: [...BRIEF, ...LONG],
   rotates: 0.5,
+  sole: 0.3,
   least: 2,
   crowds: [1, 2, 4, 4],
 };
 
-const ROTATIONS: Profile = {
+const rotations: Profile = {
   kinds: {
     read: 10,
     write: 2,
@@ -193,20 +196,22 @@ const ROTATIONS: Profile = {
   late: 0.4,
   advances: LONG,
   rotates: 0.9,
+  sole: 0.3,
   least: 4,
   crowds: [1, 1, 2, 4],
 };
 
-const UPDATES: Profile = {
+const updates: Profile = {
   kinds: { update: 8, 'write+update': 4, write: 2, read: 2, socket: 2, regenerate: 2, relogin: 1 },
   late: 0.1,
   advances: BRIEF,
   rotates: 0.5,
+  sole: 0.3,
   least: 2,
   crowds: [2, 4, 4],
 };
 
-const ENDINGS: Profile = {
+const endings: Profile = {
   kinds: {
     login: 6,
     revokeAll: 4,
@@ -221,17 +226,89 @@ const ENDINGS: Profile = {
   late: 0.2,
   advances: BRIEF,
   rotates: 0.2,
+  sole: 0.3,
   least: 2,
   crowds: [1, 3, 4],
 };
 
-const PROFILES: readonly Profile[] = [EVERYTHING, ROTATIONS, UPDATES, ENDINGS];
+/** Logins that are under way while all sessions are revoked. */
+const marks: Profile = {
+  kinds: { login: 4, revokeAll: 3, everywhere: 1, others: 1, read: 1 },
+  late: 0.1,
+  advances: BRIEF,
+  rotates: 0,
+  sole: 0,
+  least: 2,
+  crowds: [3, 4],
+};
 
-export function scenario(seed: number): Scenario {
+/** Handles that outlive rotations. */
+const handles: Profile = {
+  kinds: { socket: 3, read: 8, relogin: 0.5, regenerate: 0.5 },
+  late: 0,
+  advances: [
+    [0, 3],
+    [GRACE + SECOND, 3],
+    [ROTATE_EVERY, 3],
+  ],
+  rotates: 1,
+  sole: 0.9,
+  least: 4,
+  crowds: [2, 3],
+};
+
+/** Copies of cookies that turn up late. */
+const thefts: Profile = {
+  kinds: { read: 6, everywhere: 4, '@Logout everywhere': 1, logout: 1, login: 0.5, relogin: 1, steal: 1 },
+  late: 0.5,
+  advances: [
+    [0, 3],
+    [GRACE + SECOND, 4],
+    [ROTATE_EVERY, 1],
+  ],
+  rotates: 1,
+  sole: 0.7,
+  least: 4,
+  crowds: [1],
+};
+
+/** Rotations that are confirmed while others begin. */
+const confirmations: Profile = {
+  kinds: { read: 6, write: 1, relogin: 3, regenerate: 1 },
+  late: 0.3,
+  advances: [
+    [0, 6],
+    [GRACE + SECOND, 2],
+    [ROTATE_EVERY, 2],
+  ],
+  rotates: 0.7,
+  sole: 1,
+  least: 4,
+  crowds: [2, 3],
+};
+
+const PROFILES = {
+  everything,
+  rotations,
+  updates,
+  endings,
+  marks,
+  handles,
+  thefts,
+  confirmations,
+} as const satisfies Record<string, Profile>;
+
+/** What a run is about. */
+export type Focus = keyof typeof PROFILES;
+
+const FOCUSES = Object.keys(PROFILES) as Focus[];
+
+/** @param focus by default one after the other */
+export function scenario(seed: number, focus: Focus = FOCUSES[seed % FOCUSES.length]!): Scenario {
   const prng = new Prng(seed);
-  const profile = prng.pick(PROFILES);
+  const profile = PROFILES[focus];
   const count = profile.least + prng.int(5);
-  const sole = prng.chance(0.3);
+  const sole = prng.chance(profile.sole);
   const rest = prng.chance(profile.rotates) ? ROTATE_EVERY : 0;
   const crowd = prng.pick(profile.crowds);
   const ops = Array.from({ length: count }, () => operation(prng, profile, sole));
