@@ -1,6 +1,8 @@
 /** Nest 12 is ESM, so Jest runs with `--experimental-vm-modules` (see the script "test"). */
 export default {
   testEnvironment: 'node',
+  // No spec waits for a timeout; a machine that is busy with other things may be slow all the same.
+  testTimeout: 30_000,
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
   extensionsToTreatAsEsm: ['.ts'],

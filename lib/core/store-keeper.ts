@@ -24,8 +24,11 @@ import type { Signer } from './signer.js';
 import { TokenVerifier, type Verified } from './token-verifier.js';
 import type { Awaitable, Departed, Epitaph, Loaded, SessionLimit, SessionStore } from './store.js';
 
-/** Sessions that are listed, and ended, by one call of the store's each, before the next ones are asked for. */
+/** Sessions that are listed by one call. */
 const PAGE = 500;
+
+/** Sessions that are ended at a time: more would wait for each other, and each has its time to be answered in. */
+const AT_ONCE = 50;
 
 /** How long the mark of a revocation is kept, in milliseconds: far longer than a store call may take. */
 const MARK_TTL = 24 * 60 * 60 * 1000;
@@ -157,10 +160,15 @@ export class StoreKeeper implements Keeper {
       const doomed = page.filter((record) => !spared.has(record.id) && provedBefore(record, since));
       if (doomed.length === 0) return ended;
       for (const { id } of doomed) spared.add(id);
-      // eslint-disable-next-line @typescript-eslint/await-thenable -- a store may answer at once
-      const done = await Promise.all(doomed.map(({ id }) => this.#ask(() => this.#store.destroy(id))));
-      ended.push(...done.filter((record) => record !== undefined));
+      for (let i = 0; i < doomed.length; i += AT_ONCE)
+        ended.push(...(await this.#destroyEach(doomed.slice(i, i + AT_ONCE))));
     }
+  }
+
+  async #destroyEach(records: readonly SessionRecord[]): Promise<SessionRecord[]> {
+    // eslint-disable-next-line @typescript-eslint/await-thenable -- a store may answer at once
+    const done = await Promise.all(records.map(({ id }) => this.#ask(() => this.#store.destroy(id))));
+    return done.filter((record) => record !== undefined);
   }
 
   publish(event: SessionEvent): void {
