@@ -1,6 +1,6 @@
 import { MAX_COOKIE_OCTETS } from '../core/cookie.js';
 import { nextMoment, TICK } from '../core/clock.js';
-import { loginRevoked, revocationUnavailable, SessionError } from '../core/errors.js';
+import { loginRevoked, revocationUnavailable, SessionError, unavailable } from '../core/errors.js';
 import {
   Dead,
   type Change,
@@ -50,6 +50,9 @@ const MARGIN = 60_000;
 
 /** How far the clocks of two nodes may be apart, measured against the list's, in milliseconds. */
 const TOLERANCE = 1_000;
+
+/** Attempts to record a revocation. Each time it fails, another node's of the same sessions was recorded. */
+const ATTEMPTS = 100;
 
 /** 128 bit in base64url. */
 const ID = /^[\w-]{22}$/;
@@ -296,13 +299,14 @@ export class SealedKeeper implements Keeper {
     except: readonly string[],
   ): Promise<void> {
     let recorded = 0;
-    for (;;) {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const scope = { except, at: Math.max(at, list.revokedAt(subject)) };
       const until = this.#longestIdle();
       if (await list.add(subjectRevocationOf(subject, this.#voidBefore(subject), until, scope))) recorded++;
       if (recorded === 2) return;
       await list.sync();
     }
+    throw unavailable(new Error(`other nodes revoked the same sessions ${ATTEMPTS} times meanwhile`));
   }
 
   publish(): void {
