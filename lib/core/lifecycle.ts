@@ -203,7 +203,7 @@ export class SessionLifecycle {
     return { max, onExceeded: this.#context.config.onExceeded, replaces, linger: EVICTED_LINGER };
   }
 
-  /** Ends the session of this request. Idempotent: without one, only the cookie is taken away. */
+  /** Ends the session of this request. Idempotent: without one, nothing happens. */
   async end(unit: Unit, reason: 'logout' | 'cleared', everywhere = false): Promise<void> {
     if (unit.lifecycle === Lifecycle.Ended && !unit.held && !unit.former) return;
     unit.conclude({ reason, everywhere });

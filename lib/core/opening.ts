@@ -69,7 +69,8 @@ export class Opening {
     const [left, right] = [this.#live(one), this.#live(other)];
     if (!left || !right) return left !== undefined || (!right && deadRank(one) > deadRank(other));
     if (left.createdAt !== right.createdAt) return left.createdAt > right.createdAt;
-    return left.id > right.id;
+    // Of one session the successor counts, not the predecessor that leads to it.
+    return left.id === right.id ? isRenewed(other) : left.id > right.id;
   }
 
   #live(opened: Opened) {
@@ -175,6 +176,8 @@ export class Opening {
     return new Unit(this.#context.config.clock, client, held, this.#hooks);
   }
 }
+
+const isRenewed = (opened: Opened): boolean => opened.kind === 'live' && opened.renewed;
 
 const deadRank = (opened: Opened): number =>
   opened.kind === 'dead'

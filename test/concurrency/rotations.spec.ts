@@ -228,6 +228,18 @@ describeEveryStore('several cookies of the name', (platform, make) => {
     expect([told('reused'), told('ended')]).toEqual([[], []]);
   });
 
+  it('confirm a rotation where the successor is among them', async () => {
+    const { browser, clock, told, status } = await run(platform, make);
+    const old = browser.cookie;
+    clock.advance('16m');
+    await browser.get('/me');
+    for (const cookie of [`${old}; ${browser.cookie}`, `${browser.cookie}; ${old}`])
+      expect((await browser.get('/me', { cookie })).setCookies).toEqual([]);
+    clock.advance('10s');
+    expect(await status(old)).toBe(401);
+    expect(told('reused')).toHaveLength(1);
+  });
+
   it('do not hide the genuine one, however many they are', async () => {
     const { browser } = await run(platform, make);
     const [name] = browser.cookie.split('=');
