@@ -1,6 +1,13 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
-import { isSessionError, MemoryStore, SessionService, type SessionModuleOptions } from 'nest-sessions';
+import {
+  isSessionError,
+  MemoryStore,
+  Relogin,
+  SessionService,
+  type SessionModuleOptions,
+} from 'nest-sessions';
 import { SealedCookie } from 'nest-sessions/sealed';
+import { loginAs } from 'nest-sessions/testing';
 import { AppController } from './support/app.js';
 import { Browser } from './support/browser.js';
 import { closeAll, platforms, start, type PlatformName } from './support/platforms.js';
@@ -51,25 +58,41 @@ async function open(platform: PlatformName, store: SessionModuleOptions['store']
 }
 
 const mistakes: [string, Act, string][] = [
-  ...[undefined, null, '', 7, ['alice']].flatMap((subject): [string, Act, string][] => [
-    [
-      `revoke(id, { subject: ${JSON.stringify(subject)} })`,
-      (sessions, id) => sessions.revoke(id, { subject: subject as never }),
-      'ERR_SUBJECT',
+  ...[undefined, null, '', 7, ['alice'], 'a\0b', 'a\ud800', '\udc00a', 'x'.repeat(256)].flatMap(
+    (subject): [string, Act, string][] => [
+      [
+        `revoke(id, { subject: ${JSON.stringify(subject)} })`,
+        (sessions, id) => sessions.revoke(id, { subject: subject as never }),
+        'ERR_SUBJECT',
+      ],
+      [
+        `revokeAll(${JSON.stringify(subject)})`,
+        (sessions) => sessions.revokeAll(subject as never),
+        'ERR_SUBJECT',
+      ],
+      [`list(${JSON.stringify(subject)})`, (sessions) => sessions.list(subject as never), 'ERR_SUBJECT'],
+      [`login(${JSON.stringify(subject)})`, (sessions) => sessions.login(subject as never), 'ERR_SUBJECT'],
+      [
+        `relogin({ subject: ${JSON.stringify(subject)} })`,
+        (sessions) => sessions.relogin({ subject: subject as never }),
+        'ERR_SUBJECT',
+      ],
     ],
-    [
-      `revokeAll(${JSON.stringify(subject)})`,
-      (sessions) => sessions.revokeAll(subject as never),
-      'ERR_SUBJECT',
+  ),
+  ...[undefined, null, '', 7, ['otp'], 'a\0b', '\ud800', '~suspect'].flatMap(
+    (factor): [string, Act, string][] => [
+      [
+        `login('eve', { factor: ${JSON.stringify(factor)} })`,
+        (sessions) => sessions.login('eve', { factor: factor as never }),
+        'ERR_FACTOR',
+      ],
+      [
+        `relogin({ factor: ${JSON.stringify(factor)} })`,
+        (sessions) => sessions.relogin({ factor: factor as never }),
+        'ERR_FACTOR',
+      ],
     ],
-    [`list(${JSON.stringify(subject)})`, (sessions) => sessions.list(subject as never), 'ERR_SUBJECT'],
-    [`login(${JSON.stringify(subject)})`, (sessions) => sessions.login(subject as never), 'ERR_SUBJECT'],
-    [
-      `relogin({ subject: ${JSON.stringify(subject)} })`,
-      (sessions) => sessions.relogin({ subject: subject as never }),
-      'ERR_SUBJECT',
-    ],
-  ]),
+  ),
   ...[undefined, null, '', 7, [undefined], ['']].map((except): [string, Act, string] => [
     `revokeAll('alice', { except: ${JSON.stringify(except)} })`,
     (sessions) => sessions.revokeAll('alice', { except: except as never }),
@@ -97,6 +120,31 @@ describe.each(platforms)('an argument that is missing by mistake, on %s', (platf
       if (!name.includes('relogin')) expect([name, await as(visitor, act)]).toEqual([name, code]);
       expect([name, (await alice.get('/me')).status]).toEqual([name, 200]);
     }
+  });
+
+  it.each(kinds)('is no id that names anything, over %s', async (_, store) => {
+    const { app, alice } = await open(platform, store());
+    const sessions = app.get(SessionService);
+    for (const id of [
+      undefined,
+      null,
+      '',
+      'x',
+      '\0'.repeat(22),
+      '\ud800',
+      '__proto__',
+      'a'.repeat(23),
+      ['a'],
+    ])
+      expect(await sessions.revoke(id as never)).toBe(0);
+    expect((await alice.get('/me')).status).toBe(200);
+  });
+
+  it.each([undefined, null, '', 7, '\0'])('is no factor of @Relogin() or loginAs(): %j', async (factor) => {
+    const { app } = await open(platform, new MemoryStore());
+    const refused = expect.objectContaining({ code: 'ERR_FACTOR' }) as Error;
+    expect(() => Relogin({ factor: factor as never })).toThrow(refused);
+    await expect(loginAs(app, 'alice', { factor: factor as never })).rejects.toEqual(refused);
   });
 
   it.each(kinds)('is told from one that is left out, over %s', async (_, store) => {

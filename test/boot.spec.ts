@@ -13,6 +13,7 @@ import {
 import { FakeClock } from 'nest-sessions/testing';
 import { z } from 'zod';
 import { expireCookie, setCookie } from '../lib/core/cookie.js';
+import { Concealed } from '../lib/core/concealed.js';
 import { resolveSettings } from '../lib/nest/session.settings.js';
 import { AppController } from './support/app.js';
 import { Browser } from './support/browser.js';
@@ -368,7 +369,7 @@ describe('cookie options that pass at boot', () => {
 
   function accepted(cookie: SessionModuleOptions['cookie']) {
     try {
-      return resolveSettings({ secret: SECRET, cookie }).engine.cookie;
+      return resolveSettings({ secret: new Concealed(SECRET), cookie }).engine.cookie;
     } catch (error) {
       expect(error).toMatchObject({ code: 'ERR_OPTIONS' });
       return undefined;

@@ -1,3 +1,4 @@
+import { format, inspect } from 'node:util';
 import { Body, Controller, Get, HttpCode, Post, type Type } from '@nestjs/common';
 import { Type as Nested } from 'class-transformer';
 import { IsInt, IsOptional, IsString, Min, ValidateNested } from 'class-validator';
@@ -186,7 +187,7 @@ describe.each(platforms)('session data on %s', (platform) => {
     expect([status, data, commits]).toEqual([200, { cart: CART, a: 1 }, []]);
   });
 
-  it('looks like a plain object', async () => {
+  it('looks like a plain object without a prototype', async () => {
     const { browser, run } = await open(platform);
     await browser.post('/data', { cart: CART, a: 1 });
     const { result } = await run((data) => [
@@ -195,7 +196,7 @@ describe.each(platforms)('session data on %s', (platform) => {
       Object.keys(data),
       Object.entries(data),
       ['a' in data, 'b' in data, 'toString' in data, Object.hasOwn(data, 'toString')],
-      Object.getPrototypeOf(data) === Object.prototype,
+      Object.getPrototypeOf(data),
       typeof data.toString,
       data.b === undefined,
       Object.getOwnPropertyDescriptor(data, 'a'),
@@ -205,9 +206,9 @@ describe.each(platforms)('session data on %s', (platform) => {
       JSON.stringify({ cart: CART, a: 1 }),
       ['cart', 'a'],
       Object.entries({ cart: CART, a: 1 }),
-      [true, false, true, false],
-      true,
-      'function',
+      [true, false, false, false],
+      null,
+      'undefined',
       true,
       { value: 1, writable: true, enumerable: true, configurable: true },
     ]);
@@ -309,6 +310,117 @@ describe.each(platforms)('session data on %s', (platform) => {
     });
     expect(told).toMatchObject({ code: 'ERR_DATA_KEY' });
     expect(store.records()).toEqual([]);
+  });
+
+  it.each(['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', '__defineGetter__'])(
+    'pollutes nothing where a visitor chooses the keys: %s',
+    async (key) => {
+      const { run, browser } = await open(platform);
+      const { result } = await run((data) => {
+        const before = data[key] === undefined && !(key in data);
+        try {
+          const inner = (data[key] ??= {});
+          inner.polluted = 'yes';
+        } catch (error) {
+          return [before, (error as { code: string }).code];
+        }
+        return [before, 'stored'];
+      });
+      expect(result).toEqual([true, key === '__proto__' ? 'ERR_DATA_KEY' : 'stored']);
+      for (const one of [{}, Object, Function.prototype, Object.prototype.toString])
+        expect((one as Record<string, unknown>)['polluted']).toBeUndefined();
+      const { data } = (await browser.get('/look')).json<{ data: Record<string, unknown> }>();
+      expect(Object.entries(data)).toEqual(key === '__proto__' ? [] : [[key, { polluted: 'yes' }]]);
+    },
+  );
+
+  it('reads nothing that every object has, with the key as a parameter either', async () => {
+    const { run } = await open(platform);
+    const { result } = await run((data) =>
+      ['toString', 'constructor', 'hasOwnProperty', 'valueOf', '__proto__', 'isPrototypeOf'].map(
+        (key) => data[key] ?? null,
+      ),
+    );
+    expect(result).toEqual([null, null, null, null, null, null]);
+  });
+
+  it('can be put into a template, compared, logged and inspected', async () => {
+    const { run, browser } = await open(platform);
+    await browser.post('/data', { cart: CART, a: 1 });
+    const { result } = await run((data) => [
+      `${data}`,
+      String(data),
+      Number.isNaN(+data),
+      Object.prototype.toString.call(data),
+      data === 'x',
+      inspect(data) === inspect({ cart: CART, a: 1 }),
+      inspect({ data }, { depth: 0 }),
+      format('%o %s %j', data, data, data).includes('cart'),
+    ]);
+    expect(result).toEqual([
+      '[object Object]',
+      '[object Object]',
+      true,
+      '[object Object]',
+      false,
+      true,
+      '{ data: [Object] }',
+      true,
+    ]);
+  });
+
+  it('that is damaged does not break a log', async () => {
+    const { run, browser, store } = await open(platform);
+    await browser.post('/data', { a: 1 });
+    store.tamper = (record) => ({ ...record, data: { a: '{no json' } });
+    expect(await run((data) => inspect(data))).toMatchObject({
+      result: '[session data that cannot be read]',
+    });
+  });
+
+  it.each<[string, unknown]>([
+    ['a text', 'text'],
+    ['null', null],
+    ['undefined', undefined],
+    ['a number', 7],
+    ['an array', ['a']],
+    ['a Map', new Map([['a', 1]])],
+    ['a Date', new Date(0)],
+    ['a function', () => ({ a: 1 })],
+    ['a promise that nobody awaited', Promise.resolve({ a: 1 })],
+    ['an object with a key that cannot be one', JSON.parse('{"z": 1, "__proto__": {"a": 1}}')],
+    ['an object with an empty key', { z: 1, '': 1 }],
+  ])('is not replaced by %s', async (_, value) => {
+    const { browser, refusal } = await open(platform);
+    await browser.post('/data', { cart: CART, a: 1 });
+    const told = await refusal((__, session) => (session.data = value));
+    expect(told.code).toMatch(/^ERR_DATA_(?:INVALID|KEY)$/);
+    expect((await browser.get('/look')).json()).toMatchObject({ data: { cart: CART, a: 1 } });
+  });
+
+  it.each([
+    ['a plain object', () => ({ z: 26 })],
+    ['one without a prototype', () => Object.assign(Object.create(null) as object, { z: 26 })],
+    [
+      'one of a class',
+      () =>
+        new (class {
+          z = 26;
+        })(),
+    ],
+  ])('is replaced by %s', async (_, value) => {
+    const { after } = await open(platform);
+    const { data } = await after({ cart: CART, a: 1 }, (__, session) => (session.data = value()));
+    expect(data).toEqual({ z: 26 });
+  });
+
+  it('cannot be frozen', async () => {
+    const { after } = await open(platform);
+    const { data } = await after({ a: 1 }, (values) => {
+      expect(() => Object.freeze(values)).toThrow(TypeError);
+      values.b = 2;
+    });
+    expect(data).toEqual({ a: 1, b: 2 });
   });
 
   it('cannot have its prototype changed', async () => {

@@ -3,7 +3,7 @@ import type { EngineContext } from './engine-context.js';
 import { sessionEnded } from './errors.js';
 import type { Change, Saved } from './keeper.js';
 import type { SessionLifecycle } from './lifecycle.js';
-import { rollIsDue } from './policy.js';
+import { rollIsDue, suspected } from './policy.js';
 import type { Awaitable } from './store.js';
 import { CookieFate, Lifecycle, type Unit } from './unit.js';
 
@@ -39,7 +39,7 @@ export class Committing {
       case Lifecycle.New:
         return unit.changed;
       case Lifecycle.Live:
-        return unit.changed || unit.confirms || this.#rollDue(unit);
+        return unit.changed || unit.confirms || unit.marks || this.#rollDue(unit);
       case Lifecycle.Ended:
         return (unit.held ?? unit.former) !== undefined && unit.conclusion !== undefined;
     }
@@ -88,7 +88,7 @@ export class Committing {
     for (;;) {
       const changes = unit.bag.changes();
       const roll = this.#rollDue(unit);
-      if (!changes && !roll) return this.#confirm(unit);
+      if (!changes && !roll) return this.#note(unit);
       const outcome = await this.#write(unit, changes, roll);
       if (outcome === 'saved') return;
       const gone = outcome === 'gone' || !(await this.#lifecycle.catchUp(unit));
@@ -99,27 +99,40 @@ export class Committing {
     }
   }
 
-  /** A store that fails here fails nobody: the rotation stays pending, and whoever comes next confirms it. */
-  async #confirm(unit: Unit): Promise<void> {
-    if (!unit.confirms) return;
+  /**
+   * What the request showed without changing anything: that the successor has arrived, or that the client is another.
+   * A store that fails here fails nobody: the session was opened, and may be read. The next request shows it again.
+   */
+  async #note(unit: Unit): Promise<void> {
+    // A mark is part of the record, which here no cookie could carry.
+    if (unit.detached && this.#context.keeper.cookieIsRecord) unit.marks = false;
+    if (!unit.confirms && !unit.marks) return;
     try {
       if ((await this.#write(unit, undefined, false)) === 'gone') unit.lose();
     } catch {
-      // Read as the session was before, which it was allowed to.
+      // Tried once a request: a store that hangs is not waited for again.
+      unit.confirms = false;
+      unit.marks = false;
     }
   }
 
   async #write(unit: Unit, changes: DataChanges | undefined, roll: boolean): Promise<Saved['outcome']> {
     const { config, keeper } = this.#context;
+    const { marks } = unit;
     // Where the cookie is the record, a change that it cannot be told of would be lost.
-    if (keeper.cookieIsRecord && (changes ?? roll)) unit.assertReachable();
+    const renewsRecord = keeper.cookieIsRecord && (changes !== undefined || roll || marks);
+    if (renewsRecord) unit.assertReachable();
     const held = unit.held!;
     const now = unit.now();
     const rotate = roll && this.#rotationDue(unit);
-    const head = { ...(roll && { lastSeenAt: now }), ...(rotate && { rotatedAt: now }) };
+    const head = {
+      ...(roll && { lastSeenAt: now }),
+      ...(rotate && { rotatedAt: now }),
+      ...(marks && { factors: suspected(held.record.factors, now) }),
+    };
     const change: Change = {
       ...(changes && { data: changes }),
-      ...(roll && { head }),
+      ...((roll || marks) && { head }),
       ...(rotate && { rotate: this.#context.rotation(unit, true) }),
       ...(unit.confirms && !rotate && { confirm: { grace: config.grace } }),
     };
@@ -128,8 +141,9 @@ export class Committing {
     if (saved.outcome !== 'saved') return saved.outcome;
     unit.held = saved.held;
     unit.confirms = false;
-    const renews = rotate || (roll && (held.record.persistent || held.legacy));
-    if (renews || (keeper.cookieIsRecord && (changes ?? roll))) unit.fate = CookieFate.Set;
+    unit.marks = false;
+    const renewsToken = rotate || (roll && (held.record.persistent || held.legacy));
+    if (renewsToken || renewsRecord) unit.fate = CookieFate.Set;
     if (changes) unit.bag.settle(changes);
     if (rotate) this.#context.emit(unit, { type: 'rotated' });
     if (roll) this.#context.emit(unit, { type: 'rolled' });

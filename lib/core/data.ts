@@ -1,4 +1,7 @@
+import { inspect, type InspectOptions } from 'node:util';
+import { withoutValues } from './driver-error.js';
 import { SessionError } from './errors.js';
+import { byKey, UNKEEPABLE } from './texts.js';
 
 export type JsonByKey = Readonly<Record<string, string>>;
 
@@ -19,7 +22,7 @@ export interface DataChanges {
   remove: string[];
 }
 
-const EMPTY: JsonByKey = Object.freeze({});
+const EMPTY: JsonByKey = Object.freeze(byKey<string>());
 
 /**
  * The data of one session: to the application a plain object, underneath JSON text by key. A key is
@@ -46,7 +49,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
   /** What a commit has to write, or `undefined`. */
   changes(): DataChanges | undefined {
     if (!this.#watched) return undefined;
-    const set: Record<string, string> = {};
+    const set = byKey<string>();
     const remove: string[] = [];
     for (const key of this.#watched.keys()) {
       const text = this.#textOf(key);
@@ -73,7 +76,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
 
   /** JSON text of the named keys as they are now: what crosses a login or a regenerate. */
   carry(keys: readonly string[]): Record<string, string> {
-    const carried: Record<string, string> = {};
+    const carried = byKey<string>();
     for (const key of keys) {
       const text = this.#watched?.has(key) ? this.#textOf(key) : this.#storedText(key);
       if (text !== undefined) carried[key] = text;
@@ -83,7 +86,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
 
   /** What was written is now what is stored. */
   settle({ set, remove }: DataChanges): void {
-    const stored: Record<string, string> = { ...this.#stored, ...set };
+    const stored = byKey(this.#stored, set);
     for (const key of remove) delete stored[key];
     this.#stored = stored;
     for (const key of this.#watched?.keys() ?? []) {
@@ -96,7 +99,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     const changes = this.changes();
     const mine = new Set(changes ? [...Object.keys(changes.set), ...changes.remove] : []);
     for (const key of [...(this.#values?.keys() ?? [])]) {
-      if (!mine.has(key) && stored[key] !== this.#stored[key]) this.#forget(key);
+      if (!mine.has(key) && textAt(stored, key) !== this.#storedText(key)) this.#forget(key);
     }
     this.#stored = stored;
   }
@@ -118,7 +121,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
 
   /** Puts in a value that is already stored. */
   accept(key: string, text: string | undefined): void {
-    const stored = { ...this.#stored };
+    const stored = byKey(this.#stored);
     if (text === undefined) delete stored[key];
     else stored[key] = text;
     this.#stored = stored;
@@ -138,6 +141,20 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     for (const [key, how] of this.#watched) {
       if (how === 'read') freeze(this.#values?.get(key));
     }
+  }
+
+  /** As of an object without a prototype: what every other object has is no part of the data. */
+  getPrototypeOf(): null {
+    return null;
+  }
+
+  setPrototypeOf(_target: object, prototype: object | null): boolean {
+    return prototype === null;
+  }
+
+  /** What is frozen could not tell what another request wrote meanwhile. */
+  preventExtensions(): boolean {
+    return false;
   }
 
   get(target: object, key: string | symbol): unknown {
@@ -188,7 +205,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
 
   #open(): Record<string, unknown> {
     this.#dropInvalid();
-    return new Proxy<Record<string, unknown>>({}, this);
+    return new Proxy<Record<string, unknown>>(Object.create(SHOWN) as Record<string, unknown>, this);
   }
 
   #has(key: string): boolean {
@@ -216,12 +233,13 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     try {
       return JSON.parse(text);
     } catch (error) {
-      return this.#hooks.onCorrupt(key, error);
+      // What V8 says of it quotes the text.
+      return this.#hooks.onCorrupt(key, withoutValues(error));
     }
   }
 
   #storedText(key: string): string | undefined {
-    return Object.hasOwn(this.#stored, key) ? this.#stored[key] : undefined;
+    return textAt(this.#stored, key);
   }
 
   #textOf(key: string): string | undefined {
@@ -250,10 +268,40 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
 
   /** All data as it would come back from the store: a Date, say, is a text by then. */
   #plain(): Record<string, unknown> {
-    const all: Record<string, unknown> = {};
-    for (const [key, text] of Object.entries(this.carry(this.ownKeys()))) all[key] = this.#parse(key, text);
-    return all;
+    const texts = Object.entries(this.carry(this.ownKeys()));
+    // A plain object for validators, made without ever assigning to "__proto__".
+    return Object.fromEntries(texts.map(([key, text]) => [key, this.#parse(key, text)]));
   }
+}
+
+/**
+ * How the data behaves as a value: like a plain object in a template, and for `util.inspect`, which looks past the
+ * proxy and finds this.
+ */
+const SHOWN: object = Object.assign(byKey<unknown>(), {
+  [Symbol.toPrimitive]: (hint: string) => (hint === 'number' ? NaN : '[object Object]'),
+  [inspect.custom](this: object, depth: number, options: InspectOptions): string {
+    try {
+      return inspect(Object.fromEntries(Object.entries(this)), { ...options, depth });
+    } catch {
+      return '[session data that cannot be read]';
+    }
+  },
+});
+
+const textAt = (texts: JsonByKey, key: string): string | undefined =>
+  Object.hasOwn(texts, key) ? texts[key] : undefined;
+
+/** @throws SessionError `ERR_DATA_INVALID`, `ERR_DATA_KEY` for what cannot take the place of all data */
+export function assertDataObject(value: unknown): asserts value is Record<string, unknown> {
+  // Neither a Map nor a promise that nobody awaited: their keys are not what they hold.
+  if (Object.prototype.toString.call(value) !== '[object Object]') {
+    throw new SessionError(
+      'ERR_DATA_INVALID',
+      'session.data: this is no object of values by key. Assign one, such as { cart }, or {} to clear it.',
+    );
+  }
+  for (const key of Object.keys(value as object)) keyName(key);
 }
 
 function invalid(keys: string[]): SessionError {
@@ -281,9 +329,6 @@ export function jsonText(key: string, value: unknown): string {
   }
   return text;
 }
-
-/** NUL, and surrogates without their other half: what some store would refuse, or give back as another text. */
-const UNKEEPABLE = /[\0\p{Surrogate}]/u;
 
 /** A key that cannot be mistaken for the prototype, in this process or in whatever reads the store. */
 export function keyName(key: string | symbol): string {

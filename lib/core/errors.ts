@@ -13,6 +13,7 @@ export type SessionErrorCode =
   | 'ERR_DATA_INVALID'
   | 'ERR_DATA_NOT_SERIALIZABLE'
   | 'ERR_SUBJECT'
+  | 'ERR_FACTOR'
   | 'ERR_CONFLICT'
   | 'ERR_UPDATE_NESTED'
   | 'ERR_COOKIE_TOO_LARGE'

@@ -3,6 +3,9 @@ import { createHmac, hash, randomBytes, timingSafeEqual, type KeyObject } from '
 /** Random 128 bit: a public handle. 22 characters of base64url. */
 export const newId = (): string => randomBytes(16).toString('base64url');
 
+/** Whether a text may be an id of ours: any other names nothing, and need not be asked for. */
+export const isId = (text: unknown): text is string => typeof text === 'string' && /^[\w-]{22}$/.test(text);
+
 /** `id.secret`. */
 export const ID_LENGTH = 22;
 export const SECRET_LENGTH = 43;

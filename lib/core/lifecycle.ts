@@ -1,8 +1,8 @@
 import type { EngineContext } from './engine-context.js';
 import { sessionEnded, SessionError } from './errors.js';
 import type { EndReason } from './events.js';
-import { Standing } from './policy.js';
 import type { Change, Held } from './keeper.js';
+import { proved, Standing } from './policy.js';
 import type { SessionRecord } from './record.js';
 import type { SessionLimit } from './store.js';
 import { assertSubject } from './subject.js';
@@ -74,6 +74,7 @@ export class SessionLifecycle {
     while (!(await this.#prove(unit, factor, provedAt))) await this.reload(unit);
     unit.fate = CookieFate.Set;
     unit.suspicious = false;
+    unit.marks = false;
     this.#context.emit(unit, { type: 'relogin', factor });
     this.#context.emit(unit, { type: 'rotated' });
   }
@@ -81,7 +82,7 @@ export class SessionLifecycle {
   async #prove(unit: Unit, factor: string, provedAt: number): Promise<boolean> {
     const { record } = unit.held!;
     const now = unit.now();
-    const factors = { ...record.factors, [factor]: provedAt };
+    const factors = proved(record.factors, factor, provedAt);
     const head = { factors, createdAt: provedAt, lastSeenAt: now, rotatedAt: now, device: unit.device };
     return this.#rotate(unit, { head }, now);
   }

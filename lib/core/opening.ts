@@ -5,7 +5,7 @@ import type { EngineContext, ProtectionVerdict } from './engine-context.js';
 import type { EndReason } from './events.js';
 import { GuessCounter } from './guess-counter.js';
 import { Dead, type Client, type Held, type Opened } from './keeper.js';
-import { Standing } from './policy.js';
+import { isSuspect, Standing } from './policy.js';
 import type { Awaitable } from './store.js';
 import { CookieFate, Unit } from './unit.js';
 
@@ -99,6 +99,7 @@ export class Opening {
     this.#context.emit(unit, { type: 'suspicious', verdict });
     if (verdict === 'end') return this.#discard(held, 'protection', unit.client);
     unit.suspicious = true;
+    unit.marks = !isSuspect(held.record.factors);
     return unit;
   }
 

@@ -31,6 +31,27 @@ export function rollIsDue(record: SessionRecord, rollEvery: number, now: number)
 }
 
 /**
+ * Stands among a record's factors, with a negative time, where `protection: 'basic'` saw another client: till the next
+ * re-login no proof counts as fresh. There, so that every store keeps it as it is; and for nodes of versions before 0.2,
+ * to whom a negative time is no recent proof.
+ */
+export const SUSPECT = '~suspect';
+
+/** Whether another client was seen since the last proof. */
+export const isSuspect = (factors: Factors): boolean => Object.hasOwn(factors, SUSPECT);
+
+/** @param now milliseconds since the epoch */
+export const suspected = (factors: Factors, now: number): Factors => ({ ...factors, [SUSPECT]: -now });
+
+/** The factors after a proof: whoever was seen before, this is the subject. */
+export function proved({ ...factors }: Factors, factor: string, now: number): Factors {
+  delete (factors as Record<string, number>)[SUSPECT];
+  return { ...factors, [factor]: now };
+}
+
+type Factors = SessionRecord['factors'];
+
+/**
  * When the subject last proved itself, by the given factor or by any; `undefined` if it never did,
  * or if what is stored is no time.
  */
@@ -38,8 +59,9 @@ export function authenticatedAt(
   factors: Readonly<Record<string, number>>,
   factor?: string,
 ): number | undefined {
-  const times =
-    factor === undefined ? Object.values(factors) : Object.hasOwn(factors, factor) ? [factors[factor]!] : [];
+  const times = Object.entries(factors)
+    .filter(([name]) => name !== SUSPECT && (factor === undefined || name === factor))
+    .map(([, time]) => time);
   if (times.length === 0 || !times.every((time) => Number.isFinite(time))) return undefined;
   return Math.max(...times);
 }
@@ -54,6 +76,7 @@ export function isFresh(
   now: number,
   factor?: string,
 ): boolean {
+  if (isSuspect(factors)) return false;
   const at = authenticatedAt(factors, factor);
   return at !== undefined && at <= now && now - at <= within;
 }

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { assertDataObject } from './data.js';
 import type { SessionEngine } from './engine.js';
 import type { Duration } from './durations.js';
 import { milliseconds } from './durations.js';
@@ -80,7 +81,9 @@ export class Session<T extends object = SessionData> {
     return this.#unit.bag.proxy as T;
   }
 
+  /** @throws SessionError `ERR_DATA_INVALID`, `ERR_DATA_KEY`, and nothing is changed then */
   set data(value: T) {
+    assertDataObject(value);
     const data = this.#unit.bag.proxy;
     for (const key of Object.keys(data)) if (!Object.hasOwn(value, key)) delete data[key];
     Object.assign(data, value);

@@ -63,6 +63,8 @@ export class Unit {
   abandoned = false;
   /** The client is not the one that logged in: no login counts as fresh. */
   suspicious = false;
+  /** The record does not know yet that this client is not the one that logged in. */
+  marks = false;
   farewell: Farewell;
   /** The last commit failed with this. */
   failure: unknown;
@@ -119,7 +121,7 @@ export class Unit {
 
   get device(): Device {
     const { ip, userAgent } = this.client;
-    return { ...(userAgent && { userAgent: userAgent.slice(0, 256) }), ...(ip && { ip }) };
+    return { ...(userAgent && { userAgent: userAgent.slice(0, 256) }), ...(ip && { ip: ip.slice(0, 64) }) };
   }
 
   /** The head of the response is on its way. */
@@ -163,6 +165,7 @@ export class Unit {
     this.fate = CookieFate.Set;
     this.forget = false;
     this.suspicious = false;
+    this.marks = false;
     this.intent = undefined;
     this.conclusion = undefined;
     this.#bag?.reset(held.record.data);

@@ -21,7 +21,7 @@ export class CrossOriginGuard implements CanActivate {
 
   constructor(@Inject(SESSION_SETTINGS) settings: SessionSettings) {
     this.#settings = settings;
-    this.#signingKeys = new Set(cookieKeys(settings.secrets, settings.engine.cookie.name));
+    this.#signingKeys = new Set(cookieKeys(settings.secrets.reveal(), settings.engine.cookie.name));
   }
 
   canActivate(context: ExecutionContext): boolean {

@@ -7,6 +7,7 @@ import {
 } from '@nestjs/common';
 import { milliseconds, type Duration } from '../core/durations.js';
 import { SessionError } from '../core/errors.js';
+import { assertFactorIfNamed } from '../core/subject.js';
 import { ReloginGuard } from './relogin.guard.js';
 import { sessionOf } from './session.context.js';
 import {
@@ -53,12 +54,14 @@ export const Logout = ({ everywhere = false }: Partial<LogoutPolicy> = {}): Meth
  * Asks for a login that is recent, by any factor or by the one named. Without a window the option
  * `relogin.within` applies.
  *
- * @throws SessionError `ERR_OPTIONS`, when the class is defined, for something that is no duration
+ * @throws SessionError `ERR_OPTIONS`, when the class is defined, for something that is no duration, and `ERR_FACTOR` for
+ *   a factor that is given and is no text
  */
 export function Relogin(
   policy: Duration | { within?: Duration; factor?: string } = {},
 ): MethodDecorator & ClassDecorator {
   const { within, factor } = typeof policy === 'object' ? policy : { within: policy, factor: undefined };
+  if (typeof policy === 'object') assertFactorIfNamed(policy);
   const resolved: ReloginPolicy = {
     within: within === undefined ? undefined : milliseconds(within, '@Relogin()'),
     factor,

@@ -1,14 +1,17 @@
+import type { KeyObject } from 'node:crypto';
 import {
   Inject,
   Logger,
   Module,
   RequestMethod,
+  type DynamicModule,
   type MiddlewareConsumer,
   type NestModule,
   type OnApplicationShutdown,
   Global,
 } from '@nestjs/common';
 import { APP_GUARD, APP_INTERCEPTOR, HttpAdapterHost } from '@nestjs/core';
+import type { Clock } from '../core/clock.js';
 import { SessionEngine } from '../core/engine.js';
 import { EventHub } from '../core/events.js';
 import type { Keeper, KeeperContext, KeeperFactory } from '../core/keeper.js';
@@ -23,8 +26,13 @@ import { LoginGuard } from './login.guard.js';
 import { ReloginGuard } from './relogin.guard.js';
 import { SessionInterceptor } from './session.interceptor.js';
 import { SessionMiddleware } from './session.middleware.js';
-import { ConfigurableModuleClass } from './session.module-definition.js';
-import type { SessionModuleOptions } from './session.options.js';
+import {
+  concealing,
+  ConfigurableModuleClass,
+  type ASYNC_OPTIONS_TYPE,
+  type ConcealedOptions,
+  type OPTIONS_TYPE,
+} from './session.module-definition.js';
 import { SessionService } from './session.service.js';
 import { resolveSettings, type SessionSettings } from './session.settings.js';
 import { SESSION_ENGINE, SESSION_OPTIONS, SESSION_SETTINGS } from './tokens.js';
@@ -46,6 +54,16 @@ const logger = new Logger('nest-sessions');
   exports: [SessionService, LoginGuard, ReloginGuard, SESSION_SETTINGS, SESSION_ENGINE],
 })
 export class SessionModule extends ConfigurableModuleClass implements NestModule, OnApplicationShutdown {
+  /** @throws SessionError `ERR_OPTIONS` at boot, which names each wrong option with its remedy */
+  static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
+    return concealing(super.forRoot(options));
+  }
+
+  /** @throws SessionError `ERR_OPTIONS` at boot, which names each wrong option with its remedy */
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    return concealing(super.forRootAsync(options));
+  }
+
   readonly #settings: SessionSettings;
   readonly #engine: SessionEngine;
   readonly #host: HttpAdapterHost;
@@ -74,7 +92,7 @@ export class SessionModule extends ConfigurableModuleClass implements NestModule
   }
 }
 
-function createEngine(options: SessionModuleOptions, settings: SessionSettings): SessionEngine {
+function createEngine(options: Pick<ConcealedOptions, 'store'>, settings: SessionSettings): SessionEngine {
   const events = new EventHub((error) =>
     logger.error('A listener threw.', error instanceof Error ? error.stack : String(error)),
   );
@@ -86,20 +104,43 @@ function createEngine(options: SessionModuleOptions, settings: SessionSettings):
 }
 
 function createKeeper(store: SessionStore | KeeperFactory, settings: SessionSettings): Keeper {
-  const { clock, cookie, limits, rememberLimits } = settings.engine;
-  const signer = new Signer(settings.secrets, cookie.name, TOKEN_LENGTH);
-  const context: KeeperContext = {
-    secrets: settings.secrets,
-    noticeKeys: signer.derived('notice'),
-    signer,
-    cookieName: cookie.name,
-    limitsOf: (record) => (record.persistent ? rememberLimits : limits),
-    countsSessions: settings.engine.maxSessions !== undefined,
-    longestLife: Math.max(limits.lifetime, rememberLimits.lifetime),
-    timeout: settings.engine.storeTimeout,
-    clock,
-    clockInjected: settings.clockInjected,
-    warn: (message) => logger.warn(message),
-  };
+  const context = new ModuleContext(settings);
   return 'createKeeper' in store ? store.createKeeper(context) : new StoreKeeper(store, context);
+}
+
+/** What stores keep of the module. They may show it to anybody, so its secrets are not among its own properties. */
+class ModuleContext implements KeeperContext {
+  readonly #settings: SessionSettings;
+  readonly noticeKeys: readonly KeyObject[];
+  readonly signer: Signer;
+  readonly cookieName: string;
+  readonly countsSessions: boolean;
+  readonly longestLife: number;
+  readonly timeout: number;
+  readonly clock: Clock;
+  readonly clockInjected: boolean;
+
+  constructor(settings: SessionSettings) {
+    const { clock, cookie, limits, maxSessions, rememberLimits } = settings.engine;
+    this.#settings = settings;
+    this.signer = new Signer(settings.secrets.reveal(), cookie.name, TOKEN_LENGTH);
+    this.noticeKeys = this.signer.derived('notice');
+    this.cookieName = cookie.name;
+    this.countsSessions = maxSessions !== undefined;
+    this.longestLife = Math.max(limits.lifetime, rememberLimits.lifetime);
+    this.timeout = settings.engine.storeTimeout;
+    this.clock = clock;
+    this.clockInjected = settings.clockInjected;
+  }
+
+  get secrets(): readonly string[] {
+    return this.#settings.secrets.reveal();
+  }
+
+  readonly limitsOf: KeeperContext['limitsOf'] = (record) => {
+    const { limits, rememberLimits } = this.#settings.engine;
+    return record.persistent ? rememberLimits : limits;
+  };
+
+  readonly warn: KeeperContext['warn'] = (message) => logger.warn(message);
 }

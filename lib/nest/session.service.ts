@@ -4,11 +4,12 @@ import type { Observable } from 'rxjs';
 import type { SessionEngine } from '../core/engine.js';
 import { crossOrigin as crossOriginError, SessionError } from '../core/errors.js';
 import type { SessionEvent } from '../core/events.js';
+import { isId } from '../core/ids.js';
 import type { LoginOptions, ReloginOptions } from '../core/lifecycle.js';
 import { authenticatedAt } from '../core/policy.js';
 import type { SessionRecord } from '../core/record.js';
 import { Session, unitOf, type SessionData, type SessionInfo } from '../core/session.js';
-import { assertSubjectIfNamed } from '../core/subject.js';
+import { assertFactorIfNamed, assertSubjectIfNamed } from '../core/subject.js';
 import type { Unit } from '../core/unit.js';
 import { Handshake, type HandshakeSource } from './handshake.js';
 import { currentSession, storage } from './session.context.js';
@@ -76,9 +77,10 @@ export class SessionService<T extends object = SessionData> {
    * Begins a session of a user who has just proved who they are: under a new id, with none of the anonymous
    * session's data but the keys of `keep`. The old session is over.
    *
-   * @throws SessionError `ERR_SESSION_LIMIT` where `maxSessions` refuses another, `ERR_SUBJECT`
+   * @throws SessionError `ERR_SESSION_LIMIT` where `maxSessions` refuses another, `ERR_SUBJECT`, `ERR_FACTOR`
    */
-  login(subject: string, options: LoginOptions & OnSession = {}): Promise<void> {
+  async login(subject: string, options: LoginOptions & OnSession = {}): Promise<void> {
+    assertFactorIfNamed(options);
     return this.#engine.login(this.#unit(options), subject, options);
   }
 
@@ -87,10 +89,11 @@ export class SessionService<T extends object = SessionData> {
    * gets a new secret; the old one is dead.
    *
    * @throws SessionError `ERR_NOT_LOGGED_IN`, `ERR_SESSION_ENDED`, `ERR_SUBJECT` for a subject that is given and is
-   *   no text
+   *   no text, `ERR_FACTOR`
    */
   async relogin(options: ReloginOptions & OnSession = {}): Promise<void> {
     assertSubjectIfNamed(options);
+    assertFactorIfNamed(options);
     return this.#engine.relogin(this.#unit(options), options);
   }
 
@@ -129,6 +132,7 @@ export class SessionService<T extends object = SessionData> {
    */
   async revoke(id: string, options: { subject?: string } = {}): Promise<number> {
     assertSubjectIfNamed(options);
+    if (!isId(id)) return 0;
     const ended = await this.#engine.revoke(id, options.subject);
     if (ended > 0) loseCurrent((current) => current === id);
     return ended;

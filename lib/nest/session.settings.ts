@@ -1,4 +1,5 @@
 import { systemClock } from '../core/clock.js';
+import { Concealed } from '../core/concealed.js';
 import { MAX_COOKIE_AGE, type CookieOptions, type ResolvedCookie } from '../core/cookie.js';
 import { milliseconds } from '../core/durations.js';
 import type { EngineConfig, ProtectionVerdict } from '../core/engine-context.js';
@@ -7,11 +8,12 @@ import type { Limits } from '../core/policy.js';
 import type { Device } from '../core/record.js';
 import { dataValidator } from './data-validator.js';
 import { checkOptions } from './options.shape.js';
+import { revealSecret, type ConcealedOptions } from './session.module-definition.js';
 import type { ExcludedRoute, SessionModuleOptions } from './session.options.js';
 
 /** The options with every default filled in; spans of time are milliseconds. */
 export interface SessionSettings {
-  secrets: readonly string[];
+  secrets: Concealed<readonly string[]>;
   engine: EngineConfig;
   clockInjected: boolean;
   relogin: { within: number; url: string | undefined };
@@ -27,7 +29,8 @@ export interface SessionSettings {
  *
  * @throws SessionError `ERR_OPTIONS`
  */
-export function resolveSettings(options: SessionModuleOptions): SessionSettings {
+export function resolveSettings(given: ConcealedOptions): SessionSettings {
+  const options = revealSecret(given);
   checkOptions(options);
   const limits = limitsOf('', options.lifetime ?? '31d', options.idle ?? '30m');
   const rememberLimits = limitsOf(
@@ -43,7 +46,7 @@ export function resolveSettings(options: SessionModuleOptions): SessionSettings 
   }
   const { rotateEvery = '15m', protection = 'off', maxSessions, crossOrigin = 'block', data } = options;
   return {
-    secrets: typeof options.secret === 'string' ? [options.secret] : options.secret,
+    secrets: new Concealed(typeof options.secret === 'string' ? [options.secret] : [...options.secret]),
     engine: {
       cookie: resolveCookie(options.cookie ?? {}),
       limits,

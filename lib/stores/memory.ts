@@ -8,7 +8,6 @@ import {
   type RecordDelta,
   type SessionRecord,
 } from '../core/record.js';
-
 import type {
   Committed,
   Created,
@@ -109,6 +108,8 @@ export class MemoryStore implements SessionStore {
     if (this.#isRevoked(record, provedAt)) return { outcome: 'revoked' };
     const evicted = limit ? this.#surplus(record, limit) : [];
     if (!evicted) return { outcome: 'rejected' };
+    // One that has expired may still be there, under another subject.
+    for (const entries of [this.#loggedIn, this.#anonymous]) entries.delete(record.id);
     this.#put(record, ttl);
     if (record.subject !== undefined && ttl > 0) this.#index(record.subject).add(record.id);
     return { outcome: 'created', evicted };
@@ -176,13 +177,22 @@ export class MemoryStore implements SessionStore {
     return revokedAt !== undefined && provedAt !== undefined && provedAt <= revokedAt;
   }
 
-  /** Both kinds together stay within the limits. What is being replaced was used last, so it goes last. */
-  #makeRoom(count: number, bytes: number): void {
+  /**
+   * Both kinds together stay within the limits, and `record` is in none of the rooms that are made: one that is being
+   * replaced was used last.
+   *
+   * @throws Error where an anonymous session grows into the room of those who are logged in: it could log out all
+   */
+  #makeRoom(record: SessionRecord, replaces: boolean, bytes: number): void {
+    const count = replaces ? 0 : 1;
     if (this.#fits(count, bytes)) return;
     this.#sweepBeforeEviction();
-    while (!this.#fits(count, bytes) && this.size > 0) {
-      if (this.#anonymous.size > 0) this.#anonymous.pop();
-      else this.#loggedIn.pop();
+    const own = replaces && record.subject === undefined ? 1 : 0;
+    if (own && this.#loggedIn.calculatedSize + sizeOf({ record }, record.id) > this.#maxBytes)
+      throw new Error('the store is full of sessions of users who are logged in: raise "maxBytes"');
+    while (!this.#fits(count, bytes)) {
+      const victims = this.#anonymous.size > own ? this.#anonymous : this.#loggedIn;
+      victims.pop();
     }
   }
 
@@ -239,8 +249,8 @@ export class MemoryStore implements SessionStore {
     const entry = { record: copyOf(record) };
     if (this.#maxBytes < Infinity) {
       const grows = sizeOf(entry, record.id) - (before ? sizeOf(before, record.id) : 0);
-      this.#makeRoom(before ? 0 : 1, Math.max(0, grows));
-    } else if (!before) this.#makeRoom(1, 0);
+      this.#makeRoom(record, before !== undefined, Math.max(0, grows));
+    } else if (!before) this.#makeRoom(record, false, 0);
     // 0 would mean "for ever" to the cache.
     entries.set(record.id, entry, { ttl: Math.max(1, Math.ceil(ttl)) });
   }

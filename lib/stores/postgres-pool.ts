@@ -1,3 +1,5 @@
+import { withoutValues } from '../core/driver-error.js';
+
 /** A statement; `types` keeps every column the text that the server sent, whatever parsers the application set. */
 export interface PostgresQuery {
   text: string;
@@ -70,7 +72,8 @@ export async function run(
   try {
     return await on.query({ text, values, types: RAW });
   } catch (error) {
-    throw NOT_MIGRATED.has(codeOf(error)) ? notMigrated(error) : error;
+    const cause = withoutValues(error);
+    throw NOT_MIGRATED.has(codeOf(error)) ? notMigrated(cause) : cause;
   }
 }
 

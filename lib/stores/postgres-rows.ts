@@ -1,5 +1,7 @@
+import { withoutValues } from '../core/driver-error.js';
 import { SessionError } from '../core/errors.js';
 import type { PredecessorSecret, SessionRecord } from '../core/record.js';
+import { byKey } from '../core/texts.js';
 import type { PostgresRow } from './postgres-pool.js';
 import { olderOf } from './predecessor-format.js';
 
@@ -34,7 +36,7 @@ export function recordOf(row: PostgresRow): SessionRecord {
     throw new SessionError(
       'ERR_RECORD_CORRUPT',
       'The row of a session cannot be read: another version wrote it, or it was altered. The session ends.',
-      { cause },
+      { cause: withoutValues(cause) },
     );
   }
 }
@@ -49,7 +51,7 @@ function readRow(row: PostgresRow): SessionRecord {
     lastSeenAt: numberOf(row, 'last_seen_at'),
     rotatedAt: numberOf(row, 'rotated_at'),
     persistent: row['persistent'] === 't',
-    factors: valuesOf(objectOf(row, 'factors'), 'factors', 'number') as SessionRecord['factors'],
+    factors: byKey(valuesOf(objectOf(row, 'factors'), 'factors', 'number') as SessionRecord['factors']),
     data: readData(row),
     ...(row['subject'] != null && { subject: row['subject'] }),
     ...(row['device'] != null && { device: objectOf(row, 'device') }),
@@ -59,7 +61,9 @@ function readRow(row: PostgresRow): SessionRecord {
 
 function readData(row: PostgresRow): SessionRecord['data'] {
   const stored = valuesOf(objectOf(row, 'data'), 'data', 'string') as Record<string, string>;
-  return Object.fromEntries(Object.entries(stored).map(([key, text]) => [unescapeKey(key), text]));
+  const data = byKey<string>();
+  for (const [key, text] of Object.entries(stored)) data[unescapeKey(key)] = text;
+  return data;
 }
 
 function readPrevious(row: PostgresRow): PredecessorSecret {

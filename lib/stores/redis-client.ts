@@ -1,3 +1,4 @@
+import { throwWithoutValues } from '../core/driver-error.js';
 import { SessionError } from '../core/errors.js';
 import { explain, Patience } from './redis-patience.js';
 
@@ -109,7 +110,7 @@ class NodeRedisClusterPort implements RedisPort {
 
   send(key: string | undefined, ...args: [string, ...string[]]): Promise<Reply> {
     // Never as read-only: a replica may not have heard of a logout yet.
-    return this.#client.sendCommand(key, false, args).then(normalised);
+    return this.#client.sendCommand(key, false, args).then(normalised, throwWithoutValues);
   }
 
   listen(channel: string, onMessage: (text: string) => void, onError: (error: unknown) => void): Listening {
@@ -131,7 +132,7 @@ class IoRedisPort implements RedisPort {
   }
 
   send(_key: string | undefined, ...args: [string, ...string[]]): Promise<Reply> {
-    return this.#client.call(...args).then(normalised);
+    return this.#client.call(...args).then(normalised, throwWithoutValues);
   }
 
   listen(channel: string, onMessage: (text: string) => void, onError: (error: unknown) => void): Listening {

@@ -1,6 +1,8 @@
+import { withoutValues } from '../core/driver-error.js';
 import { SessionError } from '../core/errors.js';
 import type { Device, PredecessorSecret, RecordDelta, SessionRecord } from '../core/record.js';
 import type { Departed, Epitaph } from '../core/store.js';
+import { byKey } from '../core/texts.js';
 import { olderOf, type OlderSecrets } from './predecessor-format.js';
 
 /** Counts up when the fields below change their meaning. A record of another version is not read. */
@@ -161,7 +163,7 @@ export function corrupt(id: string, cause?: unknown): SessionError {
   return new SessionError(
     'ERR_RECORD_CORRUPT',
     `What Redis holds of the session ${id} cannot be read: another version wrote it, or something else did. It counts as ended.`,
-    { cause },
+    cause === undefined ? {} : { cause: withoutValues(cause) },
   );
 }
 
@@ -231,16 +233,9 @@ const olderIn = (text: string | undefined): OlderSecrets =>
   text === undefined ? {} : olderOf(objectOf(text));
 
 function dataOf(fields: Fields): Record<string, string> {
-  const data: Record<string, string> = {};
-  for (const [field, text] of fields) if (field.startsWith(DATA)) put(data, field.slice(DATA.length), text);
+  const data = byKey<string>();
+  for (const [field, text] of fields) if (field.startsWith(DATA)) data[field.slice(DATA.length)] = text;
   return data;
-}
-
-/** "__proto__" is a key like any other. */
-function put(data: Record<string, string>, key: string, text: string): void {
-  if (key === '__proto__')
-    Object.defineProperty(data, key, { value: text, enumerable: true, writable: true, configurable: true });
-  else data[key] = text;
 }
 
 function factorsOf(text: string): Record<string, number> {
@@ -248,7 +243,7 @@ function factorsOf(text: string): Record<string, number> {
   for (const [factor, time] of Object.entries(factors)) {
     if (typeof time !== 'number') throw new Error(`the time of the factor ${factor} is no number`);
   }
-  return factors as Record<string, number>;
+  return byKey(factors as Record<string, number>);
 }
 
 function deviceOf(text: string): Device {

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { withoutValues } from '../core/driver-error.js';
 
 /** How long a command may wait to be sent before the driver drops it, in milliseconds. */
 const PATIENCE = 5_000;
@@ -43,5 +44,5 @@ function signalIn(milliseconds: number): AbortSignal {
 export function explain(error: unknown): never {
   if (error instanceof Error && error.constructor.name === 'AbortError')
     throw new Error(`no connection to Redis within ${PATIENCE / 1000} seconds`, { cause: error });
-  throw error;
+  throw withoutValues(error);
 }

@@ -1,4 +1,5 @@
 import type { Device, SessionRecord } from '../core/record.js';
+import { byKey } from '../core/texts.js';
 import type { SealedToken } from '../core/revocations.js';
 
 /** What a sealed cookie holds. All times are milliseconds since the epoch. */
@@ -75,7 +76,7 @@ function contentOf(head: Head, data: Record<string, string>): Content {
     id,
     secretHash: '',
     revision,
-    factors,
+    factors: byKey(factors),
     createdAt,
     lastSeenAt,
     rotatedAt,
@@ -88,7 +89,7 @@ function contentOf(head: Head, data: Record<string, string>): Content {
 }
 
 function slices(text: string, from: number, lengths: Head[15]): Record<string, string> | undefined {
-  const data: Record<string, string> = {};
+  const data = byKey<string>();
   let at = from;
   for (const [key, length] of lengths) {
     if (!Number.isSafeInteger(length) || length < 0) return undefined;

@@ -51,7 +51,8 @@ export interface SealedCookieOptions {
   /**
    * Whether a periodic rotation (`rotateEvery`) kills the cookies before it. Takes an entry of the list for each
    * active session; else only a re-login does that, and a periodic rotation makes a new cookie beside the old
-   * ones. @default false
+   * ones. A cookie before the rotation opens the session for `rotateGrace` and no longer, so a client that lost the
+   * answer and comes later has to log in again. @default false
    */
   enforceRotation?: boolean;
   /** With `scs`: DEFLATE before encryption. The length then tells something of what is inside. @default false */

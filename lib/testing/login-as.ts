@@ -1,6 +1,7 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import type { SessionEngine } from '../core/engine.js';
 import type { LoginOptions } from '../core/lifecycle.js';
+import { assertFactorIfNamed } from '../core/subject.js';
 import { SESSION_ENGINE } from '../nest/tokens.js';
 
 export interface LoginAsOptions extends Omit<LoginOptions, 'keep'> {
@@ -18,6 +19,7 @@ export async function loginAs(
   subject: string,
   { data = {}, ...options }: LoginAsOptions = {},
 ): Promise<string> {
+  assertFactorIfNamed(options);
   const engine = app.get<SessionEngine>(SESSION_ENGINE, { strict: false });
   const unit = await engine.open(undefined, {});
   await engine.login(unit, subject, options);

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { MemoryStore } from 'nest-sessions';
 import { SealedCookie } from 'nest-sessions/sealed';
 import { defaults } from '../support/platforms.js';
@@ -13,6 +14,8 @@ const NOT_IN_A_COOKIE: Record<string, string> = {
   'the cookie is one that it reads with cookieKeys()':
     'cookie-parser reads signed values, and this one is sealed',
 };
+
+const random = (bytes: number): string => randomBytes(bytes).toString('base64url');
 
 type Register = (name: string, ...rest: unknown[]) => unknown;
 
@@ -31,6 +34,7 @@ const each = (...table: unknown[]) =>
   unlessExcepted((plain.each as unknown as (...cases: unknown[]) => Register)(...table));
 globalThis.it = Object.assign(unlessExcepted(plain as Register), plain, { each }) as typeof plain;
 defaults.store = () => new SealedCookie({ index: new MemoryStore(), enforceRotation: true });
+defaults.forgedCookie = () => `__Host-session=v1.${random(6)}.${random(300)}`;
 
 await import('../login.spec.js');
 await import('../caching.spec.js');

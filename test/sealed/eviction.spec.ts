@@ -139,6 +139,7 @@ describe.each(platforms)('what fails between the list and the index, on %s', (pl
     const app = await run(platform);
     const { browser, cookie, id } = await app.logIn();
     await browser.post('/relogin', {});
+    await browser.get('/me'); // presents the successor
     for (let i = 0; i < 15; i++) await app.logIn();
     app.revocations.takes = 0;
     expect(await app.status(cookie)).toBe(503);
@@ -198,6 +199,6 @@ describe.each(platforms)('revocations without an index, on %s', (platform) => {
     const { sessions } = await withoutIndex();
     const except = Array.from({ length: MOST_PER_SUBJECT + 1 }, newId);
     await expect(sessions.revokeAll('alice', { except })).rejects.toMatchObject({ code: 'ERR_OPTIONS' });
-    expect(await sessions.revokeAll('alice', { except: ['', 'x'.repeat(100_000)] })).toBe(1);
+    expect(await sessions.revokeAll('alice', { except: ['x', 'x'.repeat(100_000)] })).toBe(1);
   });
 });

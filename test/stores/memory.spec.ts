@@ -37,8 +37,8 @@ function open(options?: MemoryStoreOptions) {
     data: {},
     ...rest,
   });
-  const fill = (count: number, prefix = 'id') => {
-    for (let i = 0; i < count; i++) store.create(record(`${prefix}${i}`), 30 * MINUTE);
+  const fill = (count: number, prefix = 'id', rest?: Partial<SessionRecord>) => {
+    for (let i = 0; i < count; i++) store.create(record(`${prefix}${i}`, rest), 30 * MINUTE);
   };
   return { store, clock, warnings, record, fill };
 }
@@ -68,11 +68,26 @@ describe('the memory store', () => {
     expect(store.size).toBeGreaterThanOrEqual(8);
     expect(store.size).toBeLessThanOrEqual(10);
     expect(store.load('id99')).toBeDefined();
-    expect(store.commit('id98', { secret: 'hash of id98', set: { page: '1' } })).toMatchObject({
+    expect(store.commit('id98', { epoch: 0, set: { page: '1' } })).toMatchObject({
       outcome: 'saved',
     });
     store.create(record('small'), MINUTE);
     expect(store.load('id98')).toBeDefined();
+  });
+
+  it('never lets a session go that grows by a commit, whoever it is of', () => {
+    for (const subject of [undefined, 'alice']) {
+      const { store, record } = open({ maxBytes: 60_000 });
+      const owner = subject === undefined ? {} : { subject };
+      for (let i = 0; i < 10; i++) store.create(record(`id${i}`, owner), MINUTE);
+      const set = { page: JSON.stringify('x'.repeat(27_000)) };
+      expect(store.commit('id0', { epoch: 0, set })).toMatchObject({ outcome: 'saved' });
+      expect(store.load('id0')).toMatchObject({ record: { data: set } });
+      // The others had the rest of the room.
+      expect(store.load('id9')).toBeDefined();
+      expect(store.load('id1')).toBeUndefined();
+      expect(store.size).toBeLessThan(6);
+    }
   });
 
   it('refuses a session that cannot fit at all, and keeps what is there', () => {
@@ -80,22 +95,29 @@ describe('the memory store', () => {
     store.create(record('other'), MINUTE);
     const data = { page: JSON.stringify('x'.repeat(10_000)) };
     expect(() => store.create(record('huge', { data }), MINUTE)).toThrow(/maxBytes/);
-    expect(() => store.commit('other', { secret: 'hash of other', set: data })).toThrow(/maxBytes/);
+    expect(() => store.commit('other', { epoch: 0, set: data })).toThrow(/maxBytes/);
     expect(store.load('other')).toEqual({ record: record('other') });
   });
 
   it('warns once when sessions that are alive have to go', () => {
     const { store, fill, warnings, clock } = open({ maxCount: 10 });
-    fill(10);
+    const owner = { subject: 'alice' };
+    fill(10, 'id', owner);
     expect(warnings).toEqual([]);
-    fill(5, 'more');
+    fill(5, 'more', owner);
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatch(/maxCount/);
-    fill(50, 'many');
+    fill(50, 'many', owner);
     clock.advance('1d');
-    fill(50, 'again');
+    fill(50, 'again', owner);
     expect(warnings).toHaveLength(1);
     expect(store.size).toBe(10);
+  });
+
+  it('says nothing of sessions of anonymous visitors that have to go', () => {
+    const { fill, warnings } = open({ maxCount: 10 });
+    fill(50);
+    expect(warnings).toEqual([]);
   });
 
   it('lets expired sessions go first, without a warning', () => {
@@ -133,7 +155,7 @@ describe('the memory store', () => {
     // What it says of an expired one is what it says of none.
     expect(store.load('a')).toBeUndefined();
     expect(store.list('alice')).toEqual([]);
-    expect(store.commit('a', { secret: 'hash of a', set: { x: '1' } })).toEqual({ outcome: 'gone' });
+    expect(store.commit('a', { epoch: 0, set: { x: '1' } })).toEqual({ outcome: 'gone' });
     expect(store.destroy('a')).toBeUndefined();
   });
 
@@ -142,10 +164,10 @@ describe('the memory store', () => {
     store.create(record('a'), 10 * MINUTE);
     store.create(record('b'), 10 * MINUTE);
     clock.advance('9m');
-    for (const id of ['a', 'b']) store.commit(id, { secret: `hash of ${id}`, set: { x: '1' } });
+    for (const id of ['a', 'b']) store.commit(id, { epoch: 0, set: { x: '1' } });
     clock.advance('59s');
     expect(store.load('a')).toBeDefined();
-    store.commit('a', { secret: 'hash of a', head: { lastSeenAt: clock.now() }, ttl: 10 * MINUTE });
+    store.commit('a', { epoch: 0, head: { lastSeenAt: clock.now() }, ttl: 10 * MINUTE });
     clock.advance(1_001);
     expect(store.load('b')).toBeUndefined();
     clock.advance('9m');
@@ -175,7 +197,7 @@ describe('the memory store', () => {
       fill(5_000);
       for (let i = 0; i < 5_000; i++) {
         store.load(`id${i}`);
-        store.commit(`id${i}`, { secret: `hash of id${i}`, ttl: MINUTE });
+        store.commit(`id${i}`, { epoch: 0, ttl: MINUTE });
       }
       expect([started, running]).toEqual([1, 1]);
       store.close();
@@ -200,11 +222,123 @@ describe('the memory store', () => {
     store.create(record('a'), MINUTE);
     store.destroy('a', { epitaph: 'replaced', linger: 10_000 });
     expect(store.load('a')).toEqual({ departed: 'replaced' });
-    expect(store.commit('a', { secret: 'hash of a', set: { x: '1' } })).toEqual({ outcome: 'gone' });
+    expect(store.commit('a', { epoch: 0, set: { x: '1' } })).toEqual({ outcome: 'gone' });
     clock.advance(10_001);
     expect(store.load('a')).toBeUndefined();
     store.sweep();
     expect(store.size).toBe(0);
+  });
+});
+
+describe('the memory store, when it is full', () => {
+  it('ends no session of a user for 100,000 of anonymous visitors', () => {
+    const { store, record, fill, warnings } = open();
+    store.create(record('a', { subject: 'alice' }), 30 * MINUTE);
+    fill(100_000);
+    expect(store.size).toBe(100_000);
+    expect(store.load('a')).toBeDefined();
+    expect(store.list('alice')).toHaveLength(1);
+    expect(store.load('id0')).toBeUndefined();
+    expect(store.load('id99999')).toBeDefined();
+    expect(warnings).toEqual([]);
+  });
+
+  it('ends sessions of users only when no other is left, the least recently used first', () => {
+    const { store, record, fill, warnings } = open({ maxCount: 10 });
+    fill(5, 'visitor');
+    for (let i = 0; i < 10; i++) {
+      store.create(record(`id${i}`, { subject: `user${i % 2}` }), MINUTE);
+      expect(warnings).toEqual([]);
+    }
+    expect(store.load('visitor4')).toBeUndefined();
+    store.load('id0');
+    store.create(record('next', { subject: 'user0' }), MINUTE);
+    expect(warnings).toHaveLength(1);
+    expect(store.load('id1')).toBeUndefined();
+    expect(store.load('id0')).toBeDefined();
+    expect(store.size).toBe(10);
+  });
+
+  it('ends one session of a user for however many of anonymous visitors, when there are no others', () => {
+    const { store, fill } = open({ maxCount: 10 });
+    fill(10, 'user', { subject: 'alice' });
+    fill(1_000, 'visitor');
+    expect(store.list('alice').map(({ id }) => id)).toEqual(
+      Array.from({ length: 9 }, (_, index) => `user${index + 1}`),
+    );
+    expect(store.load('visitor999')).toBeDefined();
+  });
+
+  it('counts what is left of ended sessions as anonymous', () => {
+    const { store, record, fill } = open({ maxCount: 10 });
+    fill(10, 'user', { subject: 'alice' });
+    for (let i = 0; i < 5; i++) store.destroy(`user${i}`, { epitaph: 'replaced', linger: MINUTE });
+    expect(store.size).toBe(10);
+    for (let i = 0; i < 5; i++) store.create(record(`new${i}`, { subject: 'alice' }), MINUTE);
+    expect(store.size).toBe(10);
+    expect(store.list('alice')).toHaveLength(10);
+    expect(store.load('user0')).toBeUndefined();
+    fill(20, 'visitor');
+    expect(store.list('alice')).toHaveLength(9);
+  });
+
+  it('holds to maxBytes in the same order', () => {
+    const { store, record } = open({ maxBytes: 100_000 });
+    const data = { page: JSON.stringify('x'.repeat(10_000)) };
+    for (const id of ['a', 'b']) store.create(record(id, { subject: 'alice', data }), MINUTE);
+    for (let i = 0; i < 100; i++) store.create(record(`id${i}`, { data }), MINUTE);
+    expect(store.list('alice')).toHaveLength(2);
+    expect(store.size).toBe(4);
+    for (let i = 0; i < 2; i++) store.create(record(`c${i}`, { subject: 'carol', data }), MINUTE);
+    expect(store.load('id99')).toBeUndefined();
+    expect([store.list('alice').length, store.list('carol').length]).toEqual([2, 2]);
+  });
+
+  it('lets no anonymous session grow into the room of those of users', () => {
+    const { store, record } = open({ maxBytes: 50_000 });
+    const data = { page: JSON.stringify('x'.repeat(9_000)) };
+    for (const id of ['a', 'b']) store.create(record(id, { subject: 'alice', data }), MINUTE);
+    for (const id of ['visitor', 'other']) store.create(record(id), MINUTE);
+    const visitor = store.load('visitor');
+    const set = { page: JSON.stringify('x'.repeat(10_000)) };
+    expect(() => store.commit('visitor', { epoch: 0, set })).toThrow(/maxBytes/);
+    expect(store.load('visitor')).toEqual(visitor);
+    expect(store.list('alice')).toHaveLength(2);
+    const fits = { page: JSON.stringify('x'.repeat(3_800)) };
+    expect(store.commit('visitor', { epoch: 0, set: fits })).toMatchObject({ outcome: 'saved' });
+    expect(store.list('alice')).toHaveLength(2);
+    // A user may: the visitors go.
+    const grown = { page: JSON.stringify('x'.repeat(12_000)) };
+    expect(store.commit('a', { epoch: 0, set: grown })).toMatchObject({ outcome: 'saved' });
+    expect(store.load('visitor')).toBeUndefined();
+    expect(store.list('alice')).toHaveLength(2);
+  });
+
+  it('lists of a subject what is there, however sessions went', () => {
+    const { store, record, fill, clock } = open({ maxCount: 10 });
+    const listed = (subject: string) => store.list(subject).map(({ id }) => id);
+    fill(12, 'user', { subject: 'alice' });
+    expect(listed('alice')).toHaveLength(10);
+    store.destroy('user5');
+    store.commit('user6', { epoch: 0, ttl: 0 });
+    expect(listed('alice')).toEqual([
+      'user2',
+      'user3',
+      'user4',
+      'user7',
+      'user8',
+      'user9',
+      'user10',
+      'user11',
+    ]);
+    store.create(record('short', { subject: 'bob' }), MINUTE);
+    clock.advance(2 * MINUTE);
+    // The same id under another subject, although the first one was not swept out.
+    store.create(record('short', { subject: 'carol' }), MINUTE);
+    expect([listed('bob'), listed('carol')]).toEqual([[], ['short']]);
+    clock.advance('1h');
+    fill(10, 'visitor');
+    expect([listed('alice'), listed('carol')]).toEqual([[], []]);
   });
 });
 
@@ -233,6 +367,24 @@ describe.each(platforms)('the memory store under %s', (platform) => {
     const [, , median] = grown.sort((a, b) => a - b);
     expect(median).toBeLessThan(800_000);
   }, 300_000);
+
+  it('logs nobody out for visitors who begin sessions without end', async () => {
+    const store = new MemoryStore({ maxCount: 5 });
+    const { app, url } = await start(platform, { controllers: [AppController], options: { store } });
+    const cookies = [await loginAs(app, 'alice'), await loginAs(app, 'bob')];
+    const browser = new Browser(url);
+    let visitor = '';
+    for (let i = 0; i < 50; i++) {
+      const answer = await browser.post('/data', { count: i }, { cookie: '' });
+      expect(answer.status).toBe(200);
+      visitor = answer.setCookies[0]!.split(';')[0]!;
+    }
+    expect(store.size).toBe(5);
+    for (const cookie of cookies) expect((await browser.get('/poll', { cookie })).status).toBe(200);
+    expect((await browser.get('/look', { cookie: visitor })).json()).toMatchObject({ data: { count: 49 } });
+    for (const user of ['carol', 'dave', 'erin']) cookies.push(await loginAs(app, user));
+    for (const cookie of cookies) expect((await browser.get('/poll', { cookie })).status).toBe(200);
+  });
 
   it('lets nobody in again whose session had to make room', async () => {
     const store = new MemoryStore({ maxCount: 3 });

@@ -128,7 +128,8 @@ describePostgres('PostgreSQL that fails', (server) => {
       const other = await server().pool().connect();
       other.on('error', () => undefined);
       await other.query('BEGIN');
-      await other.query(`SELECT FROM ${table} FOR UPDATE`);
+      // It may read, and waits where it writes.
+      await other.query(`LOCK TABLE ${table} IN SHARE ROW EXCLUSIVE MODE`);
       const login = new Browser(url).post('/login', { user: 'alice' });
       const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%${table}%'`;
       await until(async () => (await server().ask(waiting)).length === 1, 'the waiting');

@@ -31,7 +31,11 @@ export interface Setup {
 }
 
 /** What a spec file sets that runs the specs of others over another kind of store. */
-export const defaults: { store?: () => SessionModuleOptions['store'] } = {};
+export const defaults: {
+  store?: () => SessionModuleOptions['store'];
+  /** A Cookie header in the form that this store has, by nobody's key. */
+  forgedCookie?: () => string;
+} = {};
 
 const running: INestApplication[] = [];
 
