@@ -116,7 +116,7 @@ export const FAULTS: readonly Fault[] = [
         try {
           return await keeper.save(held, change, ...rest);
         } catch (error) {
-          if (!change.exclusive) throw error;
+          if (!change.exclusive || change.rotate) throw error;
           return { outcome: 'conflict' };
         }
       },

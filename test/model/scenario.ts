@@ -244,7 +244,7 @@ const marks: Profile = {
 
 /** Handles that outlive rotations. */
 const handles: Profile = {
-  kinds: { socket: 3, read: 8, relogin: 0.5, regenerate: 0.5 },
+  kinds: { socket: 3, read: 4, update: 4, relogin: 0.3, regenerate: 0.3 },
   late: 0,
   advances: [
     [0, 3],
