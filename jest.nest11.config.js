@@ -7,5 +7,9 @@ export default {
     '^@nestjs/(.*)$': '<rootDir>/.cache/nest11/node_modules/@nestjs/$1',
     ...base.moduleNameMapper,
   },
-  testPathIgnorePatterns: ['/node_modules/', '/test/(stores|e2e|model)/', '/test/sealed/(nodes|wire|lag)\\.spec'],
+  testPathIgnorePatterns: [
+    '/node_modules/',
+    '/test/(stores|e2e|model)/',
+    '/test/sealed/(nodes|wire|lag)\\.spec',
+  ],
 };
