@@ -27,14 +27,17 @@ export class Committing {
       unit.active = false;
       unit.intent = undefined;
     }
+    if (!unit.queue && !unit.intent && !this.#pending(unit)) return;
+    return unit.inTurn(() => this.#flush(unit, true));
+  }
+
+  /** Without what is intended for the end of the handler. */
+  save(unit: Unit): Awaitable<void> {
     if (!unit.queue && !this.#pending(unit)) return;
-    const turn = (unit.queue ?? Promise.resolve()).then(() => this.#flush(unit));
-    unit.queue = turn.catch(() => undefined);
-    return turn;
+    return unit.inTurn(() => this.#flush(unit, false));
   }
 
   #pending(unit: Unit): boolean {
-    if (unit.intent) return true;
     switch (unit.lifecycle) {
       case Lifecycle.New:
         return unit.changed;
@@ -45,9 +48,9 @@ export class Committing {
     }
   }
 
-  async #flush(unit: Unit): Promise<void> {
+  async #flush(unit: Unit, concludes: boolean): Promise<void> {
     try {
-      await this.#step(unit);
+      await this.#step(unit, concludes);
       unit.failure = undefined;
     } catch (error) {
       unit.failure = error;
@@ -55,8 +58,8 @@ export class Committing {
     }
   }
 
-  #step(unit: Unit): Promise<void> {
-    if (unit.intent) return this.#lifecycle.end(unit, 'logout', unit.intent.everywhere);
+  #step(unit: Unit, concludes: boolean): Promise<void> {
+    if (unit.intent && concludes) return this.#lifecycle.end(unit, 'logout', unit.intent.everywhere);
     switch (unit.lifecycle) {
       case Lifecycle.New:
         return this.#create(unit);
@@ -157,10 +160,13 @@ export class Committing {
     );
   }
 
-  /** Not for a client that has gone, nor while the rotation before is pending: its predecessor must lead to one successor. */
+  /**
+   * Not where the new cookie would reach nobody, nor while the rotation before is pending: its predecessor must lead to
+   * one successor.
+   */
   #rotationDue(unit: Unit): boolean {
     const { rotateEvery } = this.#context.config;
-    if (rotateEvery === false || unit.abandoned) return false;
+    if (rotateEvery === false || unit.tooLateForCookie) return false;
     const { rotatedAt, previous } = unit.held!.record;
     return unit.now() - rotatedAt >= rotateEvery && (!previous?.pending || unit.presentsCurrent);
   }

@@ -2,7 +2,7 @@ import { stringifySetCookie } from 'cookie';
 
 /** How the session cookie is written. HttpOnly and an explicit SameSite are always there. */
 export interface CookieOptions {
-  /** @default '__Host-session', or 'session' where `secure`, `path` or `domain` rule the prefix out */
+  /** @default '__Host-session'; '__Secure-session' with a `path` or `domain` of its own; 'session' where `secure` is false */
   name?: string;
   /** @default '/' */
   path?: string;

@@ -90,7 +90,8 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     for (const key of remove) delete stored[key];
     this.#stored = stored;
     for (const key of this.#watched?.keys() ?? []) {
-      if (typeof this.#values?.get(key) !== 'object') this.#watched?.delete(key);
+      // What was assigned while the commit was at work has yet to be written.
+      if (typeof this.#values?.get(key) !== 'object' && this.#isStored(key)) this.#watched?.delete(key);
     }
   }
 
@@ -224,7 +225,9 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     if (how) (this.#watched ??= new Map<string, typeof how>()).set(key, how);
   }
 
+  /** What was handed out of it is no longer part of the session: a change of that would be lost, so it throws. */
   #forget(key: string): void {
+    if (this.#watched?.get(key) === 'read') freeze(this.#values?.get(key));
     this.#values?.delete(key);
     this.#watched?.delete(key);
   }
@@ -240,6 +243,15 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
 
   #storedText(key: string): string | undefined {
     return textAt(this.#stored, key);
+  }
+
+  #isStored(key: string): boolean {
+    try {
+      return this.#textOf(key) === this.#storedText(key);
+    } catch {
+      // No JSON: the next commit says so.
+      return false;
+    }
   }
 
   #textOf(key: string): string | undefined {

@@ -56,9 +56,14 @@ export class SessionEngine {
     return this.#opening.refuse(client, refusal);
   }
 
-  /** Stores what changed and does what is intended. Idempotent. */
-  commit(unit: Unit, success = true): Awaitable<void> {
+  /** At the end of a handler or of the response: stores what changed and does what is intended. Idempotent. */
+  commit(unit: Unit, success: boolean): Awaitable<void> {
     return this.#committing.commit(unit, success);
+  }
+
+  /** In the middle of a handler: stores what changed. Whether the handler succeeds is not known yet. */
+  save(unit: Unit): Awaitable<void> {
+    return this.#committing.save(unit);
   }
 
   /** The Set-Cookie header that the response owes, if any. */
@@ -83,27 +88,27 @@ export class SessionEngine {
 
   async login(unit: Unit, subject: string, options?: LoginOptions): Promise<void> {
     unit.assertAnswerable();
-    return this.#lifecycle.login(unit, subject, options);
+    return unit.inTurn(() => this.#lifecycle.login(unit, subject, options));
   }
 
   async relogin(unit: Unit, options?: ReloginOptions): Promise<void> {
     unit.assertAnswerable();
-    return this.#lifecycle.relogin(unit, options);
+    return unit.inTurn(() => this.#lifecycle.relogin(unit, options));
   }
 
   async regenerate(unit: Unit, options?: { keep?: readonly string[] }): Promise<void> {
     unit.assertAnswerable();
-    return this.#lifecycle.regenerate(unit, options);
+    return unit.inTurn(() => this.#lifecycle.regenerate(unit, options));
   }
 
   async end(unit: Unit, reason: 'logout' | 'cleared', everywhere?: boolean): Promise<void> {
     unit.assertChangeable();
-    return this.#lifecycle.end(unit, reason, everywhere);
+    return unit.inTurn(() => this.#lifecycle.end(unit, reason, everywhere));
   }
 
   async update(unit: Unit, key: string, fn: (value: unknown) => unknown): Promise<unknown> {
     assertWritable(unit);
-    await this.commit(unit);
+    await this.save(unit);
     return this.#updating.update(unit, key, fn);
   }
 

@@ -77,7 +77,7 @@ export function crossOrigin(): SessionError {
 export function sessionEnded(): SessionError {
   return new SessionError(
     'ERR_SESSION_ENDED',
-    'The session was ended while this request was in flight, so its changes were not stored. Call login() or regenerate() to begin a new one.',
+    'The session was ended since it was opened here, or a re-login or regenerate() took its token away, so the changes were not stored. In a request call login() to begin a new one; a socket opens its session anew with the new cookie.',
   );
 }
 

@@ -44,6 +44,27 @@ export type SessionEvent =
   | (EventOf<'data-dropped'> & { keys: string[] });
 
 /**
+ * Calls what an application gave. An error that it throws, or that the promise rejects with which an `async` function
+ * returns, is told and goes no further.
+ */
+export function callSafely(call: () => unknown, onError: (error: unknown) => void): void {
+  try {
+    const answer = call();
+    if (answer instanceof Promise) answer.catch(onError);
+  } catch (error) {
+    onError(error);
+  }
+}
+
+/** What a log may say of an error that an application threw, whatever it is. */
+export const traceOf = (error: unknown): string =>
+  error instanceof Error
+    ? (error.stack ?? error.message)
+    : typeof error === 'string'
+      ? error
+      : `a thrown ${typeof error}`;
+
+/**
  * Calls every listener. One that throws stops neither the others nor what is being told of
  * (Jetty CVE-2021-34428: an exception in a listener kept the session alive).
  */
@@ -60,13 +81,7 @@ export class EventHub {
   }
 
   emit(event: SessionEvent): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(event);
-      } catch (error) {
-        this.#onError(error);
-      }
-    }
+    for (const listener of this.#listeners) callSafely(() => listener(event), this.#onError);
   }
 
   listen(listener: (event: SessionEvent) => void): () => void {

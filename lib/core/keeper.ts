@@ -55,6 +55,8 @@ export type Opened =
       kind: 'live';
       held: Held;
       now: number;
+      /** The client came with the present token. */
+      present: boolean;
       /** The client came with a predecessor and is to be given the present token. */
       renewed: boolean;
       /** The client came with the successor of a rotation that is pending, so that it is to be confirmed. */

@@ -107,7 +107,10 @@ export class SessionLifecycle {
 
   /** As {@link reload}; false where the session is no more. */
   async catchUp(unit: Unit): Promise<boolean> {
-    const held = unit.held && (await this.#context.keeper.reload(unit.held));
+    const before = unit.held;
+    const held = before && (await this.#context.keeper.reload(before));
+    // A login that came between is none of what was reloaded.
+    if (unit.held !== before) return unit.held !== undefined;
     if (!held) return false;
     unit.held = held;
     // A rotation that came between is for those to confirm who present its own successor.
@@ -149,10 +152,11 @@ export class SessionLifecycle {
   ): Promise<void> {
     const { keeper } = this.#context;
     const live = unit.lifecycle === Lifecycle.Live ? unit.held : undefined;
-    const old = live ?? unit.former?.held;
     const now = unit.now();
     const issued = await keeper.create(draft, this.#context.ttl(draft, now), unit.client, terms);
-    const held = old ? await this.#succeed(issued.held, old, live, keep, now) : issued.held;
+    let { held } = issued;
+    for (const old of [unit.former?.held, live])
+      if (old) held = await this.#succeed(held, old, live, keep, now);
     unit.adopt(held);
     for (const evicted of issued.evicted) this.#context.ended(evicted, 'evicted');
     this.#context.emit(unit, { type: 'created' });
@@ -170,7 +174,7 @@ export class SessionLifecycle {
       const word = { epitaph: 'replaced', linger: this.#context.config.grace } as const;
       // It may have ended meanwhile: the user has proved themselves anew, so this goes on without it.
       const last = await this.#context.destroy(old, 'replaced', word);
-      return last && live ? await this.#bringOver(held, keep, live.record, last, now) : held;
+      return last && old === live ? await this.#bringOver(held, keep, live.record, last, now) : held;
     } catch (error) {
       // No half success: the new session is nobody's, so it goes too, if the store lets it.
       await this.#context.keeper.destroy(held).catch(() => undefined);
@@ -225,11 +229,32 @@ export class SessionLifecycle {
     const subject = held?.record.subject ?? former?.held.record.subject;
     const everywhere = conclusion.everywhere && subject !== undefined;
     const entitled = held?.record.subject !== undefined || (former?.everywhere ?? false);
-    for (const one of [held, former?.held]) if (one) await this.#context.destroy(one, conclusion.reason);
-    if (everywhere && entitled) await this.revokeAll(subject, [], conclusion.reason);
+    const own = [held, former?.held].filter((one) => one !== undefined);
+    if (everywhere && entitled) await this.#endOthers(unit, subject, own, conclusion.reason);
+    for (const one of own) await this.#context.destroy(one, conclusion.reason);
     unit.held = undefined;
     unit.former = undefined;
     if (everywhere && !entitled) throw sessionEnded();
+  }
+
+  /**
+   * Before the session of this request. Where it fails the client keeps its cookie, so that asking once more ends the
+   * others, and is not answered as a success for want of a session.
+   */
+  async #endOthers(unit: Unit, subject: string, own: readonly Held[], reason: EndReason): Promise<void> {
+    try {
+      await this.revokeAll(
+        subject,
+        own.map(({ record }) => record.id),
+        reason,
+      );
+    } catch (error) {
+      unit.fate = CookieFate.Keep;
+      unit.forget = false;
+      throw error;
+    }
+    unit.fate = CookieFate.Expire;
+    unit.forget = reason === 'logout';
   }
 
   /** The live sessions of a subject, the latest first. */

@@ -69,8 +69,8 @@ export class Opening {
     const [left, right] = [this.#live(one), this.#live(other)];
     if (!left || !right) return left !== undefined || (!right && deadRank(one) > deadRank(other));
     if (left.createdAt !== right.createdAt) return left.createdAt > right.createdAt;
-    // Of one session the successor counts, not the predecessor that leads to it.
-    return left.id === right.id ? isRenewed(other) : left.id > right.id;
+    // Of one session the present token counts, not the predecessor that leads to it.
+    return left.id === right.id ? isPresent(one) : left.id > right.id;
   }
 
   #live(opened: Opened) {
@@ -89,7 +89,7 @@ export class Opening {
     const unit = this.#unit(client, held);
     unit.skew = now - preciseNow(this.#context.config.clock);
     if (opened.renewed) unit.fate = CookieFate.Set;
-    else unit.presented = held.record.secretHash;
+    if (opened.present) unit.presented = held.record.secretHash;
     unit.confirms = opened.confirms;
     return this.#protect(unit, held);
   }
@@ -177,7 +177,7 @@ export class Opening {
   }
 }
 
-const isRenewed = (opened: Opened): boolean => opened.kind === 'live' && opened.renewed;
+const isPresent = (opened: Opened): boolean => opened.kind === 'live' && opened.present;
 
 const deadRank = (opened: Opened): number =>
   opened.kind === 'dead'

@@ -137,7 +137,7 @@ export class Session<T extends object = SessionData> {
    * @throws SessionError `ERR_SESSION_ENDED`, `ERR_STORE_UNAVAILABLE`
    */
   async commit(): Promise<void> {
-    await this.#engine.commit(this.#unit);
+    await this.#engine.save(this.#unit);
   }
 
   [UNIT](): Unit {

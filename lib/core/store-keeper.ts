@@ -83,15 +83,20 @@ export class StoreKeeper implements Keeper {
     const secret = newSecret();
     const record = { ...draft, secretHash: hashSecret(secret) };
     const { limit, provedAt } = terms;
+    let answer: Awaitable<unknown>;
     try {
-      const created = await this.#ask(() => this.#store.create(record, ttl, limit, provedAt));
+      const created = await this.#ask(() => {
+        const asked = this.#store.create(record, ttl, limit, provedAt);
+        answer = asked;
+        return asked;
+      });
       if (created.outcome === 'rejected') throw sessionLimitReached();
       if (created.outcome === 'revoked') throw loginRevoked();
       const more = created.more ? await this.#evictMore(record.subject!, limit!) : [];
       return { held: this.#hold(record, secret), evicted: [...created.evicted, ...more] };
     } catch (error) {
       // It may be there although the store did not say so: nobody was given its token, so nobody may find it listed.
-      if (isTimeout(error)) void this.#discard(record.id);
+      if (isTimeout(error)) this.#discardLater(record.id, answer);
       else if (!isSettled(error)) await this.#discard(record.id);
       throw error;
     }
@@ -231,14 +236,16 @@ export class StoreKeeper implements Keeper {
     const legacy = token.form === 'legacy';
     if (sameDigest(hash, record.secretHash)) {
       const held = this.#hold(record, secret, epochOf(record), legacy);
-      return { kind: 'live', held, now, renewed: false, confirms: record.previous?.pending === true };
+      const confirms = record.previous?.pending === true;
+      return { kind: 'live', held, now, present: true, renewed: false, confirms };
     }
     switch (standingOfToken(record, hash, now, !legacy)) {
       case TokenStanding.Present:
       case TokenStanding.Honoured: {
         const successor = this.#presentSecret(record, secret);
         const held = this.#hold(record, successor ?? secret, epochOf(record));
-        return { kind: 'live', held, now, renewed: successor !== undefined, confirms: false };
+        const renewed = successor !== undefined;
+        return { kind: 'live', held, now, present: false, renewed, confirms: false };
       }
       case TokenStanding.Superseded:
         return { ...this.#former(record, Dead.Superseded, true), lately: now < record.previous!.until };
@@ -314,6 +321,13 @@ export class StoreKeeper implements Keeper {
       all.push(...evicted);
       if (!more) return all;
     }
+  }
+
+  /** Now, and once more when the store has answered: till then the session may still come to be. */
+  #discardLater(id: string, answer: Awaitable<unknown>): void {
+    void this.#discard(id);
+    const discard = () => void this.#discard(id);
+    Promise.resolve(answer).then(discard, discard);
   }
 
   /** As far as the store can be reached. */

@@ -59,8 +59,8 @@ export class Unit {
   forget = false;
   /** Opened without a response that could take a cookie. */
   detached = false;
-  /** The client has gone: it will not get a new cookie. */
-  abandoned = false;
+  /** The head of the response is out, or the client has gone: no new cookie can reach it. */
+  tooLateForCookie = false;
   /** The client is not the one that logged in: no login counts as fresh. */
   suspicious = false;
   /** The record does not know yet that this client is not the one that logged in. */
@@ -80,6 +80,8 @@ export class Unit {
   readonly #hooks: (unit: Unit) => DataHooks;
   #bag: SessionBag | undefined;
   #newId: string | undefined;
+  /** Of the session that ended for this request, which goes by its name. */
+  #endedId: string | undefined;
 
   constructor(clock: Clock, client: Client, held: Held | undefined, hooks: (unit: Unit) => DataHooks) {
     this.#clock = clock;
@@ -104,7 +106,17 @@ export class Unit {
 
   /** Stable from the first look at it until another session takes the place. */
   get id(): string {
-    return this.held?.record.id ?? (this.#newId ??= newId());
+    return this.held?.record.id ?? this.#endedId ?? (this.#newId ??= newId());
+  }
+
+  /**
+   * What asks the store to change the session, one after the other in the order of the calls. The response waits for
+   * all of it.
+   */
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = (this.queue ?? Promise.resolve()).then(work);
+    this.queue = turn.then(ignore, ignore);
+    return turn;
   }
 
   /** Whole milliseconds by the deciding clock. */
@@ -144,7 +156,7 @@ export class Unit {
     if (!this.detached) return;
     throw new SessionError(
       'ERR_NO_RESPONSE',
-      'This session was opened from the headers of a handshake, so no new cookie can reach the client. Log in, log in again and regenerate over HTTP.',
+      'This session was opened by a handshake, so no new cookie can reach the client. Log in, log in again and regenerate over HTTP; over sealed cookies, where every change needs a new cookie, change it over HTTP as well.',
     );
   }
 
@@ -161,6 +173,7 @@ export class Unit {
     this.presented = undefined;
     this.confirms = false;
     this.#newId = undefined;
+    this.#endedId = undefined;
     this.lifecycle = Lifecycle.Live;
     this.fate = CookieFate.Set;
     this.forget = false;
@@ -178,6 +191,7 @@ export class Unit {
   conclude(conclusion: Conclusion): void {
     this.conclusion = conclusion;
     this.intent = undefined;
+    this.#endedId = this.held?.record.id ?? this.#endedId;
     this.lifecycle = Lifecycle.Ended;
     // Without a session there is no cookie of ours to take away, but perhaps one of another application.
     if (this.held ?? this.former) {
@@ -198,16 +212,25 @@ export class Unit {
     this.held = undefined;
     // A token of the session that ended must not be taken for one of this.
     this.#newId = undefined;
+    this.#endedId = undefined;
     this.conclusion = undefined;
+    this.forget = false;
     this.lifecycle = Lifecycle.New;
     this.#bag?.reset({});
   }
 
-  /** Somebody else ended the session. What cookie the client has by now is not known: it stays as it is. */
+  /**
+   * Somebody else ended the session, or a re-login or regenerate came between. What cookie the client has by now is
+   * not known: it stays as it is. Whoever opened the session may still end it.
+   */
   lose(): void {
+    if (this.held) this.former ??= { held: this.held, everywhere: false };
+    this.#endedId = this.held?.record.id ?? this.#endedId;
     this.held = undefined;
     this.lifecycle = Lifecycle.Ended;
     this.fate = CookieFate.Keep;
     this.#bag?.reset({});
   }
 }
+
+const ignore = (): void => undefined;

@@ -58,10 +58,14 @@ export class Updating {
   }
 
   /** False where another request was faster. */
-  async #write(unit: Unit, key: string, value: unknown): Promise<boolean> {
-    const { keeper } = this.#context;
+  #write(unit: Unit, key: string, value: unknown): Promise<boolean> {
     const text = value === undefined ? undefined : jsonText(key, value);
     unit.bag.assertValid(key, text);
+    return unit.inTurn(() => this.#save(unit, key, text));
+  }
+
+  async #save(unit: Unit, key: string, text: string | undefined): Promise<boolean> {
+    const { keeper } = this.#context;
     // The function may have ended the session, or logged in.
     const { held } = unit;
     if (!held) throw sessionEnded();

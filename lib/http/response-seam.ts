@@ -424,7 +424,8 @@ class Seam {
   #answerFailure(error: unknown): void {
     const response = this.#response;
     const { status, body } = this.#listener.answerFailure(error);
-    for (const name of OF_THE_BODY) response.removeHeader(name);
+    // Of a header that is not there the removal is remembered: Node then writes neither length nor chunks.
+    for (const name of OF_THE_BODY) if (response.hasHeader(name)) response.removeHeader(name);
     if (this.#headDone) response.setHeader('Cache-Control', 'no-store');
     else {
       this.#headDone = true;

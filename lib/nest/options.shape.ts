@@ -152,7 +152,7 @@ class OptionsShape {
 
   @IsOptional()
   @Checked((value) =>
-    ['load', 'create', 'commit', 'destroy', 'list'].every(
+    ['load', 'create', 'commit', 'destroy', 'list', 'markRevoked'].every(
       (name) => typeof (value as Record<string, unknown>)[name] === 'function',
     ) || typeof (value as Record<string, unknown>)['createKeeper'] === 'function'
       ? undefined

@@ -80,7 +80,7 @@ export class RequestSession implements ResponseListener {
   }
 
   commit(success: boolean): void | Promise<void> {
-    this.unit.abandoned = this.over;
+    this.unit.tooLateForCookie = this.over || this.#response.headersSent;
     return this.#engine.commit(this.unit, success);
   }
 

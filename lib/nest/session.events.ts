@@ -1,11 +1,14 @@
 import { Logger } from '@nestjs/common';
 import { Observable, Subscriber, type Observer, type Subscription } from 'rxjs';
-import type { EventHub, SessionEvent } from '../core/events.js';
+import { callSafely, traceOf, type EventHub, type SessionEvent } from '../core/events.js';
 
 const logger = new Logger('nest-sessions');
 
+const tell = (error: unknown): void =>
+  logger.error('A subscriber of SessionService.events threw.', traceOf(error));
+
 /**
- * The events as an Observable. A subscriber that throws is logged; without this rxjs would throw once
+ * The events as an Observable. A subscriber that throws, or rejects, is logged; without this rxjs would throw once
  * more from a timer, and end the process.
  */
 export class SessionEvents extends Observable<SessionEvent> {
@@ -23,16 +26,7 @@ export class SessionEvents extends Observable<SessionEvent> {
     }
     const observer = typeof observerOrNext === 'function' ? { next: observerOrNext } : observerOrNext;
     return super.subscribe({
-      next: (event) => {
-        try {
-          observer.next?.(event);
-        } catch (error) {
-          logger.error(
-            'A subscriber of SessionService.events threw.',
-            error instanceof Error ? error.stack : String(error),
-          );
-        }
-      },
+      next: (event) => callSafely(() => observer.next?.(event), tell),
     });
   }
 }

@@ -13,7 +13,7 @@ import {
 import { APP_GUARD, APP_INTERCEPTOR, HttpAdapterHost } from '@nestjs/core';
 import type { Clock } from '../core/clock.js';
 import { SessionEngine } from '../core/engine.js';
-import { EventHub } from '../core/events.js';
+import { EventHub, traceOf } from '../core/events.js';
 import type { Keeper, KeeperContext, KeeperFactory } from '../core/keeper.js';
 import { TOKEN_LENGTH } from '../core/ids.js';
 import { Signer } from '../core/signer.js';
@@ -93,9 +93,7 @@ export class SessionModule extends ConfigurableModuleClass implements NestModule
 }
 
 function createEngine(options: Pick<ConcealedOptions, 'store'>, settings: SessionSettings): SessionEngine {
-  const events = new EventHub((error) =>
-    logger.error('A listener threw.', error instanceof Error ? error.stack : String(error)),
-  );
+  const events = new EventHub((error) => logger.error('A listener threw.', traceOf(error)));
   return new SessionEngine(
     settings.engine,
     createKeeper(options.store ?? new MemoryStore(), settings),

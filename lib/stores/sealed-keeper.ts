@@ -359,10 +359,10 @@ export class SealedKeeper implements Keeper {
   }
 
   #live(held: SealedHeld, { version, rotation }: Verdict & { live: true }): Opened {
-    const present = this.#atVersion(held, version);
-    const renewed = present !== held;
+    const current = this.#atVersion(held, version);
+    const renewed = current !== held;
     const confirms = !renewed && isPending(rotation);
-    return { kind: 'live', held: present, now: this.#now(), renewed, confirms };
+    return { kind: 'live', held: current, now: this.#now(), present: !renewed, renewed, confirms };
   }
 
   /** What the request that rotated was given, for one that came late: rotated by now, so that it does not rotate again. */

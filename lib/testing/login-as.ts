@@ -24,6 +24,6 @@ export async function loginAs(
   const unit = await engine.open(undefined, {});
   await engine.login(unit, subject, options);
   Object.assign(unit.bag.proxy, data);
-  await engine.commit(unit);
+  await engine.save(unit);
   return engine.cookieOf(unit)!.split(';', 1)[0]!;
 }

@@ -483,7 +483,7 @@ export class Run {
       if (logout) unit.fate = CookieFate.Expire;
       return 503;
     }
-    if (op.response === 'cancelled') unit.abandoned = true;
+    if (op.response === 'cancelled') unit.tooLateForCookie = true;
     const id = unit.id;
     let status = 200;
     try {
@@ -610,7 +610,7 @@ export class Run {
         await this.#update(engine, unit);
       }
       this.#write(actor, unit);
-      await engine.commit(unit);
+      await engine.save(unit);
       this.#acknowledge(actor);
     } catch (error) {
       this.#statusOf(actor, id, error);
