@@ -74,6 +74,10 @@ export function crossOrigin(): SessionError {
   );
 }
 
+/** Whether a store failed or did not answer, so that the same may succeed later. */
+export const isUnavailable = (error: unknown): boolean =>
+  isSessionError(error) && error.code === 'ERR_STORE_UNAVAILABLE';
+
 export function sessionEnded(): SessionError {
   return new SessionError(
     'ERR_SESSION_ENDED',

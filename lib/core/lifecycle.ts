@@ -1,5 +1,5 @@
 import type { EngineContext } from './engine-context.js';
-import { sessionEnded, SessionError } from './errors.js';
+import { isUnavailable, sessionEnded, SessionError } from './errors.js';
 import type { EndReason } from './events.js';
 import type { Change, Held } from './keeper.js';
 import { proved, Standing } from './policy.js';
@@ -249,8 +249,11 @@ export class SessionLifecycle {
         reason,
       );
     } catch (error) {
-      unit.fate = CookieFate.Keep;
-      unit.forget = false;
+      // What cannot be done at all is not better for being asked again.
+      if (isUnavailable(error)) {
+        unit.fate = CookieFate.Keep;
+        unit.forget = false;
+      }
       throw error;
     }
     unit.fate = CookieFate.Expire;
