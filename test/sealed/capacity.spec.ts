@@ -251,7 +251,7 @@ describe('the copy of a shared list', () => {
     await browser.post('/logout-everywhere');
     await closeAll();
     // Another node rolls it until it knows, and what it rolled lives for the idle timeout.
-    expect(from.added.map(({ terms }) => terms.kind)).toEqual(['session', 'session', 'subject', 'subject']);
+    expect(from.added.map(({ terms }) => terms.kind)).toEqual(['session', 'subject', 'subject', 'session']);
     for (const one of from.added) expect(one.until - clock.now()).toBeGreaterThanOrEqual(50 * 60_000);
   });
 
