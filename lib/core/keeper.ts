@@ -152,10 +152,15 @@ export interface Keeper {
   /** Ends the session of an id; with `subject` only if it is theirs. */
   destroyById(id: string, subject?: string): Promise<EndedSession[]>;
   /**
-   * Ends the sessions of a subject that were begun before this call, and refuses those that are under way. Returns
-   * those that were ended by this call.
+   * Ends the sessions of a subject that were begun before this call, and refuses those that are under way.
+   *
+   * @param onEnded told of each that was ended by this call, as it goes on
    */
-  destroyAll(subject: string, except: readonly string[]): Promise<EndedSession[]>;
+  destroyAll(
+    subject: string,
+    except: readonly string[],
+    onEnded: (session: EndedSession) => void,
+  ): Promise<void>;
   /** Tells the other nodes. Never throws. */
   publish(event: SessionEvent): void;
   /** Hears what other nodes tell. */

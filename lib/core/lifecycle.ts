@@ -285,9 +285,12 @@ export class SessionLifecycle {
     reason: EndReason = 'revoked',
   ): Promise<number> {
     assertSubject(subject);
-    const ended = await this.#context.keeper.destroyAll(subject, except);
-    for (const session of ended) this.#context.ended(session, reason);
-    return ended.length;
+    let count = 0;
+    await this.#context.keeper.destroyAll(subject, except, (session) => {
+      count++;
+      this.#context.ended(session, reason);
+    });
+    return count;
   }
 
   #lost(unit: Unit): SessionError {

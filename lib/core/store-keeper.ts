@@ -149,7 +149,11 @@ export class StoreKeeper implements Keeper {
    * The mark comes first: a login that is under way is refused from then on, or its session is in the list. Page by
    * page, each with its own time, until nothing is listed that was proved before.
    */
-  async destroyAll(subject: string, except: readonly string[]): Promise<EndedSession[]> {
+  async destroyAll(
+    subject: string,
+    except: readonly string[],
+    onEnded: (session: EndedSession) => void,
+  ): Promise<void> {
     const since = this.#hasSharedClock
       ? await this.#ask(() => this.#store.time!())
       : nextMoment(this.#context.clock);
@@ -157,16 +161,15 @@ export class StoreKeeper implements Keeper {
     this.#marks.set(subject, Math.max(since, this.#marks.get(subject) ?? -Infinity));
     // Nor is a session asked for twice: one that a store lists although it has ended would keep us for ever.
     const spared = new Set(except);
-    const ended: EndedSession[] = [];
     for (;;) {
       // What is spared may come first, page after page.
       const limit = PAGE + except.length;
       const page = await this.#ask(() => this.#store.list(subject, limit));
       const doomed = page.filter((record) => !spared.has(record.id) && provedBefore(record, since));
-      if (doomed.length === 0) return ended;
+      if (doomed.length === 0) return;
       for (const { id } of doomed) spared.add(id);
       for (let i = 0; i < doomed.length; i += AT_ONCE)
-        ended.push(...(await this.#destroyEach(doomed.slice(i, i + AT_ONCE))));
+        for (const record of await this.#destroyEach(doomed.slice(i, i + AT_ONCE))) onEnded(record);
     }
   }
 

@@ -268,23 +268,25 @@ export class SealedKeeper implements Keeper {
     return added ? [known ?? { id, ...(subject !== undefined && { subject }) }] : [];
   }
 
-  async destroyAll(subject: string, others: readonly string[]): Promise<EndedSession[]> {
+  async destroyAll(
+    subject: string,
+    others: readonly string[],
+    onEnded: (session: EndedSession) => void,
+  ): Promise<void> {
     const list = this.#revoking();
     const except = sparedOf(others);
     const moment = nextMoment(this.#context.clock);
     await list.sync();
     const at = moment + this.#skew;
     await this.#revokeAll(list, subject, at, except);
-    if (!this.#index.known) return [{ id: '', subject }];
+    if (!this.#index.known) return onEnded({ id: '', subject });
     await this.#index.markRevoked(subject, at);
     const known = await this.#index.list(subject);
-    const ended: EndedSession[] = [];
     for (const one of known) {
       // A login that came after it is listed as well.
       if (except.includes(one.id) || !provedBy(one, at)) continue;
-      if (await this.#index.delist(one.id)) ended.push(one);
+      if (await this.#index.delist(one.id)) onEnded(one);
     }
-    return ended;
   }
 
   /**

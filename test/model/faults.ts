@@ -451,7 +451,7 @@ function regenerateElsewhere(): Sabotage {
 
 function listFirst(): Sabotage {
   return inKeeper((keeper, store, clock) => ({
-    destroyAll: async (subject, except) => {
+    destroyAll: async (subject, except, onEnded) => {
       const since = nextMoment(clock);
       const listed = await keeper.list(subject);
       try {
@@ -460,7 +460,8 @@ function listFirst(): Sabotage {
         throw unavailable(error);
       }
       const doomed = listed.filter(({ id }) => !except.includes(id));
-      return (await Promise.all(doomed.map(({ id }) => keeper.destroyById(id)))).flat();
+      for (const ended of await Promise.all(doomed.map(({ id }) => keeper.destroyById(id))))
+        ended.forEach(onEnded);
     },
   }));
 }

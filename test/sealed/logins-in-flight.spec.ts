@@ -88,11 +88,11 @@ describe.each(hosts)('logins while all sessions are revoked, over a list in %s',
     const [one, two] = [await node(), await node()];
     const subject = newSubject();
     for (let i = 0; i < 3; i++) {
-      await one.destroyAll(subject, []);
+      await one.destroyAll(subject, [], () => undefined);
       const tokens = [await login(one, subject), await login(two, subject)];
       for (const token of tokens)
         expect([await opens(one, token), await opens(two, token)]).toEqual([true, true]);
-      await two.destroyAll(subject, []);
+      await two.destroyAll(subject, [], () => undefined);
       for (const token of tokens)
         expect([await opens(one, token), await opens(two, token)]).toEqual([false, false]);
     }
@@ -102,7 +102,7 @@ describe.each(hosts)('logins while all sessions are revoked, over a list in %s',
     const [one, two] = [await node(), await node()];
     const subject = newSubject();
     const proof = one.proof(subject);
-    await two.destroyAll(subject, []);
+    await two.destroyAll(subject, [], () => undefined);
     await expect(login(one, subject, proof)).rejects.toMatchObject(refused);
     expect(await opens(one, await login(one, subject))).toBe(true);
   });
@@ -121,12 +121,12 @@ describe.each(hosts)('logins while all sessions are revoked, over a list in %s',
     const [one, two] = [await node(index), await node()];
     const subject = newSubject();
     // Both know of one before, so that the token is issued later than now.
-    await two.destroyAll(subject, []);
-    await two.destroyAll(subject, []);
+    await two.destroyAll(subject, [], () => undefined);
+    await two.destroyAll(subject, [], () => undefined);
     index.held = gate();
     const pending = login(one, subject);
     await index.held.reached;
-    await two.destroyAll(subject, []);
+    await two.destroyAll(subject, [], () => undefined);
     index.held.open();
     expect(await opens(one, await pending)).toBe(false);
   });
@@ -147,7 +147,7 @@ describe.each(hosts)('logins while all sessions are revoked, over a list in %s',
       }
       return add(revocation);
     };
-    await three.destroyAll(subject, []);
+    await three.destroyAll(subject, [], () => undefined);
     index.held = gate();
     const proof = one.proof(subject);
     const revoking = two.destroyAll(subject, ['B'.repeat(22)]);
@@ -172,7 +172,7 @@ describe.each(hosts)('logins while all sessions are revoked, over a list in %s',
     index.held = gate();
     const pending = login(one, subject);
     await index.held.reached;
-    await one.destroyAll(subject, []);
+    await one.destroyAll(subject, [], () => undefined);
     index.held.open();
     await expect(pending).rejects.toMatchObject(refused);
     expect(await one.list(subject)).toEqual([]);
