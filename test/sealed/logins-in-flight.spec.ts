@@ -111,8 +111,8 @@ describe.each(hosts)('logins while all sessions are revoked, over a list in %s',
     const [one, two] = [await node(), await node()];
     const subject = newSubject();
     const proof = one.proof(subject);
-    await two.destroyAll(subject, ['B'.repeat(22)]);
-    await one.destroyAll(subject, ['C'.repeat(22)]);
+    await two.destroyAll(subject, ['B'.repeat(22)], () => undefined);
+    await one.destroyAll(subject, ['C'.repeat(22)], () => undefined);
     await expect(login(two, subject, proof)).rejects.toMatchObject(refused);
   });
 
@@ -150,7 +150,7 @@ describe.each(hosts)('logins while all sessions are revoked, over a list in %s',
     await three.destroyAll(subject, [], () => undefined);
     index.held = gate();
     const proof = one.proof(subject);
-    const revoking = two.destroyAll(subject, ['B'.repeat(22)]);
+    const revoking = two.destroyAll(subject, ['B'.repeat(22)], () => undefined);
     await before.reached;
     await three.list_.add(revocationLike(subject));
     const pending = login(one, subject, proof);
