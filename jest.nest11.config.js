@@ -11,5 +11,6 @@ export default {
     '/node_modules/',
     '/test/(stores|e2e|model)/',
     '/test/sealed/(nodes|wire|lag)\\.spec',
+    '/test/concurrency/(?!races)',
   ],
 };
