@@ -144,6 +144,11 @@ const WRONG: [string, object, RegExp][] = [
     { store: { get() {}, set() {}, destroy() {} } },
     /store:.*RedisStore.*express-session/,
   ],
+  [
+    'a store of before, which cannot mark a revocation',
+    { store: { load() {}, create() {}, commit() {}, destroy() {}, list() {} } },
+    /store:.*SessionStore/,
+  ],
   ['a data shape that is none', { data: { name: 'string' } }, /data: give a class.*Standard Schema/],
   ['no sessions at all', { maxSessions: 0 }, /maxSessions: a positive whole number/],
   ['half a session', { maxSessions: 1.5 }, /maxSessions:/],
