@@ -84,8 +84,9 @@ export interface RecordDelta {
    */
   rotate?: { from: string; to: string; previous: PredecessorSecret };
   /**
-   * The successor was presented. If the present secret still is `secret`, `previous` takes the place of what the
-   * record knew of predecessors; if it is another by now, this part alone is left out. Never beside `rotate`.
+   * The successor was presented. If the present secret still is `secret`, and its predecessor still pending, `previous`
+   * takes the place of what the record knew of predecessors; else this part alone is left out, so that of several that
+   * confirm the first one counts. Never beside `rotate`.
    */
   confirm?: { secret: string; previous: PredecessorSecret };
   /** Milliseconds from now after which the store may forget the record; without it the expiry stays. */
@@ -102,11 +103,14 @@ export function applyDelta(
     ...record,
     ...head,
     ...(rotate && { secretHash: rotate.to, previous: rotate.previous }),
-    ...(confirm?.secret === record.secretHash && { previous: confirm.previous }),
+    ...(confirm && isConfirmedBy(record, confirm.secret) && { previous: confirm.previous }),
     revision: record.revision + (changed ? 1 : 0),
     data: changed ? changedData(record.data, set, remove) : record.data,
   };
 }
+
+const isConfirmedBy = ({ secretHash, previous }: SessionRecord, secret: string): boolean =>
+  secretHash === secret && previous?.pending === true;
 
 function changedData(
   data: SessionRecord['data'],

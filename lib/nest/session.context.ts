@@ -73,6 +73,11 @@ export class RequestSession implements ResponseListener {
     if (!this.#response.headersSent) addVary(this.#response, headers);
   }
 
+  /** The response has a head already, sent or held. */
+  get begun(): boolean {
+    return this.#response.headersSent;
+  }
+
   /** Nothing is done for this request any more: its response is out, or nobody waits for it. */
   get over(): boolean {
     const { writableFinished, destroyed, stream } = this.#response as ServerResponse & Http2Part;

@@ -40,7 +40,11 @@ class Outcome implements Gate {
   }
 
   commit(): void | Promise<void> {
-    return this.#current.commit(statusOf(this.#context) < 400);
+    const done = this.#current.commit(statusOf(this.#context) < 400);
+    return done?.catch((error: unknown) => {
+      // A handler that has begun to answer by itself cannot be answered for: its response tells of the failure.
+      if (!this.#current.begun) throw error;
+    });
   }
 
   /** A handler that failed is neither activity nor a logout. */

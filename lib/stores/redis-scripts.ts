@@ -71,7 +71,7 @@ return 1`);
  * conflict, or of another epoch by its own doing, is told from that by what this very commit left behind.
  */
 export const COMMIT = new Script(`${PUT}
-local have = redis.pcall('HMGET', KEYS[1], 'h', 'r', 'v', 'u', 'n', 'ph', 'ps', 'pe')
+local have = redis.pcall('HMGET', KEYS[1], 'h', 'r', 'v', 'u', 'n', 'ph', 'ps', 'pe', 'pp')
 if have.err then
   if not string.find(have.err, 'WRONGTYPE', 1, true) then return have end
   return {'corrupt'}
@@ -99,7 +99,8 @@ local setEnd = 12 + tonumber(ARGV[10])
 local confirmedEnd = setEnd + tonumber(ARGV[11])
 local unconfirmedEnd = confirmedEnd + tonumber(ARGV[12])
 put(13, setEnd)
-if confirm == hash then
+-- Of several that confirm the first one counts.
+if confirm == hash and have[7] and have[7] == have[6] and have[9] == '1' then
   put(setEnd + 1, confirmedEnd)
   drop(confirmedEnd + 1, unconfirmedEnd)
 end

@@ -31,7 +31,12 @@ export function committingSpecs({ describe, it }: TestRunner, subject: StoreSubj
   });
 
   const owned = (): Promise<SessionRecord> =>
-    subject.given({ subject: aSubject(), factors: { pwd: 1 }, data: { a: '1', b: '1' } });
+    subject.given({
+      subject: aSubject(),
+      factors: { pwd: 1 },
+      previous: aPredecessor({ pending: true }),
+      data: { a: '1', b: '1' },
+    });
 
   describe('committing', () => {
     it('sets and removes by key, and leaves the other keys', async () => {
@@ -140,7 +145,9 @@ export function committingSpecs({ describe, it }: TestRunner, subject: StoreSubj
     });
 
     it('refuses a delta of another epoch as gone, and writes nothing', async () => {
-      for (const rest of [{}, { previous: aPredecessor() }, { previous: aPredecessor({ epoch: 2 }) }]) {
+      const pending = true;
+      const predecessors = [aPredecessor(), aPredecessor({ pending }), aPredecessor({ pending, epoch: 2 })];
+      for (const rest of [{}, ...predecessors.map((previous) => ({ previous }))]) {
         const record = await subject.given({ subject: aSubject(), data: { a: '1' }, ...rest });
         for (const epoch of [1, 3]) {
           expect(await subject.commit(record.id, { ...everything(record), epoch })).toEqual({

@@ -202,6 +202,23 @@ export function rotatingSpecs({ describe, it }: TestRunner, subject: StoreSubjec
       });
     });
 
+    it('leaves out a confirmation where the rotation was confirmed before', async () => {
+      const record = await rotated({ data: { a: '1' } });
+      const [first, second] = [aPredecessor(), aPredecessor({ until: Date.now() + 2 * TTL })];
+      for (const previous of [first, second]) {
+        const confirm = { secret: record.secretHash, previous };
+        expect(await subject.commit(record.id, { epoch: 0, confirm, set: { a: '2' } })).toMatchObject({
+          outcome: 'saved',
+        });
+      }
+      expect(await subject.record(record.id)).toEqual({
+        ...record,
+        previous: first,
+        revision: 2,
+        data: { a: '2' },
+      });
+    });
+
     it('confirms nothing where the revision or the epoch is another', async () => {
       const record = await rotated();
       const confirm = { secret: record.secretHash, previous: aPredecessor() };

@@ -14,6 +14,7 @@ const OTHER_REVISION = 'is a conflict where the secret is the right one and the 
 const CONFIRMS = 'replaces what the record knows of predecessors, and nothing else';
 const BESIDE = 'replaces it beside other changes';
 const LATE = 'leaves out the confirmation alone where the secret is another by now';
+const FIRST = 'leaves out a confirmation where the rotation was confirmed before';
 const CONFIRMS_NOT = 'confirms nothing where the revision or the epoch is another';
 
 type Previous = NonNullable<RecordDelta['rotate']>['previous'];
@@ -361,6 +362,22 @@ export const rotating = [
     'changes no head beside a confirmation',
     BESIDE,
     telling((delta) => (delta.confirm ? without(delta, 'head') : delta)),
+  ),
+  mutant(
+    'commit',
+    'lets the last of several confirmations count',
+    FIRST,
+    applying((next, before, { confirm }) =>
+      confirm?.secret === before.secretHash ? { ...next, previous: confirm.previous } : next,
+    ),
+  ),
+  mutant(
+    'commit',
+    'refuses a commit whose confirmation is left out',
+    FIRST,
+    applying((next, before, { confirm }) =>
+      confirm !== undefined && !before.previous?.pending ? before : next,
+    ),
   ),
   mutant(
     'commit',
