@@ -119,7 +119,8 @@ export class Session<T extends object = SessionData> {
    * Changes one key atomically: `fn` gets what is stored now and is called again if another request was
    * faster. `undefined` removes the key. Stored when the promise resolves.
    *
-   * @throws SessionError `ERR_SESSION_ENDED`, `ERR_CONFLICT`, `ERR_STORE_UNAVAILABLE`
+   * @throws SessionError `ERR_SESSION_ENDED`, `ERR_CONFLICT`, `ERR_STORE_UNAVAILABLE`, `ERR_UPDATE_NESTED` within an
+   *   update of the same key
    */
   update<K extends keyof T & string>(
     key: K,

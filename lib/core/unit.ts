@@ -204,6 +204,8 @@ export class Unit {
   /** The request itself had its session ended in the store, so the client loses the cookie. */
   expire(): void {
     this.lose();
+    // Nothing is left of it to end.
+    this.former = undefined;
     this.fate = CookieFate.Expire;
   }
 

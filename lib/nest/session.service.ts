@@ -98,8 +98,8 @@ export class SessionService<T extends object = SessionData> {
   }
 
   /**
-   * A new secret and clean data in the same session, for a change of privilege. It stays logged in, with the same id and times; data
-   * goes, but for the keys of `keep`.
+   * A new secret and clean data in the same session, for a change of privilege. It stays logged in, with the same id
+   * and times; data goes, but for the keys of `keep`.
    *
    * @throws SessionError `ERR_SESSION_ENDED` if it was ended meanwhile
    */

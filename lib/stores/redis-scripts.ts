@@ -64,7 +64,7 @@ return 1`);
 /**
  * ARGV: format version, epoch, revision, secret to rotate from and to, ttl, whether data changes, a number of no
  * other commit, secret to confirm; how many texts follow of each kind: pairs to set, pairs to set and fields to remove
- * if the secret to confirm is the present one, and then, to the end, the fields to remove. An empty text stands for
+ * if the secret to confirm is the present one and its predecessor pending, and then, to the end, the fields to remove. An empty text stands for
  * "none". Answers the outcome, the revision and, if there is a ttl, the subject.
  *
  * A driver that lost its connection may send a command again that had been carried out. What would be a

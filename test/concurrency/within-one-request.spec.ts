@@ -86,6 +86,14 @@ class WithinController {
     return { subject: session.subject };
   }
 
+  /** Ends everything by itself, which `@Logout()` then finds done. */
+  @Post('revoke-then-everywhere')
+  @HttpCode(200)
+  @Logout({ everywhere: true })
+  async revokeThenEverywhere(@Session() session: Session<Data>) {
+    return { ended: await this.sessions.revokeAll(session.subject!) };
+  }
+
   @Sse('messages')
   stream() {
     return messages;
@@ -178,6 +186,14 @@ describeEveryStore('within one request', (platform, make) => {
     expect((await browser.post('/within/logout-after/x', {})).json()).toEqual({ subject: 'alice' });
     expect(events.filter(({ type }) => type === 'ended')).toMatchObject([{ reason: 'logout' }]);
     expect((await browser.get('/me')).status).toBe(401);
+  });
+
+  it('a logout everywhere of what the handler has ended already is a success', async () => {
+    const { browser } = await run(platform, make);
+    await browser.post('/login', { user: 'alice' });
+    const answer = await browser.post('/within/revoke-then-everywhere');
+    expect([answer.status, answer.json()]).toEqual([200, { ended: 1 }]);
+    expect(answer.setCookies.join()).toContain('Max-Age=0');
   });
 
   it('no rotation begins once the head is out: a stream logs nobody out', async () => {

@@ -102,10 +102,10 @@ if (hasChromium) {
       store.late = true;
       const first = page.goto('/pages/slow').catch(() => undefined);
       await gate.reached;
+      clock.advance('11s');
       await page.goto('/pages');
       gate.open();
       await first;
-      clock.advance('11s');
       expect(await statusOf(page)).toBe(200);
       expect(events.filter(({ type }) => type === 'rotated')).toHaveLength(1);
       expect(events.filter(({ type }) => type === 'reused' || type === 'ended')).toEqual([]);
