@@ -15,6 +15,12 @@ export interface LoginOptions {
   factor?: string;
   /** Keys of the anonymous session's data that may cross. @default none */
   keep?: readonly string[];
+  /**
+   * When the user proved who they are, if that was before this call and elsewhere: a date, or milliseconds since the
+   * epoch. The re-login window counts from then, and a revocation of all sessions that came later refuses the login.
+   * @default now
+   */
+  authenticatedAt?: Date | number;
 }
 
 export interface ReloginOptions {
@@ -43,13 +49,14 @@ export class SessionLifecycle {
     assertSubject(subject);
     // The user proved themselves before this call: what is revoked from here on includes this login.
     const proof = this.#context.keeper.proof(subject);
+    const claimed = timeOf(options.authenticatedAt);
     await this.finish(unit);
     const { remember = false, factor = 'pwd', keep = [] } = options;
     const before = unit.held?.record.subject;
     // What belonged to somebody else never crosses, whatever the list says.
     const data = before === undefined || before === subject ? unit.bag.carry(keep) : {};
     const now = await this.#context.time(unit);
-    const provedAt = proof(unit.skew!);
+    const provedAt = Math.min(proof(unit.skew!), claimed);
     const draft = this.#context.draft(now, {
       subject,
       factors: { [factor]: Math.min(now, Math.floor(provedAt)) },
@@ -302,6 +309,17 @@ export class SessionLifecycle {
 function startOver(unit: Unit, data: Record<string, string>): void {
   unit.begin();
   for (const [key, text] of Object.entries(data)) unit.bag.proxy[key] = JSON.parse(text) as unknown;
+}
+
+/** @throws SessionError `ERR_OPTIONS` for what is no time */
+function timeOf(authenticatedAt: Date | number | undefined): number {
+  if (authenticatedAt === undefined) return Infinity;
+  const time = Number(authenticatedAt);
+  if (Number.isFinite(time) && time > 0) return time;
+  throw new SessionError(
+    'ERR_OPTIONS',
+    'login(): authenticatedAt is the time at which the user proved who they are: a Date, or milliseconds since the epoch.',
+  );
 }
 
 function notLoggedIn(): SessionError {

@@ -23,6 +23,14 @@ class EndingsController {
     return { ok: true };
   }
 
+  /** A login of elsewhere. */
+  @Post('adopt')
+  @HttpCode(200)
+  async adopt(@Body() { user, at }: { user: string; at: number }) {
+    await this.sessions.login(user, { authenticatedAt: at });
+    return { ok: true };
+  }
+
   @Post('visit')
   @HttpCode(200)
   visit(@Session() session: Session<Data>) {
@@ -237,6 +245,21 @@ describeEveryStore('an ending', (platform, make) => {
       expect(await sessions.list('alice')).toHaveLength(1);
     },
   );
+
+  it('refuses a login whose proof is older, and goes by that proof', async () => {
+    const { sessions, url, clock } = await run(platform, make);
+    const proved = clock.now();
+    clock.advance('1m');
+    const adopt = (path: string) => new Browser(url).post(path, { user: 'alice', at: proved });
+    expect((await adopt('/endings/adopt')).status).toBe(200);
+    const [one] = await sessions.list('alice');
+    expect(+one!.authenticatedAt!).toBe(proved);
+    await sessions.revokeAll('alice');
+    expect((await adopt('/endings/adopt')).status).toBe(401);
+    expect(await sessions.list('alice')).toEqual([]);
+    const wrong = await new Browser(url).post('/endings/adopt', { user: 'alice', at: 'yesterday' });
+    expect(wrong.status).toBe(500);
+  });
 
   it('leaves no session of a login that failed', async () => {
     const { url, sessions, mode } = await run(platform, make);
