@@ -70,12 +70,15 @@ export default tseslint.config(
           zones: [
             layer('core', []),
             layer('http', []),
-            layer('stores', ['./core']),
+            layer('revocations', ['./core']),
+            ...['memory', 'redis', 'postgres', 'sealed'].map((store) =>
+              layer(`stores/${store}`, ['./core', './revocations']),
+            ),
             layer('nest', ['./core', './http', './stores']),
             // loginAs asks the application for its engine, by the name that the module gave to it.
-            layer('testing', ['./core', './nest/tokens.ts']),
+            layer('testing', ['./core', './nest/options/tokens.ts']),
             {
-              target: './lib/nest/!(session.module).ts',
+              target: './lib/nest/!(session.module.ts)',
               from: './lib/stores',
               message: 'Only session.module knows the default store.',
             },
@@ -87,7 +90,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['lib/{core,http,stores}/**/*.ts'],
+    files: ['lib/{core,http,revocations,stores}/**/*.ts'],
     rules: packages(
       [...FRAMEWORK, ...DRIVERS],
       'These layers know no framework, and no driver but by its types.',

@@ -9,8 +9,11 @@ export default {
   },
   testPathIgnorePatterns: [
     '/node_modules/',
-    '/test/(stores|e2e|model)/',
-    '/test/sealed/(nodes|wire|lag)\\.spec',
+    '/test/(e2e|model|testing)/',
+    '/test/stores/(memory|redis|postgres)/',
+    '/test/stores/errors\\.spec',
+    '/test/stores/sealed/(nodes|wire)\\.spec',
+    '/test/revocations/lag\\.spec',
     '/test/concurrency/(?!races)',
   ],
 };

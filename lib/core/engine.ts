@@ -1,16 +1,16 @@
-import { Committing } from './committing.js';
-import { expireCookie, setCookie } from './cookie.js';
-import type { DataHooks, DataValidator } from './data.js';
-import { EngineContext, type EngineConfig } from './engine-context.js';
-import { sessionEnded, SessionError } from './errors.js';
-import type { EventHub } from './events.js';
-import type { Client, Keeper } from './keeper.js';
-import { SessionLifecycle, type LoginOptions, type ReloginOptions } from './lifecycle.js';
-import { Opening } from './opening.js';
-import type { SessionRecord } from './record.js';
-import type { Awaitable } from './store.js';
-import { CookieFate, Lifecycle, type Unit } from './unit.js';
-import { Updating } from './updating.js';
+import { Committing } from './request/commit.js';
+import { expireCookie, setCookie } from './token/cookie.js';
+import type { DataHooks, DataValidator } from './model/data.js';
+import { EngineContext, type EngineConfig } from './request/engine-context.js';
+import { sessionEnded, SessionError } from './util/errors.js';
+import type { EventHub } from './events/events.js';
+import type { Client, Keeper } from './storage/backend.js';
+import { SessionLifecycle, type LoginOptions, type ReloginOptions } from './request/operations.js';
+import { Opening } from './request/open.js';
+import type { SessionRecord } from './model/record.js';
+import type { Awaitable } from './storage/store.js';
+import { CookieFate, Lifecycle, type Unit } from './request/request-state.js';
+import { Updating } from './request/update.js';
 
 /** Opens, changes, commits and ends sessions. Knows neither Nest nor HTTP beyond the cookie. */
 export class SessionEngine {

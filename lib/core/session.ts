@@ -1,12 +1,12 @@
 import { inspect } from 'node:util';
-import { assertDataObject } from './data.js';
+import { assertDataObject } from './model/data.js';
 import type { SessionEngine } from './engine.js';
-import type { Duration } from './durations.js';
-import { milliseconds } from './durations.js';
-import { authenticatedAt, isFresh } from './policy.js';
-import type { Device } from './record.js';
-import type { Awaitable } from './store.js';
-import { Lifecycle, type Unit } from './unit.js';
+import type { Duration } from './util/durations.js';
+import { milliseconds } from './util/durations.js';
+import { authenticatedAt, isFresh } from './model/policy.js';
+import type { Device } from './model/record.js';
+import type { Awaitable } from './storage/store.js';
+import { Lifecycle, type Unit } from './request/request-state.js';
 
 /**
  * What a session may hold, by key. Applications add theirs:

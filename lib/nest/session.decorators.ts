@@ -5,11 +5,11 @@ import {
   UseGuards,
   type ExecutionContext,
 } from '@nestjs/common';
-import { milliseconds, type Duration } from '../core/durations.js';
-import { SessionError } from '../core/errors.js';
-import { assertFactorIfNamed } from '../core/subject.js';
-import { ReloginGuard } from './relogin.guard.js';
-import { sessionOf } from './session.context.js';
+import { milliseconds, type Duration } from '../core/util/durations.js';
+import { SessionError } from '../core/util/errors.js';
+import { assertFactorIfNamed } from '../core/model/subject.js';
+import { ReloginGuard } from './guards/relogin.guard.js';
+import { sessionOf } from './request/request-session.js';
 import {
   ALLOW_CROSS_ORIGIN,
   CACHEABLE,
@@ -19,7 +19,7 @@ import {
   RELOGIN,
   type LogoutPolicy,
   type ReloginPolicy,
-} from './session.metadata.js';
+} from './request/session.metadata.js';
 
 /**
  * The session of the request, or with a key one value of its data. `@nestjs/common` has a decorator of the

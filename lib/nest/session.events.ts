@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { Observable, Subscriber, type Observer, type Subscription } from 'rxjs';
-import { callSafely, traceOf, type EventHub, type SessionEvent } from '../core/events.js';
+import { callSafely, traceOf, type EventHub, type SessionEvent } from '../core/events/events.js';
 
 const logger = new Logger('nest-sessions');
 

@@ -11,31 +11,31 @@ import {
   Global,
 } from '@nestjs/common';
 import { APP_GUARD, APP_INTERCEPTOR, HttpAdapterHost } from '@nestjs/core';
-import type { Clock } from '../core/clock.js';
+import type { Clock } from '../core/util/clock.js';
 import { SessionEngine } from '../core/engine.js';
-import { EventHub, traceOf } from '../core/events.js';
-import type { Keeper, KeeperContext, KeeperFactory } from '../core/keeper.js';
-import { TOKEN_LENGTH } from '../core/ids.js';
-import { Signer } from '../core/signer.js';
-import { StoreKeeper } from '../core/store-keeper.js';
-import type { SessionStore } from '../core/store.js';
-import { MemoryStore } from '../stores/memory.js';
-import { CrossOriginGuard } from './cross-origin.guard.js';
-import { prepareRequests } from './express-room.js';
-import { LoginGuard } from './login.guard.js';
-import { ReloginGuard } from './relogin.guard.js';
-import { SessionInterceptor } from './session.interceptor.js';
-import { SessionMiddleware } from './session.middleware.js';
+import { EventHub, traceOf } from '../core/events/events.js';
+import type { Keeper, KeeperContext, KeeperFactory } from '../core/storage/backend.js';
+import { TOKEN_LENGTH } from '../core/token/ids.js';
+import { Signer } from '../core/token/signer.js';
+import { StoreKeeper } from '../core/storage/store-backend.js';
+import type { SessionStore } from '../core/storage/store.js';
+import { MemoryStore } from '../stores/memory/index.js';
+import { CrossOriginGuard } from './guards/cross-origin.guard.js';
+import { prepareRequests } from './request/express-preallocation.js';
+import { LoginGuard } from './guards/login.guard.js';
+import { ReloginGuard } from './guards/relogin.guard.js';
+import { SessionInterceptor } from './request/session.interceptor.js';
+import { SessionMiddleware } from './request/session.middleware.js';
 import {
   concealing,
   ConfigurableModuleClass,
   type ASYNC_OPTIONS_TYPE,
   type ConcealedOptions,
   type OPTIONS_TYPE,
-} from './session.module-definition.js';
+} from './options/module-definition.js';
 import { SessionService } from './session.service.js';
-import { resolveSettings, type SessionSettings } from './session.settings.js';
-import { SESSION_ENGINE, SESSION_OPTIONS, SESSION_SETTINGS } from './tokens.js';
+import { resolveSettings, type SessionSettings } from './options/session.settings.js';
+import { SESSION_ENGINE, SESSION_OPTIONS, SESSION_SETTINGS } from './options/tokens.js';
 
 const logger = new Logger('nest-sessions');
 

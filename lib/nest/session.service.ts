@@ -2,20 +2,20 @@ import { Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Observable } from 'rxjs';
 import type { SessionEngine } from '../core/engine.js';
-import { crossOrigin as crossOriginError, SessionError } from '../core/errors.js';
-import type { SessionEvent } from '../core/events.js';
-import { isId } from '../core/ids.js';
-import type { LoginOptions, ReloginOptions } from '../core/lifecycle.js';
-import { authenticatedAt } from '../core/policy.js';
-import type { SessionRecord } from '../core/record.js';
+import { crossOrigin as crossOriginError, SessionError } from '../core/util/errors.js';
+import type { SessionEvent } from '../core/events/events.js';
+import { isId } from '../core/token/ids.js';
+import type { LoginOptions, ReloginOptions } from '../core/request/operations.js';
+import { authenticatedAt } from '../core/model/policy.js';
+import type { SessionRecord } from '../core/model/record.js';
 import { Session, unitOf, type SessionData, type SessionInfo } from '../core/session.js';
-import { assertFactorIfNamed, assertSubjectIfNamed } from '../core/subject.js';
-import type { Unit } from '../core/unit.js';
-import { Handshake, type HandshakeSource } from './handshake.js';
-import { currentSession, storage } from './session.context.js';
+import { assertFactorIfNamed, assertSubjectIfNamed } from '../core/model/subject.js';
+import type { Unit } from '../core/request/request-state.js';
+import { Handshake, type HandshakeSource } from './transports/handshake.js';
+import { currentSession, storage } from './request/request-session.js';
 import { SessionEvents } from './session.events.js';
-import type { SessionSettings } from './session.settings.js';
-import { SESSION_ENGINE, SESSION_SETTINGS } from './tokens.js';
+import type { SessionSettings } from './options/session.settings.js';
+import { SESSION_ENGINE, SESSION_SETTINGS } from './options/tokens.js';
 
 /** The session to act on; by default the current one. Needed where the option `context` is false. */
 export interface OnSession {

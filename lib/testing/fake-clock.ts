@@ -1,5 +1,5 @@
-import type { Clock } from '../core/clock.js';
-import { milliseconds, type Duration } from '../core/durations.js';
+import type { Clock } from '../core/util/clock.js';
+import { milliseconds, type Duration } from '../core/util/durations.js';
 
 /** A clock that stands still until it is told otherwise: give it as the option `clock`. */
 export class FakeClock implements Clock {

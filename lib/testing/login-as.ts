@@ -1,8 +1,8 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import type { SessionEngine } from '../core/engine.js';
-import type { LoginOptions } from '../core/lifecycle.js';
-import { assertFactorIfNamed } from '../core/subject.js';
-import { SESSION_ENGINE } from '../nest/tokens.js';
+import type { LoginOptions } from '../core/request/operations.js';
+import { assertFactorIfNamed } from '../core/model/subject.js';
+import { SESSION_ENGINE } from '../nest/options/tokens.js';
 
 export interface LoginAsOptions extends Omit<LoginOptions, 'keep'> {
   /** What the session holds. */

@@ -1,15 +1,22 @@
 import type { SessionStore } from 'nest-sessions';
-import { nextMoment, type Clock } from '../../lib/core/clock.js';
-import { isSessionError, unavailable } from '../../lib/core/errors.js';
-import { Dead, type Change, type Held, type Keeper, type Opened, type Saved } from '../../lib/core/keeper.js';
+import { nextMoment, type Clock } from '../../lib/core/util/clock.js';
+import { isSessionError, unavailable } from '../../lib/core/util/errors.js';
+import {
+  Dead,
+  type Change,
+  type Held,
+  type Keeper,
+  type Opened,
+  type Saved,
+} from '../../lib/core/storage/backend.js';
 
 import {
   epochOf,
   type PredecessorSecret,
   type RecordDelta,
   type SessionRecord,
-} from '../../lib/core/record.js';
-import { StoreKeeper } from '../../lib/core/store-keeper.js';
+} from '../../lib/core/model/record.js';
+import { StoreKeeper } from '../../lib/core/storage/store-backend.js';
 import { methodsOf, type Sabotage } from './model.js';
 import type { Invariant } from './oracle.js';
 import { GRACE, IDLE, type Focus } from './scenario.js';

@@ -2,14 +2,14 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { SessionStore } from 'nest-sessions';
 import { FakeClock } from 'nest-sessions/testing';
 import { SessionEngine } from '../../lib/core/engine.js';
-import { isSessionError } from '../../lib/core/errors.js';
-import { EventHub } from '../../lib/core/events.js';
-import { TOKEN_LENGTH } from '../../lib/core/ids.js';
-import type { Keeper, KeeperContext } from '../../lib/core/keeper.js';
-import { Signer } from '../../lib/core/signer.js';
-import { StoreKeeper } from '../../lib/core/store-keeper.js';
-import type { Awaitable } from '../../lib/core/store.js';
-import { CookieFate, Lifecycle, type Unit } from '../../lib/core/unit.js';
+import { isSessionError } from '../../lib/core/util/errors.js';
+import { EventHub } from '../../lib/core/events/events.js';
+import { TOKEN_LENGTH } from '../../lib/core/token/ids.js';
+import type { Keeper, KeeperContext } from '../../lib/core/storage/backend.js';
+import { Signer } from '../../lib/core/token/signer.js';
+import { StoreKeeper } from '../../lib/core/storage/store-backend.js';
+import type { Awaitable } from '../../lib/core/storage/store.js';
+import { CookieFate, Lifecycle, type Unit } from '../../lib/core/request/request-state.js';
 import { Oracle, tokenOf, Violation, type Actor, type Token } from './oracle.js';
 import {
   CLIENTS,

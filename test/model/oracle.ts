@@ -1,7 +1,7 @@
-import { hashSecret } from '../../lib/core/ids.js';
-import type { RecordDelta, SessionRecord } from '../../lib/core/record.js';
-import type { Committed, Created, Departed, Loaded } from '../../lib/core/store.js';
-import { isSessionError } from '../../lib/core/errors.js';
+import { hashSecret } from '../../lib/core/token/ids.js';
+import type { RecordDelta, SessionRecord } from '../../lib/core/model/record.js';
+import type { Committed, Created, Departed, Loaded } from '../../lib/core/storage/store.js';
+import { isSessionError } from '../../lib/core/util/errors.js';
 import { GRACE, IDLE, LIFETIME, ROTATE_EVERY, type Op } from './scenario.js';
 
 /** What must hold. */

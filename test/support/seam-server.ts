@@ -2,7 +2,7 @@ import { createServer, request, type IncomingHttpHeaders, type Server, type Serv
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
-import { sewResponse, type ResponseListener } from '../../lib/http/response-seam.js';
+import { sewResponse, type ResponseListener } from '../../lib/http/response-hook.js';
 
 /** One call of an application on its response. */
 export interface Call {

@@ -1,4 +1,4 @@
-import type { RecordDelta, SessionRecord } from '../../core/record.js';
+import type { RecordDelta, SessionRecord } from '../../core/model/record.js';
 import { LONG_TEXT, manyTexts, ODD_DATA, ODD_KEYS, pairs } from './odd-data.js';
 import type { TestRunner } from './runner.js';
 import {

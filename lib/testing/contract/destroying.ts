@@ -1,5 +1,5 @@
-import { newId } from '../../core/ids.js';
-import type { Epitaph } from '../../core/store.js';
+import { newId } from '../../core/token/ids.js';
+import type { Epitaph } from '../../core/storage/store.js';
 import type { TestRunner } from './runner.js';
 import { aSubject, atOnce, pause, rotation, TEST_TIMEOUT, TTL, type StoreSubject } from './subject.js';
 

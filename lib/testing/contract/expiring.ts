@@ -1,5 +1,5 @@
-import { newId } from '../../core/ids.js';
-import type { RecordDelta, SessionRecord } from '../../core/record.js';
+import { newId } from '../../core/token/ids.js';
+import type { RecordDelta, SessionRecord } from '../../core/model/record.js';
 import type { TestRunner } from './runner.js';
 import {
   aPredecessor,

@@ -1,4 +1,4 @@
-import type { RecordDelta, SessionRecord } from '../../core/record.js';
+import type { RecordDelta, SessionRecord } from '../../core/model/record.js';
 import type { TestRunner } from './runner.js';
 import { aRecord, aSubject, fullPredecessor, rotation, type StoreSubject } from './subject.js';
 

@@ -1,5 +1,5 @@
-import { newId } from '../../core/ids.js';
-import type { SessionRecord } from '../../core/record.js';
+import { newId } from '../../core/token/ids.js';
+import type { SessionRecord } from '../../core/model/record.js';
 import { LONG_TEXT, manyTexts, ODD_DATA, pairs } from './odd-data.js';
 import type { TestRunner } from './runner.js';
 import {

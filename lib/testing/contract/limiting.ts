@@ -1,5 +1,5 @@
-import type { SessionRecord } from '../../core/record.js';
-import type { Created, SessionLimit } from '../../core/store.js';
+import type { SessionRecord } from '../../core/model/record.js';
+import type { Created, SessionLimit } from '../../core/storage/store.js';
 import { MANY } from './listing.js';
 import type { TestRunner } from './runner.js';
 import { aRecord, aSubject, atOnce, TEST_TIMEOUT, TTL, type StoreSubject } from './subject.js';

@@ -1,4 +1,4 @@
-import type { SessionLimit } from '../../core/store.js';
+import type { SessionLimit } from '../../core/storage/store.js';
 import type { TestRunner } from './runner.js';
 import {
   aHash,

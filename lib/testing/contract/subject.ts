@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto';
-import { hashSecret, newId, newNonce, newSecret } from '../../core/ids.js';
-import type { PredecessorSecret, RecordDelta, SessionRecord } from '../../core/record.js';
+import { hashSecret, newId, newNonce, newSecret } from '../../core/token/ids.js';
+import type { PredecessorSecret, RecordDelta, SessionRecord } from '../../core/model/record.js';
 import type {
   Committed,
   Created,
@@ -10,7 +10,7 @@ import type {
   SessionLimit,
   SessionStore,
   StoreContext,
-} from '../../core/store.js';
+} from '../../core/storage/store.js';
 
 /** Long enough for any test, in milliseconds. */
 export const TTL = 60_000;

@@ -1,6 +1,6 @@
-import type { SessionEvent } from '../../core/events.js';
-import { newId } from '../../core/ids.js';
-import type { SessionStore } from '../../core/store.js';
+import type { SessionEvent } from '../../core/events/events.js';
+import { newId } from '../../core/token/ids.js';
+import type { SessionStore } from '../../core/storage/store.js';
 import type { TestRunner } from './runner.js';
 import { aContext, aSubject, TEST_TIMEOUT, type StoreSubject } from './subject.js';
 

@@ -1,0 +1,360 @@
+import { inspect, type InspectOptions } from 'node:util';
+import { withoutValues } from '../storage/driver-error.js';
+import { SessionError } from '../util/errors.js';
+import { byKey, UNKEEPABLE } from '../util/texts.js';
+
+export type JsonByKey = Readonly<Record<string, string>>;
+
+/** The top-level keys whose values may not be in a session. */
+export type DataValidator = (data: Record<string, unknown>) => string[];
+
+export interface DataHooks {
+  /** Throws where a change would be lost. */
+  beforeChange(): void;
+  /** A stored value is no JSON. Must throw. */
+  onCorrupt(key: string, cause: unknown): never;
+  onDropped(keys: string[]): void;
+  validate: DataValidator | undefined;
+}
+
+export interface DataChanges {
+  set: Record<string, string>;
+  remove: string[];
+}
+
+const EMPTY: JsonByKey = Object.freeze(byKey<string>());
+
+/**
+ * The data of one session: to the application a plain object, underneath JSON text by key. A key is
+ * parsed when it is read, and compared at the commit only if somebody could have changed it.
+ */
+export class SessionBag implements ProxyHandler<Record<string, unknown>> {
+  #stored: JsonByKey;
+  /** What was handed out or assigned; `undefined` stands for deleted. */
+  #values: Map<string, unknown> | undefined;
+  /** Keys that may differ from what is stored: assigned ones, and objects that were handed out. */
+  #watched: Map<string, 'read' | 'assigned'> | undefined;
+  readonly #hooks: DataHooks;
+  #proxy: Record<string, unknown> | undefined;
+
+  constructor(stored: JsonByKey | undefined, hooks: DataHooks) {
+    this.#stored = stored ?? EMPTY;
+    this.#hooks = hooks;
+  }
+
+  get proxy(): Record<string, unknown> {
+    return (this.#proxy ??= this.#open());
+  }
+
+  /** What a commit has to write, or `undefined`. */
+  changes(): DataChanges | undefined {
+    if (!this.#watched) return undefined;
+    const set = byKey<string>();
+    const remove: string[] = [];
+    for (const key of this.#watched.keys()) {
+      const text = this.#textOf(key);
+      const before = this.#storedText(key);
+      if (text === before) continue;
+      if (text === undefined) remove.push(key);
+      else set[key] = text;
+    }
+    const keys = Object.keys(set);
+    if (keys.length === 0 && remove.length === 0) return undefined;
+    this.#refuseInvalid(keys);
+    return { set, remove };
+  }
+
+  /** Whether a commit would write. Unlike {@link changes} it never throws. */
+  get changed(): boolean {
+    if (!this.#watched) return false;
+    try {
+      return this.changes() !== undefined;
+    } catch {
+      return true;
+    }
+  }
+
+  /** JSON text of the named keys as they are now: what crosses a login or a regenerate. */
+  carry(keys: readonly string[]): Record<string, string> {
+    const carried = byKey<string>();
+    for (const key of keys) {
+      const text = this.#watched?.has(key) ? this.#textOf(key) : this.#storedText(key);
+      if (text !== undefined) carried[key] = text;
+    }
+    return carried;
+  }
+
+  /** What was written is now what is stored. */
+  settle({ set, remove }: DataChanges): void {
+    const stored = byKey(this.#stored, set);
+    for (const key of remove) delete stored[key];
+    this.#stored = stored;
+    for (const key of this.#watched?.keys() ?? []) {
+      // What was assigned while the commit was at work has yet to be written.
+      if (typeof this.#values?.get(key) !== 'object' && this.#isStored(key)) this.#watched?.delete(key);
+    }
+  }
+
+  /** Takes what another request wrote, and keeps what this one changed. */
+  rebase(stored: JsonByKey): void {
+    const changes = this.changes();
+    const mine = new Set(changes ? [...Object.keys(changes.set), ...changes.remove] : []);
+    for (const key of [...(this.#values?.keys() ?? [])]) {
+      if (!mine.has(key) && textAt(stored, key) !== this.#storedText(key)) this.#forget(key);
+    }
+    this.#stored = stored;
+  }
+
+  /** The parsed value of one stored key, apart from what was handed out. */
+  stored(key: string): unknown {
+    const text = this.#storedText(key);
+    return text === undefined ? undefined : this.#parse(key, text);
+  }
+
+  /** @throws SessionError `ERR_DATA_INVALID` if the validator refuses this text under this key */
+  assertValid(key: string, text: string | undefined): void {
+    const { validate } = this.#hooks;
+    if (!validate || text === undefined) return;
+    const all = this.#plain();
+    all[key] = this.#parse(key, text);
+    if (validate(all).includes(key)) throw invalid([key]);
+  }
+
+  /** Puts in a value that is already stored. */
+  accept(key: string, text: string | undefined): void {
+    const stored = byKey(this.#stored);
+    if (text === undefined) delete stored[key];
+    else stored[key] = text;
+    this.#stored = stored;
+    this.#forget(key);
+  }
+
+  /** Starts over with other data; objects that were handed out before are no longer part of the session. */
+  reset(stored: JsonByKey): void {
+    this.#stored = stored;
+    this.#values = undefined;
+    this.#watched = undefined;
+  }
+
+  /** From here on nothing can be stored: a change of a nested value that we parsed throws, too. */
+  close(): void {
+    if (!this.#watched) return;
+    for (const [key, how] of this.#watched) {
+      if (how === 'read') freeze(this.#values?.get(key));
+    }
+  }
+
+  /** As of an object without a prototype: what every other object has is no part of the data. */
+  getPrototypeOf(): null {
+    return null;
+  }
+
+  setPrototypeOf(_target: object, prototype: object | null): boolean {
+    return prototype === null;
+  }
+
+  /** What is frozen could not tell what another request wrote meanwhile. */
+  preventExtensions(): boolean {
+    return false;
+  }
+
+  get(target: object, key: string | symbol): unknown {
+    return typeof key === 'string' && this.#has(key) ? this.#read(key) : Reflect.get(target, key);
+  }
+
+  has(target: object, key: string | symbol): boolean {
+    return (typeof key === 'string' && this.#has(key)) || Reflect.has(target, key);
+  }
+
+  set(_target: object, key: string | symbol, value: unknown): boolean {
+    this.#hooks.beforeChange();
+    this.#keep(keyName(key), value, 'assigned');
+    return true;
+  }
+
+  deleteProperty(_target: object, key: string | symbol): boolean {
+    if (typeof key === 'string' && this.#has(key)) {
+      this.#hooks.beforeChange();
+      this.#keep(key, undefined, 'assigned');
+    }
+    return true;
+  }
+
+  defineProperty(target: object, key: string | symbol, descriptor: PropertyDescriptor): boolean {
+    if (!('value' in descriptor)) {
+      throw new SessionError(
+        'ERR_DATA_KEY',
+        `session.data.${String(key)}: an accessor cannot be stored. Assign its value.`,
+      );
+    }
+    return this.set(target, key, descriptor.value);
+  }
+
+  ownKeys(): string[] {
+    const keys = new Set(Object.keys(this.#stored));
+    for (const [key, value] of this.#values ?? []) {
+      if (value === undefined) keys.delete(key);
+      else keys.add(key);
+    }
+    return [...keys];
+  }
+
+  getOwnPropertyDescriptor(_target: object, key: string | symbol): PropertyDescriptor | undefined {
+    if (typeof key !== 'string' || !this.#has(key)) return undefined;
+    return { value: this.#read(key), writable: true, enumerable: true, configurable: true };
+  }
+
+  #open(): Record<string, unknown> {
+    this.#dropInvalid();
+    return new Proxy<Record<string, unknown>>(Object.create(SHOWN) as Record<string, unknown>, this);
+  }
+
+  #has(key: string): boolean {
+    return this.#values?.has(key) ? this.#values.get(key) !== undefined : Object.hasOwn(this.#stored, key);
+  }
+
+  #read(key: string): unknown {
+    if (this.#values?.has(key)) return this.#values.get(key);
+    const value = this.#parse(key, this.#stored[key]!);
+    this.#keep(key, value, typeof value === 'object' && value !== null ? 'read' : undefined);
+    return value;
+  }
+
+  #keep(key: string, value: unknown, how: 'read' | 'assigned' | undefined): void {
+    (this.#values ??= new Map<string, unknown>()).set(key, value);
+    if (how) (this.#watched ??= new Map<string, typeof how>()).set(key, how);
+  }
+
+  /** What was handed out of it is no longer part of the session: a change of that would be lost, so it throws. */
+  #forget(key: string): void {
+    if (this.#watched?.get(key) === 'read') freeze(this.#values?.get(key));
+    this.#values?.delete(key);
+    this.#watched?.delete(key);
+  }
+
+  #parse(key: string, text: string): unknown {
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      // What V8 says of it quotes the text.
+      return this.#hooks.onCorrupt(key, withoutValues(error));
+    }
+  }
+
+  #storedText(key: string): string | undefined {
+    return textAt(this.#stored, key);
+  }
+
+  #isStored(key: string): boolean {
+    try {
+      return this.#textOf(key) === this.#storedText(key);
+    } catch {
+      // No JSON: the next commit says so.
+      return false;
+    }
+  }
+
+  #textOf(key: string): string | undefined {
+    const value = this.#values?.get(key);
+    if (value === undefined) return undefined;
+    return jsonText(key, value);
+  }
+
+  #dropInvalid(): void {
+    const keys = this.#hooks.validate ? this.#invalid(Object.keys(this.#stored)) : [];
+    if (keys.length === 0) return;
+    for (const key of keys) this.#keep(key, undefined, 'assigned');
+    this.#hooks.onDropped(keys);
+  }
+
+  #refuseInvalid(changed: string[]): void {
+    const keys = this.#hooks.validate ? this.#invalid(changed) : [];
+    if (keys.length > 0) throw invalid(keys);
+  }
+
+  /** Which of `keys` the validator refuses, judged beside all the other data. */
+  #invalid(keys: string[]): string[] {
+    const refused = new Set(this.#hooks.validate!(this.#plain()));
+    return keys.filter((key) => refused.has(key));
+  }
+
+  /** All data as it would come back from the store: a Date, say, is a text by then. */
+  #plain(): Record<string, unknown> {
+    const texts = Object.entries(this.carry(this.ownKeys()));
+    // A plain object for validators, made without ever assigning to "__proto__".
+    return Object.fromEntries(texts.map(([key, text]) => [key, this.#parse(key, text)]));
+  }
+}
+
+/**
+ * How the data behaves as a value: like a plain object in a template, and for `util.inspect`, which looks past the
+ * proxy and finds this.
+ */
+const SHOWN: object = Object.assign(byKey<unknown>(), {
+  [Symbol.toPrimitive]: (hint: string) => (hint === 'number' ? NaN : '[object Object]'),
+  [inspect.custom](this: object, depth: number, options: InspectOptions): string {
+    try {
+      return inspect(Object.fromEntries(Object.entries(this)), { ...options, depth });
+    } catch {
+      return '[session data that cannot be read]';
+    }
+  },
+});
+
+const textAt = (texts: JsonByKey, key: string): string | undefined =>
+  Object.hasOwn(texts, key) ? texts[key] : undefined;
+
+/** @throws SessionError `ERR_DATA_INVALID`, `ERR_DATA_KEY` for what cannot take the place of all data */
+export function assertDataObject(value: unknown): asserts value is Record<string, unknown> {
+  // Neither a Map nor a promise that nobody awaited: their keys are not what they hold.
+  if (Object.prototype.toString.call(value) !== '[object Object]') {
+    throw new SessionError(
+      'ERR_DATA_INVALID',
+      'session.data: this is no object of values by key. Assign one, such as { cart }, or {} to clear it.',
+    );
+  }
+  for (const key of Object.keys(value as object)) keyName(key);
+}
+
+function invalid(keys: string[]): SessionError {
+  return new SessionError(
+    'ERR_DATA_INVALID',
+    `session.data: ${keys.join(', ')} ${keys.length > 1 ? 'do' : 'does'} not fit the class or schema given as the option "data". Validate input before it goes into the session.`,
+  );
+}
+
+/** The JSON text of a value that is to be stored under `key`. */
+export function jsonText(key: string, value: unknown): string {
+  let text: string | undefined;
+  let cause: unknown;
+  try {
+    text = JSON.stringify(value);
+  } catch (error) {
+    cause = error;
+  }
+  if (text === undefined) {
+    throw new SessionError(
+      'ERR_DATA_NOT_SERIALIZABLE',
+      `session.data.${key} cannot be written as JSON. Store plain values: text, numbers, booleans, arrays and objects of these.`,
+      { cause },
+    );
+  }
+  return text;
+}
+
+/** A key that cannot be mistaken for the prototype, in this process or in whatever reads the store. */
+export function keyName(key: string | symbol): string {
+  if (typeof key === 'symbol' || key === '__proto__' || key === '' || UNKEEPABLE.test(key)) {
+    throw new SessionError(
+      'ERR_DATA_KEY',
+      `session.data: ${JSON.stringify(String(key))} cannot be a key. Use a text other than "__proto__", without NUL.`,
+    );
+  }
+  return key;
+}
+
+function freeze(value: unknown): void {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
+  Object.freeze(value);
+  for (const child of Object.values(value)) freeze(child);
+}

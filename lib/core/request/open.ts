@@ -1,0 +1,193 @@
+import { preciseNow } from '../util/clock.js';
+import { cookieValues } from '../token/cookie.js';
+import type { DataHooks } from '../model/data.js';
+import type { EngineContext, ProtectionVerdict } from './engine-context.js';
+import type { EndReason } from '../events/events.js';
+import { GuessCounter } from './guess-counter.js';
+import { Dead, type Client, type Held, type Opened } from '../storage/backend.js';
+import { isSuspect, Standing } from '../model/policy.js';
+import type { Awaitable } from '../storage/store.js';
+import { CookieFate, Unit } from './request-state.js';
+
+/** The store is asked for no more genuine tokens than this of one header. */
+const MAX_CANDIDATES = 8;
+
+type DeadToken = Opened & { kind: 'dead' };
+
+/**
+ * Where the cookie is left as it is: what we did not sign may be another application's, and after a token that was
+ * superseded a moment ago the client may have the new one by now.
+ */
+const LEAVES_COOKIE: ReadonlySet<Dead> = new Set([Dead.Foreign, Dead.Tampered, Dead.Superseded]);
+
+/** From the Cookie header to the unit of work. */
+export class Opening {
+  readonly #context: EngineContext;
+  readonly #hooks: (unit: Unit) => DataHooks;
+  readonly #guesses: GuessCounter;
+
+  constructor(context: EngineContext, hooks: (unit: Unit) => DataHooks) {
+    this.#context = context;
+    this.#hooks = hooks;
+    this.#guesses = new GuessCounter(context.config.clock);
+  }
+
+  /** The session that a Cookie header stands for. Of several cookies the live one counts, and of those the newest. */
+  open(cookieHeader: string | undefined, client: Client): Awaitable<Unit> {
+    const values = cookieValues(cookieHeader, this.#context.config.cookie.name);
+    if (values.length === 0) return this.#unit(client);
+    const opened =
+      values.length === 1 ? this.#context.keeper.open(values[0]!, client) : this.#openBest(values, client);
+    return opened instanceof Promise
+      ? opened.then((found) => this.#admit(found, client))
+      : this.#admit(opened, client);
+  }
+
+  /** In place of a session that could not be asked for: neither anonymous nor logged in. */
+  refuse(client: Client, refusal: Error): Unit {
+    const unit = this.#unit(client);
+    unit.refusal = refusal;
+    unit.accessed = true;
+    return unit;
+  }
+
+  /**
+   * Of what others put beside our cookie nothing can hide it: the store is asked for genuine tokens first. How many
+   * values there are to look at is bounded by the size of a header (Node's `maxHeaderSize`).
+   */
+  async #openBest(values: string[], client: Client): Promise<Opened> {
+    const { keeper } = this.#context;
+    const distinct = [...new Set(values)].sort();
+    const genuine = distinct.filter((value) => keeper.isGenuine(value, client));
+    const candidates = (genuine.length > 0 ? genuine : distinct).slice(0, MAX_CANDIDATES);
+    const all = await Promise.all(candidates.map(async (value) => keeper.open(value, client)));
+    return all.reduce((best, one) => (this.#outranks(one, best) ? one : best));
+  }
+
+  /** An order that does not depend on that of the header: alive before dead, then the newer, then by id. */
+  #outranks(one: Opened, other: Opened): boolean {
+    const [left, right] = [this.#live(one), this.#live(other)];
+    if (!left || !right) return left !== undefined || (!right && deadRank(one) > deadRank(other));
+    if (left.createdAt !== right.createdAt) return left.createdAt > right.createdAt;
+    // Of one session the present token counts, not the predecessor that leads to it.
+    return left.id === right.id ? isPresent(one) : left.id > right.id;
+  }
+
+  #live(opened: Opened) {
+    if (opened.kind === 'dead') return undefined;
+    const { record } = opened.held;
+    return this.#context.standing(record, opened.now) === Standing.Live ? record : undefined;
+  }
+
+  #admit(opened: Opened, client: Client): Awaitable<Unit> {
+    if (opened.kind === 'dead') {
+      return opened.why === Dead.Reused ? this.#endReused(opened, client) : this.#refuse(opened, client);
+    }
+    const { held, now } = opened;
+    const standing = this.#context.standing(held.record, now);
+    if (standing !== Standing.Live) return this.#discard(held, standing, client);
+    const unit = this.#unit(client, held);
+    unit.skew = now - preciseNow(this.#context.config.clock);
+    if (opened.renewed) unit.fate = CookieFate.Set;
+    if (opened.present) unit.presented = held.record.secretHash;
+    unit.confirms = opened.confirms;
+    return this.#protect(unit, held);
+  }
+
+  #protect(unit: Unit, held: Held): Awaitable<Unit> {
+    const verdict = this.#verdict(unit);
+    if (verdict === 'ok') return unit;
+    this.#context.emit(unit, { type: 'suspicious', verdict });
+    if (verdict === 'end') return this.#discard(held, 'protection', unit.client);
+    unit.suspicious = true;
+    unit.marks = !isSuspect(held.record.factors);
+    return unit;
+  }
+
+  #verdict(unit: Unit): ProtectionVerdict {
+    const { protect } = this.#context.config;
+    const then = unit.held!.record.device;
+    return protect && then ? protect(unit.device, then) : 'ok';
+  }
+
+  /** An anonymous unit in place of a session that is over, with its cookie taken away. */
+  async #discard(held: Held, reason: EndReason, client: Client): Promise<Unit> {
+    await this.#context.destroy(held, reason);
+    const unit = this.#unit(client);
+    unit.fate = CookieFate.Expire;
+    return unit;
+  }
+
+  /** A token that was replaced, used since, and kept by somebody: whoever holds the present one may be the thief. */
+  async #endReused(dead: DeadToken, client: Client): Promise<Unit> {
+    const ended = await this.#context.keeper.destroy(dead.former!.held);
+    return this.#refuse({ ...dead, ...(ended && { ended }) }, client);
+  }
+
+  #refuse(dead: DeadToken, client: Client): Unit {
+    const unit = this.#unit(client);
+    if (!LEAVES_COOKIE.has(dead.why)) unit.fate = CookieFate.Expire;
+    unit.former = dead.former;
+    // A foreign cookie is answered like one that was ours, but for the cookie itself.
+    unit.accessed = true;
+    unit.superseded = dead.lately ?? false;
+    if (dead.why === Dead.Evicted) unit.farewell = 'evicted';
+    this.#report(dead, client);
+    return unit;
+  }
+
+  #report({ why, id, ended }: DeadToken, client: Client): void {
+    const who = {
+      id,
+      at: this.#context.config.clock.now(),
+      ...(ended?.subject !== undefined && { subject: ended.subject }),
+    };
+    switch (why) {
+      case Dead.Tampered:
+        this.#context.events.emit({ type: 'tampered', ...who });
+        return this.#countGuess(client);
+      case Dead.Unknown:
+        return this.#countGuess(client);
+      case Dead.Reused:
+        this.#context.events.emit({ type: 'reused', ...who });
+        return ended && this.#context.ended(ended, 'reused');
+      case Dead.Corrupt:
+        return this.#context.ended({ id }, 'corrupt');
+      case Dead.Foreign:
+      case Dead.Superseded:
+      case Dead.Evicted:
+        return;
+    }
+  }
+
+  #countGuess({ ip }: Client): void {
+    const count = ip === undefined ? undefined : this.#guesses.count(ip);
+    if (count === undefined) return;
+    this.#context.events.emit({
+      type: 'guessing',
+      id: '',
+      at: this.#context.config.clock.now(),
+      ip: ip!,
+      count,
+    });
+  }
+
+  #unit(client: Client, held?: Held): Unit {
+    return new Unit(this.#context.config.clock, client, held, this.#hooks);
+  }
+}
+
+const isPresent = (opened: Opened): boolean => opened.kind === 'live' && opened.present;
+
+const deadRank = (opened: Opened): number =>
+  opened.kind === 'dead'
+    ? [
+        Dead.Foreign,
+        Dead.Tampered,
+        Dead.Unknown,
+        Dead.Corrupt,
+        Dead.Evicted,
+        Dead.Superseded,
+        Dead.Reused,
+      ].indexOf(opened.why)
+    : -1;

@@ -1,0 +1,191 @@
+import type { IncomingMessage } from 'node:http';
+import type { Signer } from '../token/signer.js';
+import type { SessionEvent } from '../events/events.js';
+import type { DataChanges } from '../model/data.js';
+import type { RecordHead, SessionRecord } from '../model/record.js';
+import type { Limits } from '../model/policy.js';
+import type { Awaitable, Epitaph, SessionLimit, StoreContext } from './store.js';
+
+/** What the request tells about who sent it. */
+export interface Client {
+  ip?: string;
+  userAgent?: string;
+  /** The raw request; absent where a session is opened without one. */
+  request?: IncomingMessage;
+}
+
+/** A live session as one request holds it. */
+export interface Held {
+  readonly record: SessionRecord;
+  /**
+   * What the cookie carries, or should carry from now on. Never logged. `undefined` where the session was rotated
+   * by others meanwhile, so that nobody here knows its token.
+   */
+  readonly token: string | undefined;
+  /** The cookie is signed in a form that is to be replaced at the next roll. */
+  readonly legacy: boolean;
+}
+
+/** Why a token opened nothing. */
+export enum Dead {
+  /** Not in our form: another application's, perhaps. Left alone, and nothing to tell. */
+  Foreign = 'foreign',
+  /** In our form, and not signed or sealed by us: refused without asking the store. */
+  Tampered = 'tampered',
+  /** No such session, or no longer. */
+  Unknown = 'unknown',
+  /** The session took another token a moment ago; the client has it or is about to. */
+  Superseded = 'superseded',
+  /** A superseded token after its grace: the session is to be ended. */
+  Reused = 'reused',
+  Evicted = 'evicted',
+  /** The record could not be read: it was ended. */
+  Corrupt = 'corrupt',
+}
+
+/** The session of a token that opens it no more. Whoever has the token may still end it. */
+export interface Former {
+  held: Held;
+  /** Whether all sessions of its subject as well: not by a token whose time is over. */
+  everywhere: boolean;
+}
+
+export type Opened =
+  | {
+      kind: 'live';
+      held: Held;
+      now: number;
+      /** The client came with the present token. */
+      present: boolean;
+      /** The client came with a predecessor and is to be given the present token. */
+      renewed: boolean;
+      /** The client came with the successor of a rotation that is pending, so that it is to be confirmed. */
+      confirms: boolean;
+    }
+  | {
+      kind: 'dead';
+      why: Dead;
+      id: string;
+      former?: Former;
+      /** The token was replaced a moment ago, so that the client may have a newer cookie. */
+      lately?: boolean;
+      /** As it was last, once it was ended for a reuse. */
+      ended?: SessionRecord;
+    };
+
+export interface Change {
+  data?: DataChanges;
+  head?: Partial<RecordHead>;
+  /** `update()`: only if nobody else changed data meanwhile. */
+  exclusive?: boolean;
+  rotate?: Rotation;
+  /** Never beside `rotate`, which confirms as well. */
+  confirm?: Confirmation;
+}
+
+export interface Rotation {
+  /** Milliseconds for which a predecessor is no sign of theft, once the successor was presented. */
+  grace: number;
+  /** Whether the predecessor still opens the session until then: at a periodic rotation. */
+  honoured: boolean;
+  /** Milliseconds for which an honoured predecessor opens the session while nobody presents the successor. */
+  pendingFor: number;
+  /** Whether this request came with the present token, which confirms the rotation before. */
+  presented: boolean;
+}
+
+/** What a request that came with the successor has to tell of the rotation before. */
+export interface Confirmation {
+  /** As in {@link Rotation}. */
+  grace: number;
+}
+
+export type Saved = { outcome: 'saved'; held: Held } | { outcome: 'gone' } | { outcome: 'conflict' };
+
+export interface Issued {
+  held: Held;
+  evicted: SessionRecord[];
+}
+
+/** What a session of a subject is made under. */
+export interface CreateTerms {
+  limit?: SessionLimit | undefined;
+  /** When the subject proved itself, by {@link Keeper.proof}. */
+  provedAt?: number | undefined;
+}
+
+/**
+ * Keeps sessions, in a store or in the cookie itself: what the engine asks of either.
+ *
+ * Errors are `SessionError`s; a store that fails or stalls is `ERR_STORE_UNAVAILABLE`.
+ */
+export interface Keeper {
+  /** True where the cookie holds the session itself, so that each change needs a new one. */
+  readonly cookieIsRecord: boolean;
+  /** A read: whatever the value shows, nothing is written. */
+  open(value: string, client: Client): Awaitable<Opened>;
+  /** Whether one of our keys signed or sealed the value. Asks no store. */
+  isGenuine(value: string, client: Client): boolean;
+  /** The time that decides for a session which was not loaded. */
+  now(): Awaitable<number>;
+  /**
+   * Call it first of all where a subject has proved itself. Gives, once it is known how far the deciding clock is
+   * ahead of ours, a time to compare with the beginnings of {@link destroyAll}: later than each that was known here
+   * by then, and never later than the call.
+   */
+  proof(subject: string): (skew: number) => number;
+  /**
+   * Makes a session. Throws `ERR_SESSION_LIMIT` where the subject may not have another, `ERR_LOGIN_REVOKED` where its
+   * sessions were revoked after it had proved itself.
+   */
+  create(draft: SessionRecord, ttl: number, client: Client, terms?: CreateTerms): Promise<Issued>;
+  /** @param ttl milliseconds after which the record may be forgotten; without it that stays as it is */
+  save(held: Held, change: Change, now: number, ttl?: number): Promise<Saved>;
+  /**
+   * What others made of it meanwhile; `undefined` where it ended, or where a re-login or regenerate came between. It
+   * is no presentation of the token.
+   */
+  reload(held: Held): Promise<Held | undefined>;
+  /** Ends the session and returns it as it was last, or `undefined` if it had ended before. */
+  destroy(held: Held, word?: { epitaph: Epitaph; linger: number }): Promise<SessionRecord | undefined>;
+  list(subject: string): Promise<SessionRecord[]>;
+  /** Ends the session of an id; with `subject` only if it is theirs. */
+  destroyById(id: string, subject?: string): Promise<EndedSession[]>;
+  /**
+   * Ends the sessions of a subject that were begun before this call, and refuses those that are under way.
+   *
+   * @param onEnded told of each that was ended by this call, as it goes on
+   */
+  destroyAll(
+    subject: string,
+    except: readonly string[],
+    onEnded: (session: EndedSession) => void,
+  ): Promise<void>;
+  /** Tells the other nodes. Never throws. */
+  publish(event: SessionEvent): void;
+  /** Hears what other nodes tell. */
+  subscribe(listener: (event: SessionEvent) => void): void;
+  close(): Awaitable<void>;
+}
+
+export type EndedSession = Pick<SessionRecord, 'id' | 'subject'>;
+
+/** What a keeper needs to know of the module's options. */
+export interface KeeperContext extends StoreContext {
+  /** Each at least 32 bytes; the first signs or seals, all of them open. */
+  secrets: readonly string[];
+  signer: Signer;
+  cookieName: string;
+  limitsOf(record: Pick<SessionRecord, 'persistent'>): Limits;
+  /** Whether the option `maxSessions` is there, so that a subject's sessions have to be counted. */
+  countsSessions: boolean;
+  /** The longest that any token can be valid, in milliseconds. */
+  longestLife: number;
+  /** Milliseconds that a store may take to answer. */
+  timeout: number;
+}
+
+/** An option `store` that keeps sessions in a way of its own, such as the cookie itself. */
+export interface KeeperFactory {
+  createKeeper(context: KeeperContext): Keeper;
+}

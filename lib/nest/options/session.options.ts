@@ -1,0 +1,75 @@
+import type { MiddlewareConsumer, Type } from '@nestjs/common';
+import type { Clock } from '../../core/util/clock.js';
+import type { CookieOptions } from '../../core/token/cookie.js';
+import type { Duration } from '../../core/util/durations.js';
+import type { ProtectionVerdict } from '../../core/request/engine-context.js';
+import type { KeeperFactory } from '../../core/storage/backend.js';
+import type { Device } from '../../core/model/record.js';
+import type { SessionStore } from '../../core/storage/store.js';
+import type { StandardSchemaV1 } from './standard-schema.js';
+
+/** A path, or a path and a method, as `MiddlewareConsumer.exclude()` takes it. */
+export type ExcludedRoute = Parameters<ReturnType<MiddlewareConsumer['apply']>['exclude']>[number];
+
+/** What `SessionModule.forRoot()` takes. Each is checked at boot. */
+export interface SessionModuleOptions<T extends object = object> {
+  /**
+   * Signs the cookie. At least 32 bytes of randomness, from the environment. For a change without logging
+   * anybody out give a list: the first signs, all of them verify.
+   */
+  secret: string | readonly string[];
+  /** Where sessions live. @default new MemoryStore() */
+  store?: SessionStore | KeeperFactory;
+  /** The absolute timeout: counted from login or re-login, whatever the activity. @default '31d' */
+  lifetime?: Duration;
+  /** The sliding timeout: without a request for this long the session ends. @default '30m' */
+  idle?: Duration;
+  /** The sliding timeout is extended at most this often, so that most requests write nothing. @default '1m' */
+  rollEvery?: Duration;
+  /** The secret in the cookie is renewed this often. @default '15m' */
+  rotateEvery?: Duration | false;
+  /** How long requests that were on their way with the predecessor of a rotated secret still pass. @default '10s' */
+  rotateGrace?: Duration;
+  /** The limits of `login({ remember: true })`, whose cookie outlives the browser. @default { lifetime: '31d', idle: '31d' } */
+  remember?: { lifetime?: Duration; idle?: Duration };
+  /**
+   * How long ago a login may be for handlers with `@Relogin()` (`within`, by default '5m'), and the page that
+   * HTML clients are sent to otherwise, with the way back in the parameter `next`.
+   */
+  relogin?: { within?: Duration; url?: string };
+  cookie?: CookieOptions;
+  /**
+   * What a session may hold: a class with class-validator decorators, or a Standard Schema (Zod, Valibot, …)
+   * that validates synchronously. Stored data that no longer fits is dropped, key by key.
+   */
+  data?: Type<T> | StandardSchemaV1;
+  /** How many sessions a subject may have at a time. @default no limit */
+  maxSessions?: number | ((subject: string) => number | undefined);
+  /** What happens at one more. @default 'evict-oldest' */
+  onExceeded?: 'evict-oldest' | 'reject';
+  /** Whether the 401 for an evicted session's own cookie carries the code `ERR_SESSION_EVICTED`. @default true */
+  tellEvicted?: boolean;
+  /**
+   * What a change of address or user agent does: `basic` makes no login count as fresh until the next re-login,
+   * `strong` ends the session. Users move between networks: `basic` asks, `strong` costs. @default 'off'
+   */
+  protection?: 'off' | 'basic' | 'strong' | ((now: Device, then: Device) => ProtectionVerdict);
+  /** Whether other sites may make a browser send unsafe requests, or any to a `@Logout()` handler. @default 'block' */
+  crossOrigin?: 'block' | 'allow' | { allow: readonly string[] };
+  /** Routes without a session: static files, health checks. */
+  exclude?: ExcludedRoute[];
+  /** How long a store may take to answer before the request is refused with 503. @default '2s' */
+  storeTimeout?: Duration;
+  /**
+   * Whether `SessionService.current` works, by AsyncLocalStorage. Without it use `@Session()` and give the
+   * session to the service's methods. @default true
+   */
+  context?: boolean;
+  /** For tests. Where it is given it decides; otherwise the store's own clock does, if it has one. */
+  clock?: Clock;
+}
+
+/** For `forRootAsync({ useClass })` and `useExisting`. */
+export interface SessionOptionsFactory {
+  createSessionOptions(): SessionModuleOptions | Promise<SessionModuleOptions>;
+}

@@ -1,0 +1,225 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { inspect } from 'node:util';
+import { Logger, type ExecutionContext } from '@nestjs/common';
+import type { SessionEngine } from '../../core/engine.js';
+import { Session } from '../../core/session.js';
+import { CookieFate, type Unit } from '../../core/request/request-state.js';
+import { addVary, keepPrivate } from '../../http/cache-headers.js';
+import type { FrameworkRequest } from '../../http/request-facts.js';
+import { isCrossOrigin } from '../../http/csrf.js';
+import type { ResponseListener } from '../../http/response-hook.js';
+import { asHttp, failureAnswer } from './session.exceptions.js';
+import { policyOf, type HandlerPolicy } from './session.metadata.js';
+
+const logger = new Logger('nest-sessions');
+
+const REQUEST_SESSION = Symbol.for('nest-sessions/request-session');
+
+/** The way a cookie may go: `Set-Cookie` with Secure over plain HTTP would only be dropped by the browser. */
+export enum Channel {
+  Tls = 'tls',
+  /** Plain HTTP that never leaves the machine. */
+  Loopback = 'loopback',
+  Plain = 'plain',
+}
+
+/** What is known of the way back to a client. */
+export interface CookieWay {
+  channel(request: FrameworkRequest): Channel;
+  /** A cookie could not be sent. */
+  undeliverable(request: FrameworkRequest): void;
+}
+
+/** The session of one request, and what its response owes to it. */
+export class RequestSession implements ResponseListener {
+  readonly unit: Unit;
+  readonly #engine: SessionEngine;
+  readonly #request: FrameworkRequest;
+  readonly #response: ServerResponse;
+  readonly #way: CookieWay;
+  #session: Session | undefined;
+  /** The handler vouches that its answer does not depend on the session. */
+  cacheable = false;
+
+  constructor(
+    engine: SessionEngine,
+    unit: Unit,
+    request: FrameworkRequest,
+    response: ServerResponse,
+    way: CookieWay,
+  ) {
+    this.#engine = engine;
+    this.unit = unit;
+    this.#request = request;
+    this.#response = response;
+    this.#way = way;
+  }
+
+  /** The session as the application sees it. From now on the response is not for everybody. */
+  get session(): Session {
+    if (this.unit.refusal !== undefined) throw asHttp(this.unit.refusal);
+    this.unit.accessed = true;
+    return (this.#session ??= new Session(this.unit, this.#engine));
+  }
+
+  /** The request as the server made it; Express makes its own of it, Fastify wraps it. */
+  get request(): FrameworkRequest {
+    return this.#request;
+  }
+
+  /** The answer depends on these headers, as far as it can still be told. */
+  vary(headers: string): void {
+    if (!this.#response.headersSent) addVary(this.#response, headers);
+  }
+
+  /** The response has a head already, sent or held. */
+  get begun(): boolean {
+    return this.#response.headersSent;
+  }
+
+  /** Nothing is done for this request any more: its response is out, or nobody waits for it. */
+  get over(): boolean {
+    const { writableFinished, destroyed, stream } = this.#response as ServerResponse & Http2Part;
+    return writableFinished || destroyed || stream?.destroyed === true;
+  }
+
+  commit(success: boolean): void | Promise<void> {
+    this.unit.tooLateForCookie = this.over || this.#response.headersSent;
+    return this.#engine.commit(this.unit, success);
+  }
+
+  beforeHead(status: number): void | Promise<void> {
+    const { unit } = this;
+    if (unit.refusal !== undefined) return status >= 500 ? undefined : Promise.reject(unit.refusal);
+    // An answer that already tells of the failure need not wait for it a second time.
+    const refused = unit.failure !== undefined && status >= 400;
+    const done = refused ? undefined : this.commit(status < 400);
+    unit.close();
+    return done;
+  }
+
+  onHead(response: ServerResponse): void {
+    const { unit } = this;
+    const cookie = this.#engine.cookieOf(unit);
+    if (cookie !== undefined) this.#carry(cookie, response);
+    if (cookie !== undefined || (unit.accessed && !this.cacheable))
+      keepPrivate(response, unit.held?.record.subject !== undefined);
+  }
+
+  /** No exception filter hears of it, so that what is nobody's refusal is logged here. */
+  answerFailure(error: unknown): { status: number; body: string } {
+    const answer = failureAnswer(error);
+    if (answer.status === 500) logger.error('A response was replaced by a failure.', traceOf(error));
+    return answer;
+  }
+
+  onLost(error: unknown): void {
+    logger.error('A response could not be sent to its end.', traceOf(error));
+  }
+
+  /** Node 20 shows the asynchronous context on every timer and socket that is logged, and it leads to the request. */
+  [inspect.custom](): string {
+    return `RequestSession ${inspect({ id: this.unit.id })}`;
+  }
+
+  toJSON(): Record<string, unknown> {
+    return { id: this.unit.id };
+  }
+
+  /**
+   * A request whose session could not be asked for reaches no handler. Where that would have been a logout,
+   * and of this site's own, the browser is at least made to forget the cookie.
+   */
+  refuse(policy: HandlerPolicy): void {
+    const { refusal } = this.unit;
+    if (refusal === undefined) return;
+    const { headers } = this.#request;
+    if (policy.logout && !isCrossOrigin(headers, headers.host, [])) this.unit.fate = CookieFate.Expire;
+    throw asHttp(refusal);
+  }
+
+  #carry(cookie: string, response: ServerResponse): void {
+    const channel = this.#way.channel(this.#request);
+    if (channel === Channel.Plain && this.#engine.config.cookie.secure) {
+      this.#way.undeliverable(this.#request);
+      return;
+    }
+    response.appendHeader('Set-Cookie', cookie);
+    if (this.unit.forget && channel === Channel.Tls)
+      response.setHeader('Clear-Site-Data', '"cookies", "storage"');
+  }
+}
+
+/** A response of HTTP/2 has no `destroyed` of its own. */
+type Http2Part = { stream?: { destroyed: boolean } };
+
+/** Never the error itself: a driver's tells what it was asked, which is a session. */
+function traceOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : typeof error;
+}
+
+type Carrier = { [REQUEST_SESSION]?: RequestSession };
+
+/** @param session `undefined` for room to attach one later */
+export function attach(request: IncomingMessage, session: RequestSession | undefined): void {
+  (request as Carrier)[REQUEST_SESSION] = session;
+}
+
+export function attached(request: IncomingMessage): RequestSession | undefined {
+  return (request as Carrier)[REQUEST_SESSION];
+}
+
+// One storage for all copies of this module in the process.
+const STORAGE = Symbol.for('nest-sessions/storage');
+type Storage = AsyncLocalStorage<RequestSession>;
+const shared = globalThis as { [STORAGE]?: Storage };
+
+export const storage: Storage = (shared[STORAGE] ??= new AsyncLocalStorage<RequestSession>());
+
+/**
+ * The session of the request that this code runs for, as far as the asynchronous context tells. A callback of a socket
+ * runs in the context of the request that opened it: once that one is over it is certainly another's.
+ */
+export function currentSession(): RequestSession | undefined {
+  const found = storage.getStore();
+  return found?.over ? undefined : found;
+}
+
+/**
+ * The session of a handler's request; under GraphQL and the like by the asynchronous context.
+ *
+ * @throws SessionHttpException 503 where the session could not be asked for
+ */
+export function sessionOf(context: ExecutionContext): RequestSession | undefined {
+  const current = lookUp(context);
+  if (current?.unit.refusal !== undefined) current.refuse(policyOf(context));
+  return current;
+}
+
+function lookUp(context: ExecutionContext): RequestSession | undefined {
+  const request = requestOf(context);
+  const found = request && attached(request.raw ?? request);
+  if (found || context.getType() === 'http') return found;
+  // A connection that was upgraded went past the middleware: whatever the asynchronous context says is of another request.
+  return request?.headers?.upgrade === undefined ? currentSession() : undefined;
+}
+
+/** A request as a handler has it: with Fastify a wrapper around the raw one. */
+export type HandlerRequest = FrameworkRequest & { raw?: FrameworkRequest; host?: string };
+
+/** The request of a handler, as far as its arguments tell: under GraphQL by the context that its drivers make. */
+export function requestOf(context: ExecutionContext): HandlerRequest | undefined {
+  // `switchToHttp()` would make three functions for it, at each of several calls a request.
+  if (context.getType() === 'http') return context.getArgByIndex<HandlerRequest>(0);
+  if (context.getType<string>() !== 'graphql') return undefined;
+  const given = context.getArgByIndex<GraphqlContext | undefined>(2);
+  return given?.req ?? given?.request ?? given?.extra?.request;
+}
+
+/** `req` of Apollo and Yoga, `request` of Mercurius and `extra.request` of a subscription by graphql-ws. */
+interface GraphqlContext {
+  req?: HandlerRequest;
+  request?: HandlerRequest;
+  extra?: { request?: HandlerRequest };
+}

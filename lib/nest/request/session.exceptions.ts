@@ -1,0 +1,97 @@
+import { HttpException } from '@nestjs/common';
+import { isSessionError, type SessionErrorCode } from '../../core/util/errors.js';
+
+/** What a client is told. Logged out, expired, revoked and tampered are all `ERR_LOGIN_REQUIRED`. */
+export type SessionHttpCode =
+  'ERR_LOGIN_REQUIRED' | 'ERR_RELOGIN_REQUIRED' | 'ERR_SESSION_EVICTED' | SessionErrorCode;
+
+interface Answer {
+  statusCode: number;
+  error: string;
+  message: string;
+  code: SessionHttpCode;
+  /** Seconds; with `ERR_RELOGIN_REQUIRED`. */
+  maxAge?: number;
+}
+
+/** A refusal by this library, with a stable `code` in its body. */
+export class SessionHttpException extends HttpException {
+  readonly code: SessionHttpCode;
+
+  constructor(answer: Answer, cause?: unknown) {
+    super(answer, answer.statusCode, { cause });
+    this.code = answer.code;
+  }
+}
+
+export const loginRequired = (cause?: unknown): SessionHttpException =>
+  new SessionHttpException(LOGIN_REQUIRED, cause);
+
+export const sessionEvicted = (): SessionHttpException =>
+  new SessionHttpException({
+    statusCode: 401,
+    error: 'Unauthorized',
+    message: 'This session made room for a login on another device. Log in to go on.',
+    code: 'ERR_SESSION_EVICTED',
+  });
+
+export const reloginRequired = (statusCode: 401 | 303, maxAge: number): SessionHttpException =>
+  new SessionHttpException({
+    statusCode,
+    error: 'Unauthorized',
+    message: 'This takes a login that is more recent. Log in again to go on.',
+    code: 'ERR_RELOGIN_REQUIRED',
+    maxAge,
+  });
+
+export const crossOriginRefused = (cause?: unknown): SessionHttpException =>
+  new SessionHttpException(CROSS_ORIGIN, cause);
+
+const CROSS_ORIGIN: Answer = {
+  statusCode: 403,
+  error: 'Forbidden',
+  message: 'This request was made on behalf of another site.',
+  code: 'ERR_CROSS_ORIGIN',
+};
+
+const LOGIN_REQUIRED: Answer = {
+  statusCode: 401,
+  error: 'Unauthorized',
+  message: 'Log in to go on.',
+  code: 'ERR_LOGIN_REQUIRED',
+};
+
+const UNAVAILABLE: Answer = {
+  statusCode: 503,
+  error: 'Service Unavailable',
+  message: 'Sessions are not available right now. Try again later.',
+  code: 'ERR_STORE_UNAVAILABLE',
+};
+
+/** Turns our errors into what a client may see of them; any other error is returned as it is. */
+export function asHttp(error: unknown): unknown {
+  if (!isSessionError(error)) return error;
+  switch (error.statusCode) {
+    case 401:
+      return loginRequired(error);
+    case 403:
+      return crossOriginRefused(error);
+    case 503:
+      return new SessionHttpException(UNAVAILABLE, error);
+    case 409:
+      return new SessionHttpException(
+        { statusCode: 409, error: 'Conflict', message: 'The session is in use elsewhere.', code: error.code },
+        error,
+      );
+    default:
+      return error;
+  }
+}
+
+/** The answer where no exception filter can give one any more. */
+export function failureAnswer(error: unknown): { status: number; body: string } {
+  const mapped = asHttp(error);
+  if (mapped instanceof SessionHttpException)
+    return { status: mapped.getStatus(), body: JSON.stringify(mapped.getResponse()) };
+  return { status: 500, body: JSON.stringify({ statusCode: 500, message: 'Internal server error' }) };
+}

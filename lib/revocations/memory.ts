@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto';
+import { systemClock, type Clock } from '../core/util/clock.js';
+import { Complaint } from '../core/util/complaint.js';
+import { mergedWarning, MOST_PER_SUBJECT, RevocationTable } from './revocation-table.js';
+import type {
+  Revocation,
+  RevocationContext,
+  RevocationList,
+  SealedToken,
+  Verdict,
+} from './revocation-list.js';
+
+/** How often expired entries are swept out, in milliseconds. */
+const SWEEP_EVERY = 60_000;
+
+/**
+ * Revocations in the memory of this process, for a single node. What it would forget at a restart it does
+ * not let live either: each process has an epoch of its own, every cookie names it, and a cookie of another
+ * epoch is refused. So a restart ends all sessions that were issued before it, and revives none.
+ */
+export class MemoryRevocations implements RevocationList {
+  readonly epoch = randomBytes(6).toString('base64url');
+  readonly skew = 0;
+  readonly lag = 0;
+  readonly #table = new RevocationTable(MOST_PER_SUBJECT, () => this.#merged.note());
+  readonly #merged = new Complaint((message) => this.#warn(message), mergedWarning);
+  #clock: Clock = systemClock;
+  #warn: (message: string) => void = () => undefined;
+  #users = 0;
+  #sweeper: NodeJS.Timeout | undefined;
+
+  bind({ clock, warn }: RevocationContext): void {
+    this.#clock = clock;
+    this.#warn = warn;
+    this.#users++;
+    if (process.env['NODE_ENV'] === 'production' && this.#users === 1) {
+      warn(
+        'Revocations are kept in the memory of this process: a restart ends all sessions, and other nodes refuse its cookies. For more than one node give SealedCookie a RedisRevocations or PostgresRevocations.',
+      );
+    }
+    this.#sweeper ??= setInterval(() => this.sweep(), SWEEP_EVERY).unref();
+  }
+
+  /** Entries held, such as were not swept yet included. */
+  get size(): number {
+    return this.#table.size;
+  }
+
+  fresh(): void {
+    // What is in this process is all there is.
+  }
+
+  sync(): void {
+    // As above.
+  }
+
+  check(token: SealedToken): Verdict {
+    return this.#table.check(token, this.#clock.now());
+  }
+
+  revokedSince(subject: string): number {
+    return this.#table.revokedSince(subject);
+  }
+
+  revokedAt(subject: string): number {
+    return this.#table.revokedAt(subject);
+  }
+
+  add(revocation: Revocation): Promise<boolean> {
+    return Promise.resolve(this.#table.apply(revocation));
+  }
+
+  /** Forgets what has expired. Runs by itself once a minute. */
+  sweep(): void {
+    this.#table.sweep(this.#clock.now());
+  }
+
+  close(): void {
+    if (--this.#users > 0) return;
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+  }
+}

@@ -1,0 +1,117 @@
+import {
+  hashedSubjectRevocationOf,
+  revocationOf,
+  type Revocation,
+  type SessionTerms,
+} from './revocation-list.js';
+import { MOST_PER_SUBJECT } from './revocation-table.js';
+
+/**
+ * A revocation as a list stores it: rank, time and the rest, apart so that a script can compare them. The nonce
+ * tells two writes of the same apart from one that a driver sent twice.
+ */
+export const writeRevocation = ({ key, rank, until, terms }: Revocation, nonce: string) => ({
+  key,
+  rank: String(Math.ceil(rank)),
+  until: String(Math.ceil(until)),
+  body: JSON.stringify([key, terms, nonce]),
+});
+
+/**
+ * When a rotation ends that is confirmed, as a script compares it with {@link CONFIRMED} of what is there; else an
+ * empty text.
+ */
+export const confirmedOf = ({ terms }: Revocation): string =>
+  terms.kind === 'session' && terms.confirmed !== undefined ? String(terms.confirmed) : '';
+
+/** What a script has to know of an entry: whose it is, if a subject's, and how much of it is meant. */
+export function scopeOf({ terms }: Revocation): { subject: string; scope: 'all' | 'except' | 'only' | '' } {
+  if (terms.kind === 'session') return { subject: '', scope: '' };
+  const { subject, except, only } = terms;
+  return { subject, scope: only ? 'only' : except.length > 0 ? 'except' : 'all' };
+}
+
+/** A list of as many ids as an entry may have is well below it, in characters. */
+const LONGEST_BODY = 64 * 1024;
+
+/** The last millisecond of a `Date`. */
+const LAST_TIME = 8.64e15;
+
+/** 128 bit and more, in base64url. */
+const ID = /^[\w-]{22}$/;
+
+const WHYS: Record<SessionTerms['why'], true> = { ended: true, replaced: true, evicted: true, rotated: true };
+
+/**
+ * The revocation that a list holds; `undefined` for what is not of our form. Every field is checked, and what
+ * we do not know is dropped.
+ */
+export function readRevocation(rank: unknown, until: unknown, body: unknown): Revocation | undefined {
+  const [rankRead, untilRead] = [wholeNumber(rank), wholeNumber(until)];
+  if (rankRead === undefined || untilRead === undefined || untilRead > LAST_TIME) return undefined;
+  if (typeof body !== 'string' || body.length > LONGEST_BODY) return undefined;
+  const [key, terms] = parsedList(body);
+  if (!isObject(terms)) return undefined;
+  const read = terms['kind'] === 'session' ? readSession : readSubject;
+  const revocation = read(rankRead, untilRead, terms);
+  // Of one key all have the same scope, so that the higher rank ends no less.
+  return revocation?.key === key ? revocation : undefined;
+}
+
+function readSession(rank: number, until: number, terms: Fields): Revocation | undefined {
+  const { id, why, grace, honoured, confirmed, older } = terms;
+  const fits =
+    isId(id) &&
+    typeof why === 'string' &&
+    Object.hasOwn(WHYS, why) &&
+    isTime(grace) &&
+    typeof honoured === 'boolean' &&
+    isTimeOrAbsent(confirmed) &&
+    isTimeOrAbsent(older);
+  if (!fits) return undefined;
+  const rotation = {
+    ...(confirmed !== undefined && { confirmed }),
+    ...(older !== undefined && { older }),
+  };
+  return revocationOf(id, until, { why: why as SessionTerms['why'], grace, honoured, ...rotation }, rank);
+}
+
+function readSubject(rank: number, until: number, terms: Fields): Revocation | undefined {
+  const { kind, subject, except, only, at } = terms;
+  if (kind !== 'subject' || !isId(subject) || !isIds(except) || rank > LAST_TIME) return undefined;
+  if (!isTimeOrAbsent(at)) return undefined;
+  const began = at === undefined ? {} : { at };
+  if (only === undefined) return hashedSubjectRevocationOf(subject, rank, until, { except, ...began });
+  if (!isIds(only) || only.length === 0) return undefined;
+  return hashedSubjectRevocationOf(subject, rank, until, { only });
+}
+
+type Fields = Record<string, unknown>;
+
+const isObject = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isId = (value: unknown): value is string => typeof value === 'string' && ID.test(value);
+
+const isIds = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.length <= MOST_PER_SUBJECT && value.every(isId);
+
+const isTime = (value: unknown): value is number =>
+  typeof value === 'number' && value >= 0 && value <= LAST_TIME;
+
+const isTimeOrAbsent = (value: unknown): value is number | undefined => value === undefined || isTime(value);
+
+function wholeNumber(text: unknown): number | undefined {
+  if (typeof text !== 'string' || !/^\d{1,16}$/.test(text)) return undefined;
+  const number = Number(text);
+  return Number.isSafeInteger(number) ? number : undefined;
+}
+
+function parsedList(text: string): unknown[] {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : [];
+  } catch {
+    return [];
+  }
+}

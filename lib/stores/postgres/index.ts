@@ -1,0 +1,336 @@
+import { isSessionError, SessionError } from '../../core/util/errors.js';
+import type { SessionEvent } from '../../core/events/events.js';
+import type { RecordDelta, SessionRecord } from '../../core/model/record.js';
+import type {
+  Committed,
+  Created,
+  Departed,
+  Epitaph,
+  Loaded,
+  SessionLimit,
+  SessionStore,
+  StoreContext,
+} from '../../core/storage/store.js';
+import { PostgresEvents } from './events.js';
+import { ask, inTransaction, run, type PostgresClient, type PostgresPool, type PostgresRow } from './pool.js';
+import { recordOf } from './rows.js';
+import { PostgresStatements, type Statement } from './sql.js';
+
+export { PostgresRevocations, type PostgresRevocationsOptions } from './revocations.js';
+export type { PostgresClient, PostgresPool, PostgresQuery, PostgresResult } from './pool.js';
+
+export interface PostgresStoreOptions {
+  /**
+   * A `Pool` of the package `pg` that the application made, and ends after the application has closed. One of its
+   * connections is kept to hear of endings on other nodes, see {@link events}.
+   */
+  pool: PostgresPool;
+  /**
+   * The table, with or without a schema: letters, digits and `_`, as it is (it is quoted, so case counts).
+   * @default 'nest_sessions'
+   */
+  table?: string;
+  /**
+   * Whether nodes tell each other which sessions ended (LISTEN/NOTIFY). Endings hold on every node either way.
+   * Set it to false behind a PgBouncer in transaction mode, where LISTEN does not work.
+   * @default true
+   */
+  events?: boolean;
+}
+
+const DEFAULT_TABLE = 'nest_sessions';
+
+/** An identifier has at most 63 bytes; the name of the table leaves room for the names of its indexes. */
+const TABLE = /^(?:[A-Za-z_][A-Za-z0-9_]{0,62}\.)?[A-Za-z_][A-Za-z0-9_]{0,47}$/;
+
+/** How often expired rows are swept out, in milliseconds. */
+const SWEEP_EVERY = 60_000;
+
+/** Rows that one statement of a sweep removes, so that none runs for long. */
+const SWEEP_BATCH = 1_000;
+
+/** Sessions above a limit that one call ends. */
+const EVICT_BATCH = 500;
+
+/** What PostgreSQL takes as text: no NUL and no half of a surrogate pair. */
+const NOT_TEXT = /[\0\p{Surrogate}]/u;
+
+/**
+ * Sessions in a table of PostgreSQL 12 or later, through the application's own pool.
+ *
+ * Run {@link migrate} before the application starts. A load and a commit are one statement each. The clock of
+ * the database decides when a session ends, so nodes need not agree on the time.
+ */
+export class PostgresStore implements SessionStore {
+  readonly #pool: PostgresPool;
+  readonly #sql: PostgresStatements;
+  readonly #events: PostgresEvents | undefined;
+  #warn: (message: string) => void = () => undefined;
+  #sweeper: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  /** @throws SessionError `ERR_OPTIONS` */
+  constructor(options: PostgresStoreOptions) {
+    checkOptions(options);
+    const { pool, table = DEFAULT_TABLE, events = true } = options;
+    this.#pool = pool;
+    this.#sql = new PostgresStatements(table);
+    this.#events = events ? new PostgresEvents(pool, table, (message) => this.#warn(message)) : undefined;
+  }
+
+  /**
+   * The statements that make the table and its indexes, for those who migrate by other means.
+   *
+   * @throws SessionError `ERR_OPTIONS`
+   */
+  static ddl(table: string = DEFAULT_TABLE): string {
+    checkTable(table);
+    return new PostgresStatements(table).ddl;
+  }
+
+  get ddl(): string {
+    return this.#sql.ddl;
+  }
+
+  /** Makes the table and its indexes where they are missing. Several nodes may do so at once. */
+  async migrate(): Promise<void> {
+    // Without values it goes as one simple query, which may hold several statements.
+    await this.#pool.query({ text: this.#sql.migration });
+  }
+
+  bind(context: StoreContext): void {
+    this.#warn = context.warn;
+    this.#events?.bind(context);
+    this.#closed = false;
+    this.#pool.off('error', this.#poolFailed);
+    this.#pool.on('error', this.#poolFailed);
+    this.#sweeper ??= setInterval(() => void this.#sweepQuietly(), SWEEP_EVERY).unref();
+  }
+
+  async load(id: string): Promise<Loaded | Departed | undefined> {
+    if (NOT_TEXT.test(id)) return undefined;
+    const [row] = await this.#rows(this.#sql.load(id));
+    if (!row) return undefined;
+    const departed = row['departed'];
+    if (departed != null) return { departed: departed as Epitaph };
+    return { record: recordOf(row), time: Number(row['time']) };
+  }
+
+  /**
+   * The mark of a revocation is asked for once the row is there for all to see, by a statement that begins after that.
+   * READ COMMITTED or stricter, a statement sees at least what was committed before it began: if this one does not see
+   * the mark, the mark is committed later, and whoever lists the sessions after that sees the row.
+   */
+  async create(
+    record: SessionRecord,
+    ttl: number,
+    limit?: SessionLimit,
+    provedAt?: number,
+  ): Promise<Created> {
+    const { id, subject } = record;
+    if (subject === undefined) {
+      await this.#rows(this.#sql.create(record, ttl));
+      return { outcome: 'created', evicted: [] };
+    }
+    checkSubject(subject);
+    const created = await this.#insert(record, subject, ttl, limit, provedAt);
+    if (created.outcome !== 'created' || provedAt === undefined) return created;
+    const [answer] = await this.#rows(this.#sql.isRevoked(subject, provedAt));
+    if (answer!['revoked'] !== 't') return created;
+    await this.#rows(this.#sql.destroy(id));
+    return { outcome: 'revoked' };
+  }
+
+  async commit(id: string, delta: RecordDelta): Promise<Committed> {
+    if (NOT_TEXT.test(id)) return { outcome: 'gone' };
+    const [row] = await this.#rows(this.#sql.commit(id, delta));
+    if (!row) return { outcome: 'gone' };
+    return row['revision'] == null
+      ? { outcome: 'conflict' }
+      : { outcome: 'saved', revision: Number(row['revision']) };
+  }
+
+  async destroy(id: string, word?: { epitaph: Epitaph; linger: number }): Promise<SessionRecord | undefined> {
+    if (NOT_TEXT.test(id)) return undefined;
+    const statement = word ? this.#sql.bury(id, word.epitaph, word.linger) : this.#sql.destroy(id);
+    const [row] = await this.#rows(statement);
+    return row && recordOf(row);
+  }
+
+  async list(subject: string, limit?: number): Promise<SessionRecord[]> {
+    checkSubject(subject);
+    const unreadable: string[] = [];
+    for (;;) {
+      const rows = await this.#rows(this.#sql.list(subject, limit, unreadable));
+      const records = readable(rows);
+      if (records.length === rows.length || limit === undefined || rows.length < limit) return records;
+      // Others may have their places.
+      const read = new Set(records.map(({ id }) => id));
+      unreadable.push(...rows.map((row) => row['id']!).filter((id) => !read.has(id)));
+    }
+  }
+
+  async markRevoked(subject: string, at: number, ttl: number): Promise<void> {
+    checkSubject(subject);
+    await this.#rows(this.#sql.markRevoked(subject, at, ttl));
+  }
+
+  async evict(subject: string, limit: SessionLimit): Promise<{ evicted: SessionRecord[]; more: boolean }> {
+    checkSubject(subject);
+    return inTransaction(this.#pool, async (client) => {
+      await run(client, ...this.#sql.lockSubject(subject));
+      return this.#evictWithin(client, subject, limit, limit.max);
+    });
+  }
+
+  async time(): Promise<number> {
+    const [row] = await this.#rows([this.#sql.time, []]);
+    return Number(row!['time']);
+  }
+
+  publish(event: SessionEvent): void {
+    this.#events?.publish(event);
+  }
+
+  subscribe(listener: (event: SessionEvent) => void): () => void {
+    return this.#events?.subscribe(listener) ?? (() => undefined);
+  }
+
+  /**
+   * Removes expired rows, a batch at a time, and returns how many. Runs by itself once a minute. Any number of
+   * nodes may do so at once: each takes the rows that no other has.
+   */
+  async sweep(): Promise<number> {
+    let removed = 0;
+    for (;;) {
+      const { rowCount } = await ask(this.#pool, ...this.#sql.sweep(SWEEP_BATCH));
+      removed += rowCount ?? 0;
+      if ((rowCount ?? 0) < SWEEP_BATCH) return removed;
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+    this.#events?.close();
+    this.#pool.off('error', this.#poolFailed);
+  }
+
+  async #rows([text, values]: Statement): Promise<PostgresRow[]> {
+    return (await ask(this.#pool, text, values)).rows;
+  }
+
+  async #insert(
+    record: SessionRecord,
+    subject: string,
+    ttl: number,
+    limit: SessionLimit | undefined,
+    provedAt: number | undefined,
+  ): Promise<Created> {
+    if (limit) {
+      return inTransaction(this.#pool, (client) =>
+        this.#createWithin(client, record, subject, ttl, limit, provedAt),
+      );
+    }
+    await this.#rows(this.#sql.create(record, ttl));
+    return { outcome: 'created', evicted: [] };
+  }
+
+  async #createWithin(
+    client: PostgresClient,
+    record: SessionRecord,
+    subject: string,
+    ttl: number,
+    limit: SessionLimit,
+    provedAt: number | undefined,
+  ): Promise<Created> {
+    const { rows } = await run(client, ...this.#sql.lockSubject(subject, provedAt));
+    // Nobody has to make room for a session that is refused.
+    if (rows[0]!['revoked'] === 't') return { outcome: 'revoked' };
+    if (limit.onExceeded === 'reject') {
+      const others = await run(client, ...this.#sql.contenders(subject, limit.replaces, limit.max));
+      if (others.rows.length >= limit.max) return { outcome: 'rejected' };
+    }
+    const { evicted, more } =
+      limit.onExceeded === 'reject'
+        ? { evicted: [], more: false }
+        : await this.#evictWithin(client, subject, limit, limit.max - 1);
+    await run(client, ...this.#sql.create(record, ttl));
+    return { outcome: 'created', evicted, ...(more && { more }) };
+  }
+
+  /** Ends the oldest sessions until no more than `room` are left, but not too many at once. */
+  async #evictWithin(
+    client: PostgresClient,
+    subject: string,
+    { replaces, linger }: SessionLimit,
+    room: number,
+  ): Promise<{ evicted: SessionRecord[]; more: boolean }> {
+    const { rows } = await run(client, ...this.#sql.oldest(subject, replaces, EVICT_BATCH));
+    const surplus = Math.max(0, Number(rows[0]?.['total'] ?? 0) - room);
+    if (surplus === 0) return { evicted: [], more: false };
+    const ids = rows.slice(0, surplus).map((row) => row['id']);
+    const ended = await run(client, ...this.#sql.evict(ids, linger));
+    return { evicted: readable(ended.rows), more: surplus > EVICT_BATCH };
+  }
+
+  async #sweepQuietly(): Promise<void> {
+    try {
+      await this.sweep();
+    } catch (error) {
+      if (!this.#closed) this.#warn(`Expired sessions could not be swept out: ${String(error)}`);
+    }
+  }
+
+  readonly #poolFailed = (error: Error): void =>
+    this.#warn(`An idle connection to PostgreSQL failed and is replaced when needed: ${error.message}`);
+}
+
+/** Without the rows that cannot be read: each ends when its cookie comes, and must not hide the others. */
+function readable(rows: readonly PostgresRow[]): SessionRecord[] {
+  return rows.flatMap((row) => {
+    try {
+      return [recordOf(row)];
+    } catch (error) {
+      if (isSessionError(error)) return [];
+      throw error;
+    }
+  });
+}
+
+function checkOptions(options: PostgresStoreOptions): void {
+  const { pool, table, events, ...unknown } = options ?? {};
+  if (['query', 'connect', 'on', 'off'].some((name) => !isFunction(pool, name))) {
+    throw wrong(
+      'pool: give a Pool of the package pg: new PostgresStore({ pool: new Pool({ connectionString }) }).',
+    );
+  }
+  if (table !== undefined) checkTable(table);
+  if (events !== undefined && typeof events !== 'boolean') {
+    throw wrong('events: true or false.');
+  }
+  const [stranger] = Object.keys(unknown);
+  if (stranger !== undefined)
+    throw wrong(`${stranger}: there is no such option. Use pool, table and events.`);
+}
+
+function checkTable(table: unknown): void {
+  if (typeof table === 'string' && TABLE.test(table)) return;
+  throw wrong(
+    "table: a name of letters, digits and _, at most 48, with a schema before it if need be: 'app.sessions'.",
+  );
+}
+
+function checkSubject(subject: string): void {
+  if (!NOT_TEXT.test(subject)) return;
+  throw new SessionError(
+    'ERR_SUBJECT',
+    'PostgreSQL stores no text with a NUL character or half a surrogate pair in it. Give the subject as plain text.',
+  );
+}
+
+const isFunction = (object: unknown, name: string): boolean =>
+  typeof (object as Record<string, unknown> | undefined | null)?.[name] === 'function';
+
+const wrong = (message: string): SessionError => new SessionError('ERR_OPTIONS', `PostgresStore: ${message}`);

@@ -1,0 +1,561 @@
+import { MAX_COOKIE_OCTETS } from '../../core/token/cookie.js';
+import { nextMoment, TICK } from '../../core/util/clock.js';
+import { loginRevoked, revocationUnavailable, SessionError, unavailable } from '../../core/util/errors.js';
+import {
+  Dead,
+  type Change,
+  type Client,
+  type CreateTerms,
+  type EndedSession,
+  type Held,
+  type Issued,
+  type Keeper,
+  type KeeperContext,
+  type Opened,
+  type Rotation,
+  type Saved,
+} from '../../core/storage/backend.js';
+import { authenticatedAt, Standing, standingOf } from '../../core/model/policy.js';
+import { MOST_PER_SUBJECT } from '../../revocations/revocation-table.js';
+import { applyDelta, type SessionRecord } from '../../core/model/record.js';
+import {
+  revocationOf,
+  subjectRevocationOf,
+  type RevocationList,
+  type SessionTerms,
+  type Verdict,
+} from '../../revocations/revocation-list.js';
+import { isSettled, isTimeout } from '../../core/storage/store-backend.js';
+import type { Awaitable, Epitaph, SessionLimit, SessionStore } from '../../core/storage/store.js';
+import type { SealedCodec } from './formats/format.js';
+import { readContent, writeContent, type Content } from './payload.js';
+import { SealedHeld, tooLarge } from './handle.js';
+import { SealedIndex } from './session-index.js';
+import { SealedMemory } from './cache.js';
+
+export interface SealedParts {
+  codec: SealedCodec;
+  /** Without it nothing can be revoked. */
+  list: RevocationList | undefined;
+  /** Who is logged in where, for `list()` and `maxSessions`. Never asked to open a session. */
+  index: SessionStore | undefined;
+  /** Whether a periodic rotation kills what was before. */
+  enforceRotation: boolean;
+  /** What ties a cookie to its bearer. */
+  bindTo: ((client: Client) => string | undefined) | undefined;
+}
+
+/** How long an entry outlives the last token that it voids, in milliseconds: clocks differ. */
+const MARGIN = 60_000;
+
+/** How far the clocks of two nodes may be apart, measured against the list's, in milliseconds. */
+const TOLERANCE = 1_000;
+
+/** Attempts to record a revocation. Each time it fails, another node's of the same sessions was recorded. */
+const ATTEMPTS = 100;
+
+/** 128 bit in base64url. */
+const ID = /^[\w-]{22}$/;
+
+/** @throws SessionError `ERR_OPTIONS` for more than a revocation may name */
+function sparedOf(ids: readonly string[]): string[] {
+  // What has not the form of an id is no session's.
+  const spared = [...new Set(ids)].filter((id) => ID.test(id));
+  if (spared.length <= MOST_PER_SUBJECT) return spared;
+  throw new SessionError(
+    'ERR_OPTIONS',
+    `revokeAll(): except: over sealed cookies at most ${MOST_PER_SUBJECT} sessions can be left alone. Name fewer, or revoke the others one by one.`,
+  );
+}
+
+/** Keeps each session in its cookie; only what was revoked is kept elsewhere. */
+export class SealedKeeper implements Keeper {
+  readonly cookieIsRecord = true;
+  readonly #parts: SealedParts;
+  readonly #context: KeeperContext;
+  readonly #index: SealedIndex;
+  readonly #memory = new SealedMemory();
+
+  /** @throws SessionError `ERR_OPTIONS` for `maxSessions` without an index */
+  constructor(parts: SealedParts, context: KeeperContext) {
+    if (context.countsSessions && !parts.index) {
+      throw new SessionError(
+        'ERR_OPTIONS',
+        'SessionModule: maxSessions: sealed cookies are kept by the browsers alone, so nobody can count them. Give SealedCookie an "index", or drop maxSessions.',
+      );
+    }
+    this.#parts = parts;
+    this.#context = context;
+    parts.list?.bind(context);
+    this.#index = new SealedIndex(parts.index, context);
+  }
+
+  /** Form, length, version, key, seal, times, revocation: in this order. */
+  open(value: string, client: Client): Awaitable<Opened> {
+    const now = this.#now();
+    const binding = this.#parts.bindTo?.(client);
+    const content = this.#contentOf(value, binding);
+    if (!content) return dead(this.#parts.codec.hasForm(value) ? Dead.Tampered : Dead.Foreign);
+    if (!this.#inTime(content, now)) return dead(Dead.Unknown, content.id);
+    const held = new SealedHeld(content, value, binding, true);
+    const waiting = this.#parts.list?.fresh();
+    return waiting ? waiting.then(() => this.#admit(held)) : this.#admit(held);
+  }
+
+  isGenuine(value: string, client: Client): boolean {
+    return this.#contentOf(value, this.#parts.bindTo?.(client)) !== undefined;
+  }
+
+  now(): Awaitable<number> {
+    const waiting = this.#parts.list?.fresh();
+    return waiting ? waiting.then(() => this.#now()) : this.#now();
+  }
+
+  proof(subject: string): () => number {
+    const moment = nextMoment(this.#context.clock);
+    const revoked = (this.#parts.list?.revokedAt(subject) ?? -Infinity) + TICK;
+    return () => Math.max(revoked, moment + this.#skew);
+  }
+
+  async create(draft: SessionRecord, ttl: number, client: Client, terms: CreateTerms = {}): Promise<Issued> {
+    await this.#current(draft.subject);
+    this.#assertProvedSince(draft.subject, terms.provedAt);
+    const content: Content = {
+      id: draft.id,
+      version: 0,
+      ...(draft.subject !== undefined && { subject: draft.subject }),
+      issuedAt: this.#issuedAt(draft.subject),
+      epoch: this.#parts.list?.epoch ?? '',
+      record: draft,
+      expiresAt: draft.lastSeenAt + ttl,
+      endsAt: this.#endOf(draft, draft.createdAt),
+    };
+    const held = this.#seal(content, this.#bindingOf(client), {});
+    const evicted = await this.#makeRoom(draft, terms.limit);
+    // Others may have come in between, so the index counts again.
+    const surplus = await this.#enlist(draft, ttl, terms);
+    evicted.push(...(await this.#evictUnlisted(surplus, draft.id, terms.limit)));
+    return { held, evicted };
+  }
+
+  async #enlist(draft: SessionRecord, ttl: number, terms: CreateTerms): Promise<SessionRecord[]> {
+    try {
+      return await this.#index.enlist(draft, ttl, terms);
+    } catch (error) {
+      // It may be there although the store did not say so, and nobody holds it.
+      if (isTimeout(error)) void this.#index.delist(draft.id).catch(ignore);
+      else if (!isSettled(error)) await this.#index.delist(draft.id).catch(ignore);
+      throw error;
+    }
+  }
+
+  /**
+   * Ends those that have to go for a login. Revoked first and taken out of the index after: whatever fails in
+   * between, no session lives that the index does not know, for nobody could end it by its id.
+   */
+  async #makeRoom(draft: SessionRecord, limit: SessionLimit | undefined): Promise<SessionRecord[]> {
+    const evicted: SessionRecord[] = [];
+    for (const one of await this.#index.surplus(draft, limit)) {
+      if (await this.#evict(one, limit)) evicted.push(one);
+      await this.#index.delist(one.id);
+    }
+    return evicted;
+  }
+
+  /** Of several logins at once the index took these out itself. Should they live on, it has to know them again. */
+  async #evictUnlisted(
+    surplus: readonly SessionRecord[],
+    newcomer: string,
+    limit: SessionLimit | undefined,
+  ): Promise<SessionRecord[]> {
+    const left = [...surplus];
+    const evicted: SessionRecord[] = [];
+    try {
+      for (; left.length > 0; left.shift()) if (await this.#evict(left[0]!, limit)) evicted.push(left[0]!);
+      return evicted;
+    } catch (error) {
+      for (const one of left) await this.#index.relist(one, this.#context.limitsOf(one).idle).catch(ignore);
+      await this.#index.delist(newcomer).catch(ignore);
+      throw error;
+    }
+  }
+
+  /** False where another login evicted it first, and told of it. */
+  async #evict(one: SessionRecord, limit: SessionLimit | undefined): Promise<boolean> {
+    const { list } = this.#parts;
+    const terms = { why: 'evicted', grace: this.#now() + (limit?.linger ?? 0) } as const;
+    return list ? list.add(this.#revocation(one, terms)) : true;
+  }
+
+  async save(held: Held, change: Change, now: number, ttl?: number): Promise<Saved> {
+    await this.#parts.list?.fresh();
+    const before = held as SealedHeld;
+    const { content } = before;
+    const verdict = this.#check(content);
+    if (!verdict.live) return { outcome: 'gone' };
+    const { version } = verdict;
+    const rotation = this.#enforced(change.rotate);
+    // Another request rotated first; this one comes with what it left behind, in its grace.
+    if (rotation && version !== content.version) return { outcome: 'conflict' };
+    const after = this.#changed(before, change, rotation ? version + 1 : version, now, ttl);
+    if (rotation) {
+      const older = endOfOlder(verdict.rotation, before.presented, now, rotation.grace);
+      if (!(await this.#raise(after.content, rotation, now, older))) return { outcome: 'conflict' };
+    } else await this.#confirm(before, verdict.rotation, change, now);
+    await this.#index.note(content.id, change.head, ttl);
+    return { outcome: 'saved', held: after };
+  }
+
+  async reload(held: Held): Promise<Held | undefined> {
+    await this.#parts.list?.fresh();
+    const verdict = this.#check((held as SealedHeld).content);
+    return verdict.live ? this.#atVersion(held as SealedHeld, verdict.version) : undefined;
+  }
+
+  /** @throws SessionError `ERR_COOKIE_TOO_LARGE` */
+  #changed(before: SealedHeld, change: Change, version: number, now: number, ttl?: number): SealedHeld {
+    // Only told to the list.
+    if (!(change.data ?? change.head ?? change.rotate)) return before;
+    const { content, binding } = before;
+    // Rotated by another request, so that this cookie is not due for it again.
+    const head = { ...(version !== content.version && { rotatedAt: now }), ...change.head };
+    const record = applyDelta(content.record, { ...change.data, head });
+    const next: Content = {
+      ...content,
+      version,
+      record,
+      expiresAt: ttl === undefined ? content.expiresAt : now + ttl,
+      endsAt: head.createdAt === undefined ? content.endsAt : this.#endOf(record, record.createdAt),
+    };
+    return this.#seal(next, binding, content.record.data);
+  }
+
+  async destroy(held: Held, word?: { epitaph: Epitaph; linger: number }): Promise<SessionRecord | undefined> {
+    const { list } = this.#parts;
+    await list?.fresh();
+    const { content } = held as SealedHeld;
+    const verdict = this.#check(content);
+    if (!verdict.live && !ofLiveSession(verdict)) {
+      // Where an earlier try failed after the list was told.
+      await this.#index.delist(content.id);
+      return undefined;
+    }
+    const terms = { why: word?.epitaph ?? 'ended', grace: this.#now() + (word?.linger ?? 0) } as const;
+    const added = list ? await list.add(this.#revocation(content.record, terms)) : true;
+    await this.#index.delist(content.id);
+    return added ? content.record : undefined;
+  }
+
+  async list(subject: string): Promise<SessionRecord[]> {
+    return this.#index.list(subject);
+  }
+
+  async destroyById(id: string, subject?: string): Promise<EndedSession[]> {
+    const list = this.#revoking();
+    if (!ID.test(id)) return [];
+    const known = await this.#index.lookUp(id);
+    if (known && subject !== undefined && known.subject !== subject) return [];
+    if (!known && this.#index.known) return [];
+    await list.fresh();
+    // Without an index nobody here knows whose it is, nor whether it is any session's: the list is told and each
+    // node compares. So what is returned is that it was recorded, and had not been before.
+    const revocation =
+      known || subject === undefined
+        ? this.#revocation(known ?? { id }, { why: 'ended', grace: 0 })
+        : subjectRevocationOf(subject, this.#voidBefore(subject), this.#longestIdle(), { only: [id] });
+    const added = await list.add(revocation);
+    await this.#index.delist(id);
+    return added ? [known ?? { id, ...(subject !== undefined && { subject }) }] : [];
+  }
+
+  async destroyAll(
+    subject: string,
+    others: readonly string[],
+    onEnded: (session: EndedSession) => void,
+  ): Promise<void> {
+    const list = this.#revoking();
+    const except = sparedOf(others);
+    const moment = nextMoment(this.#context.clock);
+    await list.sync();
+    const at = moment + this.#skew;
+    await this.#revokeAll(list, subject, at, except);
+    if (!this.#index.known) return onEnded({ id: '', subject });
+    await this.#index.markRevoked(subject, at);
+    const known = await this.#index.list(subject);
+    for (const one of known) {
+      // A login that came after it is listed as well.
+      if (except.includes(one.id) || !provedBy(one, at)) continue;
+      if (await this.#index.delist(one.id)) onEnded(one);
+    }
+  }
+
+  /**
+   * Recorded twice at least. Once it is there the first time, whoever reads the list refuses the logins that were
+   * under way. Those who had read it before may have issued tokens beyond the entries of that time, all of which
+   * are known after it: so the second one, of a higher rank than any of them, voids these tokens.
+   */
+  async #revokeAll(
+    list: RevocationList,
+    subject: string,
+    at: number,
+    except: readonly string[],
+  ): Promise<void> {
+    let recorded = 0;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const scope = { except, at: Math.max(at, list.revokedAt(subject)) };
+      const until = this.#longestIdle();
+      if (await list.add(subjectRevocationOf(subject, this.#voidBefore(subject), until, scope))) recorded++;
+      if (recorded === 2) return;
+      await list.sync();
+    }
+    throw unavailable(new Error(`other nodes revoked the same sessions ${ATTEMPTS} times meanwhile`));
+  }
+
+  publish(): void {
+    // The list tells the other nodes what counts.
+  }
+
+  subscribe(): void {
+    // And they hear of revocations, not of sessions.
+  }
+
+  async close(): Promise<void> {
+    await this.#parts.list?.close();
+    await this.#index.close();
+  }
+
+  /** Of whatever we sealed ourselves, also when its time is over. */
+  #contentOf(value: string, binding: string | undefined): Content | undefined {
+    const { codec } = this.#parts;
+    if (value.length > MAX_COOKIE_OCTETS) return undefined;
+    const known = codec.byValueAlone ? this.#memory.recall(value) : undefined;
+    if (known) return known;
+    const text = codec.open(value, -Infinity, binding);
+    const content = text === undefined ? undefined : readContent(text);
+    if (content) this.#keep(value, content);
+    return content;
+  }
+
+  #keep(value: string, content: Content): void {
+    if (this.#parts.codec.byValueAlone) this.#memory.keep(value, content);
+  }
+
+  #admit(held: SealedHeld): Awaitable<Opened> {
+    const { id } = held.content;
+    const verdict = this.#check(held.content);
+    if (verdict.live) return this.#live(held, verdict);
+    switch (verdict.why) {
+      case 'ended':
+        return dead(Dead.Unknown, id);
+      case 'evicted':
+        return dead(Dead.Evicted, id);
+      case 'replaced':
+        return { ...dead(Dead.Superseded, id), lately: true };
+      case 'superseded': {
+        const former = { held, everywhere: true };
+        return { ...dead(Dead.Superseded, id), former, lately: verdict.lately };
+      }
+      case 'reused':
+        return { ...dead(Dead.Reused, id), former: { held, everywhere: false } };
+    }
+  }
+
+  #live(held: SealedHeld, { version, rotation }: Verdict & { live: true }): Opened {
+    const current = this.#atVersion(held, version);
+    const renewed = current !== held;
+    const confirms = !renewed && isPending(rotation);
+    return { kind: 'live', held: current, now: this.#now(), present: !renewed, renewed, confirms };
+  }
+
+  /** What the request that rotated was given, for one that came late: rotated by now, so that it does not rotate again. */
+  #atVersion(held: SealedHeld, version: number): SealedHeld {
+    const { content, binding } = held;
+    if (version === content.version) return held;
+    const record = { ...content.record, rotatedAt: this.#now() };
+    return this.#seal({ ...content, version, record }, binding, record.data);
+  }
+
+  #check(content: Content): Verdict {
+    const { list } = this.#parts;
+    if (!list) return { live: true, version: content.version };
+    return content.epoch === list.epoch ? list.check(content) : { live: false, why: 'ended' };
+  }
+
+  #inTime({ record, expiresAt, endsAt }: Content, now: number): boolean {
+    if (!(now < expiresAt && now < endsAt)) return false;
+    return standingOf(record, this.#context.limitsOf(record), now) === Standing.Live;
+  }
+
+  /**
+   * What was revoked up to now is known before a session of a user begins: else one that follows another could
+   * be issued after the revocation that killed that one, and a login right after it before it.
+   */
+  #current(subject: string | undefined): void | Promise<void> {
+    const { list } = this.#parts;
+    return subject === undefined ? list?.fresh() : list?.sync();
+  }
+
+  /** A re-login kills what was before; a periodic rotation does where the application wants to pay for it. */
+  #enforced(rotation: Change['rotate']): Change['rotate'] {
+    return rotation && (!rotation.honoured || this.#parts.enforceRotation) ? rotation : undefined;
+  }
+
+  /** @param older when what is older than the predecessor becomes a sign of theft; `undefined` while it waits, too */
+  async #raise(
+    { record, version }: Content,
+    { honoured, grace }: Rotation,
+    now: number,
+    older: number | undefined,
+  ): Promise<boolean> {
+    const { list } = this.#parts;
+    if (!list) return true;
+    const terms = {
+      why: 'rotated',
+      grace: now + grace,
+      honoured,
+      ...(older !== undefined && { older }),
+    } as const;
+    return list.add(this.#revocation(record, terms, version));
+  }
+
+  /**
+   * From now on the predecessors of a token that was presented have their grace. A list that fails here fails nobody:
+   * whoever presents it next tells the list again.
+   */
+  async #confirm(
+    { content, presented }: SealedHeld,
+    rotation: SessionTerms | undefined,
+    change: Change,
+    now: number,
+  ): Promise<void> {
+    const told = change.confirm ?? change.rotate;
+    if (!told || !presented || !isPending(rotation)) return;
+    const confirmed = Math.ceil(now + told.grace);
+    const terms = { ...rotation, confirmed, older: rotation.older ?? confirmed };
+    await this.#parts.list!.add(this.#revocation(content.record, terms, content.version)).catch(ignore);
+  }
+
+  /**
+   * Every token of the session, whoever rolled it, was rolled by now, so it has expired an idle timeout later.
+   * Not the session's end: that would keep entries for a lifetime.
+   */
+  #revocation(
+    record: Pick<SessionRecord, 'id'> & Partial<SessionRecord>,
+    terms: Partial<SessionTerms> & Pick<SessionTerms, 'why' | 'grace'>,
+    version?: number,
+  ) {
+    const until =
+      record.persistent === undefined
+        ? this.#longestIdle()
+        : this.#expiredAfter(this.#context.limitsOf({ persistent: record.persistent }).idle);
+    return revocationOf(record.id, until, { honoured: false, ...terms }, version);
+  }
+
+  /** When every token that exists now has expired for want of a roll. */
+  #longestIdle(): number {
+    const idles = [true, false].map((persistent) => this.#context.limitsOf({ persistent }).idle);
+    return this.#expiredAfter(Math.max(...idles));
+  }
+
+  /** When the last token has expired that a node rolled which did not know yet. */
+  #expiredAfter(idle: number): number {
+    return this.#now() + idle + (this.#parts.list?.lag ?? 0) + MARGIN;
+  }
+
+  #endOf(record: SessionRecord, start: number): number {
+    return start + this.#context.limitsOf(record).lifetime;
+  }
+
+  /** Later than every revocation of the subject that is known, whatever the clocks say. */
+  #issuedAt(subject: string | undefined): number {
+    const now = this.#now();
+    return subject === undefined ? now : Math.max(now, (this.#parts.list?.revokedSince(subject) ?? 0) + 1);
+  }
+
+  /**
+   * A little ahead, for a node whose clock is. A login that comes after it is issued later nevertheless, by
+   * {@link #issuedAt}.
+   */
+  #voidBefore(subject: string): number {
+    return Math.max(this.#now() + TOLERANCE, this.#parts.list!.revokedSince(subject) + 1);
+  }
+
+  #revoking(): RevocationList {
+    const { list } = this.#parts;
+    if (!list) throw revocationUnavailable();
+    return list;
+  }
+
+  #bindingOf(client: Client): string | undefined {
+    const { bindTo } = this.#parts;
+    const binding = bindTo?.(client);
+    if (!bindTo || binding) return binding;
+    throw new SessionError(
+      'ERR_OPTIONS',
+      'SealedCookie: bindTo returned nothing for a request that begins a session, which could not be opened again. Return a text for every request that may log in.',
+    );
+  }
+
+  /** @throws SessionError `ERR_COOKIE_TOO_LARGE` */
+  #seal(content: Content, binding: string | undefined, before: SessionRecord['data']): SealedHeld {
+    const { lastSeenAt, subject } = content.record;
+    const envelope = { lastSeenAt, subject, expiresAt: content.expiresAt, binding };
+    const value = this.#parts.codec.seal(writeContent(content), envelope);
+    const octets = this.#context.cookieName.length + value.length;
+    if (octets > MAX_COOKIE_OCTETS) throw tooLarge(octets, before, content.record.data);
+    this.#keep(value, content);
+    return new SealedHeld(content, value, binding, false);
+  }
+
+  /** @throws SessionError `ERR_LOGIN_REVOKED` for a login that was under way when the subject's sessions were revoked */
+  #assertProvedSince(subject: string | undefined, provedAt: number | undefined): void {
+    const { list } = this.#parts;
+    if (!list || subject === undefined || provedAt === undefined) return;
+    if (!(provedAt > list.revokedAt(subject))) throw loginRevoked();
+  }
+
+  #now(): number {
+    return this.#context.clock.now() + this.#skew;
+  }
+
+  /** Milliseconds that the clock which decides is ahead of ours. */
+  get #skew(): number {
+    return this.#context.clockInjected ? 0 : (this.#parts.list?.skew ?? 0);
+  }
+}
+
+const isPending = (rotation: SessionTerms | undefined): rotation is SessionTerms =>
+  rotation?.why === 'rotated' && rotation.confirmed === undefined;
+
+/** Whether the session lives, although this token of it opens nothing any more. */
+const ofLiveSession = (verdict: Verdict & { live: false }): boolean =>
+  verdict.why === 'superseded' || verdict.why === 'reused';
+
+/**
+ * Till when what is older than the predecessor of the next rotation is no sign of theft: what was valid until now
+ * has another grace. `undefined` where that waits for the successor to be presented, as for the predecessor itself.
+ *
+ * @param rotation the one before, if the list has it; else all that is older has expired
+ */
+function endOfOlder(
+  rotation: SessionTerms | undefined,
+  presented: boolean,
+  now: number,
+  grace: number,
+): number | undefined {
+  if (!rotation) return 0;
+  const end = rotation.confirmed ?? (presented ? now + grace : undefined);
+  if (end === undefined) return undefined;
+  const wasValid = rotation.honoured && now < rotation.grace;
+  return Math.max(end, rotation.older ?? 0, wasValid ? now + grace : 0);
+}
+
+/** A session of which it is not known when its subject proved itself counts as older. */
+function provedBy({ factors }: SessionRecord, time: number): boolean {
+  const proved = authenticatedAt(factors);
+  return proved === undefined || proved <= time;
+}
+
+function ignore(): void {}
+
+const dead = (why: Dead, id = ''): Opened & { kind: 'dead' } => ({ kind: 'dead', why, id });

@@ -1,0 +1,122 @@
+import type { Device, SessionRecord } from '../../core/model/record.js';
+import { byKey } from '../../core/util/texts.js';
+import type { SealedToken } from '../../revocations/revocation-list.js';
+
+/** What a sealed cookie holds. All times are milliseconds since the epoch. */
+export interface Content extends SealedToken {
+  record: SessionRecord;
+  /** The idle timeout as it was when the cookie was sealed: a longer one that is configured later does not extend it. */
+  expiresAt: number;
+  /** The absolute end, sealed in for the same reason. */
+  endsAt: number;
+}
+
+const LAYOUT = 1;
+
+type Head = [
+  layout: number,
+  id: string,
+  version: number,
+  epoch: string,
+  issuedAt: number,
+  createdAt: number,
+  lastSeenAt: number,
+  rotatedAt: number,
+  expiresAt: number,
+  endsAt: number,
+  persistent: 0 | 1,
+  revision: number,
+  factors: Record<string, number>,
+  subject: string | null,
+  device: Device | null,
+  lengths: [key: string, length: number][],
+];
+
+/**
+ * One line of JSON, and after it the values of the data, each JSON text as it is, their lengths in the line.
+ * So a value is neither escaped once more, which would cost room, nor parsed where nobody reads it.
+ */
+export function writeContent({ record, version, epoch, issuedAt, expiresAt, endsAt }: Content): string {
+  const data = Object.entries(record.data);
+  const head: Head = [
+    LAYOUT,
+    record.id,
+    version,
+    epoch,
+    issuedAt,
+    record.createdAt,
+    record.lastSeenAt,
+    record.rotatedAt,
+    expiresAt,
+    endsAt,
+    record.persistent ? 1 : 0,
+    record.revision,
+    record.factors,
+    record.subject ?? null,
+    record.device ?? null,
+    data.map(([key, text]) => [key, text.length]),
+  ];
+  return `${JSON.stringify(head)}\n${data.map(([, text]) => text).join('')}`;
+}
+
+/** `undefined` for what {@link writeContent} did not write, such as another layout. */
+export function readContent(text: string): Content | undefined {
+  const line = text.indexOf('\n');
+  const head = line === -1 ? undefined : parse(text.slice(0, line));
+  if (!isHead(head)) return undefined;
+  const data = slices(text, line + 1, head[15]);
+  return data && contentOf(head, data);
+}
+
+function contentOf(head: Head, data: Record<string, string>): Content {
+  const [, id, version, epoch, issuedAt, createdAt, lastSeenAt, rotatedAt, expiresAt, endsAt] = head;
+  const [persistent, revision, factors, subject, device] = [head[10], head[11], head[12], head[13], head[14]];
+  const whose = subject === null ? {} : { subject };
+  const record: SessionRecord = {
+    id,
+    secretHash: '',
+    revision,
+    factors: byKey(factors),
+    createdAt,
+    lastSeenAt,
+    rotatedAt,
+    persistent: persistent === 1,
+    data,
+    ...whose,
+    ...(device && { device }),
+  };
+  return { id, version, epoch, issuedAt, expiresAt, endsAt, record, ...whose };
+}
+
+function slices(text: string, from: number, lengths: Head[15]): Record<string, string> | undefined {
+  const data = byKey<string>();
+  let at = from;
+  for (const [key, length] of lengths) {
+    if (!Number.isSafeInteger(length) || length < 0) return undefined;
+    data[key] = text.slice(at, at + length);
+    at += length;
+  }
+  return at === text.length ? data : undefined;
+}
+
+function isHead(head: unknown): head is Head {
+  if (!Array.isArray(head) || head.length !== 16 || head[0] !== LAYOUT) return false;
+  const texts: unknown[] = [head[1], head[3]];
+  const numbers: unknown[] = [head[2], ...(head.slice(4, 10) as unknown[])];
+  return (
+    texts.every((text) => typeof text === 'string') &&
+    numbers.every((number) => Number.isFinite(number)) &&
+    (head[13] === null || typeof head[13] === 'string') &&
+    typeof head[12] === 'object' &&
+    head[12] !== null &&
+    Array.isArray(head[15])
+  );
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,59 @@
+import { connect, type ClientHttp2Session } from 'node:http2';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import { SessionModule } from 'nest-sessions';
+import { SECRET } from '../../support/platforms.js';
+import { ProbedStore } from '../../support/stores.js';
+import { ExitsModule } from './exits.app.js';
+
+/** Fastify is the adapter that speaks HTTP/2; its responses are of another class. */
+async function run(store: ProbedStore) {
+  const module = await Test.createTestingModule({
+    imports: [SessionModule.forRoot({ secret: SECRET, store }), ExitsModule],
+  }).compile();
+  const app = module.createNestApplication(new FastifyAdapter({ http2: true } as never), { logger: false });
+  await app.listen(0, '127.0.0.1');
+  const { port } = app.getHttpServer().address() as AddressInfo;
+  return { app, client: connect(`http://127.0.0.1:${port}`) };
+}
+
+async function get(client: ClientHttp2Session, path: string) {
+  const stream = client.request({ ':path': path, 'user-agent': 'spec' });
+  const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+  let body = '';
+  for await (const chunk of stream) body += String(chunk);
+  return { status: headers[':status'], cookies: headers['set-cookie'] as string[] | undefined, body };
+}
+
+describe('the ways out over HTTP/2', () => {
+  const store = new ProbedStore();
+  let running: Awaited<ReturnType<typeof run>>;
+  beforeAll(async () => (running = await run(store)));
+  afterAll(async () => {
+    running.client.destroy();
+    await running.app.close();
+  });
+  beforeEach(() => Object.assign(store, { failing: [], delay: 10, calls: [] }));
+
+  it.each([
+    '/exit/value',
+    '/exit/throws',
+    '/exit/send',
+    '/exit/raw',
+    '/exit/pipe',
+    '/exit/guard',
+    '/exit/nowhere',
+  ])('%s leaves when the session is stored, and is a 503 when it cannot be', async (path) => {
+    const order: string[] = [];
+    // What could not be created is destroyed, in case that it is there.
+    store.onWritten = (method) => method !== 'destroy' && order.push(method);
+    const answer = await get(running.client, path);
+    order.push('answered');
+    expect(order).toEqual(['create', 'answered']);
+    expect(answer.status).not.toBe(503);
+    store.failing = ['create'];
+    expect((await get(running.client, path)).status).toBe(503);
+  });
+});

@@ -1,0 +1,96 @@
+import type { ServerResponse } from 'node:http';
+import { Controller, Get, Res } from '@nestjs/common';
+import { Session, SessionService } from 'nest-sessions';
+import { Browser } from '../../support/browser.js';
+import { closeAll, platforms, start } from '../../support/platforms.js';
+
+afterEach(closeAll);
+
+interface Data {
+  n: number;
+  nested: { list: number[] };
+}
+
+let failures: Record<string, unknown>[] = [];
+
+async function attempt(change: () => unknown): Promise<void> {
+  try {
+    await change();
+    failures.push({ code: 'none' });
+  } catch (error) {
+    failures.push({ code: (error as { code?: string }).code ?? (error as Error).name });
+  }
+}
+
+@Controller()
+class LateController {
+  constructor(private readonly sessions: SessionService<Data>) {}
+
+  @Get('seed') seed(@Session() session: Session<Data>) {
+    session.data.nested = { list: [1] };
+    return {};
+  }
+
+  @Get('late') async late(
+    @Session() session: Session<Data>,
+    @Res() reply: ServerResponse & { raw?: ServerResponse },
+  ): Promise<void> {
+    const { nested } = session.data;
+    const response = reply.raw ?? reply;
+    response.write('first');
+    await attempt(() => (session.data.n = 1));
+    await attempt(() => nested.list.push(2));
+    await attempt(() => delete (session.data as Partial<Data>).nested);
+    await attempt(() => session.update('n', () => 2));
+    await attempt(() => this.sessions.login('alice'));
+    await attempt(() => this.sessions.relogin());
+    await attempt(() => this.sessions.regenerate());
+    await attempt(() => this.sessions.logout());
+    await attempt(() => this.sessions.clear());
+    response.end('last');
+  }
+
+  @Get('stream') async stream(
+    @Session() session: Session<Data>,
+    @Res() reply: ServerResponse & { raw?: ServerResponse },
+  ): Promise<void> {
+    session.data.n = 7;
+    await session.commit();
+    const response = reply.raw ?? reply;
+    response.write('first');
+    response.end('last');
+  }
+}
+
+describe.each(platforms)('changes after the head on %s', (platform) => {
+  beforeEach(() => (failures = []));
+
+  it('throw, each of them, and nothing of them is stored', async () => {
+    const { url } = await start(platform, { controllers: [LateController] });
+    const browser = new Browser(url);
+    await browser.get('/seed');
+    const before = browser.cookie;
+    expect((await browser.get('/late')).body).toBe('firstlast');
+    expect(failures.map(({ code }) => code)).toEqual([
+      'ERR_HEAD_SENT',
+      'TypeError',
+      'ERR_HEAD_SENT',
+      'ERR_HEAD_SENT',
+      'ERR_HEAD_SENT',
+      'ERR_HEAD_SENT',
+      'ERR_HEAD_SENT',
+      'ERR_HEAD_SENT',
+      'ERR_HEAD_SENT',
+    ]);
+    expect(browser.cookie).toBe(before);
+    await browser.get('/late');
+    expect(failures[1]).toEqual({ code: 'TypeError' });
+  });
+
+  it('are not needed by a stream that commits first', async () => {
+    const { url } = await start(platform, { controllers: [LateController] });
+    const answer = await new Browser(url).get('/stream');
+    expect(answer.body).toBe('firstlast');
+    expect(answer.setCookies).toHaveLength(1);
+  });
+});

@@ -1,0 +1,375 @@
+import {
+  BadRequestException,
+  Catch,
+  Controller,
+  Get,
+  HttpCode,
+  Post,
+  Res,
+  UseFilters,
+  type ArgumentsHost,
+  type ExceptionFilter,
+} from '@nestjs/common';
+import { Logout, SessionService, type SessionEvent, type SessionModuleOptions } from 'nest-sessions';
+import { FakeClock } from 'nest-sessions/testing';
+import type { SessionEngine } from '../../../lib/core/engine.js';
+import { AppController, type Data } from '../../support/app.js';
+import { Browser, send } from '../../support/browser.js';
+import { LogSink } from '../../support/log-sink.js';
+import { closeAll, platforms, start, type PlatformName } from '../../support/platforms.js';
+import { SpyStore } from '../../support/spy-store.js';
+import { COOKIE, legacyCookie, signedCookie, tokenOf } from '../../support/tokens.js';
+
+afterEach(closeAll);
+
+interface AnyResponse {
+  header(name: string, value: string): AnyResponse;
+  status(code: number): AnyResponse;
+  send(body: unknown): void;
+}
+
+/** Shows a page of errors, as applications for browsers do. */
+@Catch()
+class RedirectFilter implements ExceptionFilter {
+  catch(_: unknown, host: ArgumentsHost) {
+    host.switchToHttp().getResponse<AnyResponse>().header('Location', '/sorry').status(303).send('');
+  }
+}
+
+@Controller('bye')
+class ByeController {
+  constructor(private readonly sessions: SessionService<Data>) {}
+
+  @Get()
+  @Logout()
+  get() {
+    return { ok: true };
+  }
+
+  @Post('throws')
+  @Logout()
+  throws() {
+    throw new BadRequestException();
+  }
+
+  @Post('crashes')
+  @Logout()
+  async crashes() {
+    await Promise.resolve();
+    throw new Error('crash');
+  }
+
+  @Post('throws-and-redirects')
+  @Logout()
+  @UseFilters(RedirectFilter)
+  throwsForBrowsers() {
+    throw new BadRequestException();
+  }
+
+  @Post('answers-409')
+  @HttpCode(409)
+  @Logout()
+  conflict() {
+    return { ok: false };
+  }
+
+  @Post('sends-422')
+  @Logout()
+  sends(@Res() response: AnyResponse) {
+    response.status(422).send('no');
+  }
+
+  @Post('sends-200')
+  @Logout()
+  sendsWell(@Res() response: AnyResponse) {
+    response.status(200).send('bye');
+  }
+
+  @Post('and-in-again')
+  @HttpCode(200)
+  async again() {
+    await this.sessions.logout();
+    await this.sessions.login('bob');
+    return { ok: true };
+  }
+}
+
+async function open(platform: PlatformName, options: Partial<SessionModuleOptions> = {}, trustProxy = false) {
+  const store = new SpyStore();
+  const sink = new LogSink();
+  const running = await start(platform, {
+    controllers: [AppController, ByeController],
+    options: { store, ...options },
+    trustProxy,
+    prepare: sink.attach,
+  });
+  const login = async (user = 'alice', url = running.url) => {
+    const browser = new Browser(url);
+    await browser.post('/login', { user });
+    return browser;
+  };
+  const events: SessionEvent[] = [];
+  const sessions = running.app.get(SessionService);
+  sessions.events.subscribe((event) => events.push(event));
+  return { ...running, store, sink, login, events, sessions };
+}
+
+const statusOf = async (browser: Browser) => (await browser.get('/me')).status;
+
+describe.each(platforms)('ending on %s', (platform) => {
+  it('is final on every node', async () => {
+    const store = new SpyStore();
+    const clock = new FakeClock();
+    const here = await open(platform, { store, clock });
+    const there = await open(platform, { store, clock });
+    const browser = await here.login();
+    const cookie = browser.cookie;
+    const thief = new Browser(there.url);
+    expect((await thief.get('/me', { cookie })).status).toBe(200);
+    await browser.post('/logout');
+    for (const { url } of [here, there]) {
+      for (const path of ['/me', '/poll', '/sensitive', '/devices'])
+        expect((await new Browser(url).get(path, { cookie })).status).toBe(401);
+    }
+    expect((await thief.get('/look', { cookie })).json()).toEqual(
+      expect.objectContaining({ subject: null, data: {} }),
+    );
+    expect(store.records()).toEqual([]);
+  });
+
+  it('kills every token that the session ever had', async () => {
+    const { login, clock } = await open(platform);
+    const browser = await login();
+    const tokens = [browser.cookie];
+    for (let turn = 0; turn < 3; turn++) {
+      clock.advance('16m');
+      await browser.get('/me');
+      tokens.push(browser.cookie);
+    }
+    await browser.post('/relogin', {});
+    tokens.push(browser.cookie);
+    expect(new Set(tokens).size).toBe(5);
+    await browser.post('/logout');
+    for (const cookie of tokens) expect((await browser.get('/me', { cookie })).status).toBe(401);
+    clock.advance('1m');
+    for (const cookie of tokens) expect((await browser.get('/me', { cookie })).status).toBe(401);
+  });
+
+  it('takes the cookie away, and twice is as good as once', async () => {
+    const { login, events } = await open(platform);
+    const browser = await login();
+    const cookie = browser.cookie;
+    const first = await browser.post('/logout');
+    expect([first.status, first.setCookies.length, browser.cookie]).toEqual([200, 1, '']);
+    const again = await browser.post('/logout', undefined, { cookie });
+    expect([again.status, again.setCookies]).toEqual([200, first.setCookies]);
+    // There is nothing of ours to take away.
+    for (const foreign of ['', `${COOKIE}=nonsense`]) {
+      const answer = await browser.post('/logout', undefined, { cookie: foreign });
+      expect([answer.status, answer.setCookies]).toEqual([200, []]);
+    }
+    expect(events.filter((event) => event.type === 'ended')).toMatchObject([{ reason: 'logout' }]);
+  });
+
+  it.each(['/logout', '/logout-everywhere', '/bye'])('is not done for another site: %s', async (path) => {
+    const { login } = await open(platform);
+    const browser = await login();
+    const method = path === '/bye' ? 'GET' : 'POST';
+    for (const [name, value] of [
+      ['sec-fetch-site', 'cross-site'],
+      ['origin', 'https://evil.example'],
+    ] as const) {
+      const answer = await browser.send(path, { method, headers: { [name]: value } });
+      expect([answer.status, answer.json()['code']]).toEqual([403, 'ERR_CROSS_ORIGIN']);
+      expect(answer.setCookies).toEqual([]);
+    }
+    expect(await statusOf(browser)).toBe(200);
+    expect((await browser.send(path, { method, headers: { 'sec-fetch-site': 'same-origin' } })).status).toBe(
+      200,
+    );
+    expect(await statusOf(browser)).toBe(401);
+  });
+
+  it('has the browser forget what it stored, over HTTPS and at a logout alone', async () => {
+    const { url } = await open(platform, {}, true);
+    const https = { host: 'app.example.com', 'x-forwarded-proto': 'https' };
+    const post = async (path: string, cookie: string, headers: Record<string, string> = https) =>
+      send(url + path, 'POST', { ...headers, cookie }, path === '/login' ? { user: 'alice' } : {});
+    const login = async () => (await post('/login', '')).setCookies[0]!.split(';', 1)[0]!;
+    for (const path of ['/logout', '/logout-everywhere', '/bye/sends-200']) {
+      const answer = await post(path, await login());
+      expect([path, answer.headers['clear-site-data']]).toEqual([path, '"cookies", "storage"']);
+      expect(answer.setCookies).toHaveLength(1);
+    }
+    for (const path of ['/login', '/relogin', '/regenerate', '/clear', '/bye/and-in-again', '/bye/throws']) {
+      const answer = await post(path, await login());
+      expect([path, answer.headers['clear-site-data']]).toEqual([path, undefined]);
+    }
+    const plain = await post('/logout', await login(), { host: 'localhost' });
+    expect(plain.setCookies[0]).toContain('Max-Age=0');
+    expect(plain.headers['clear-site-data']).toBeUndefined();
+  });
+
+  it('of one, of all others and of all hits exactly those', async () => {
+    const { login, store } = await open(platform);
+    const [laptop, phone, tablet, other] = [await login(), await login(), await login(), await login('bob')];
+    const all = [laptop, phone, tablet, other];
+    const { id } = tokenOf(phone.cookie);
+    expect((await laptop.post(`/revoke/${id}`)).json()).toEqual({ ended: 1 });
+    expect((await laptop.post(`/revoke/${id}`)).json()).toEqual({ ended: 0 });
+    expect(await Promise.all(all.map(statusOf))).toEqual([200, 401, 200, 200]);
+    await phone.post('/login', { user: 'alice' });
+    expect((await laptop.post('/revoke-others')).json()).toEqual({ ended: 2 });
+    expect(await Promise.all(all.map(statusOf))).toEqual([200, 401, 401, 200]);
+    for (const browser of [phone, tablet]) await browser.post('/login', { user: 'alice' });
+    const everywhere = await tablet.post('/logout-everywhere');
+    expect(everywhere.setCookies[0]).toContain('Max-Age=0');
+    expect(await Promise.all(all.map(statusOf))).toEqual([401, 401, 401, 200]);
+    expect(store.records().map((record) => record.subject)).toEqual(['bob']);
+  });
+
+  it('of its own session by its id takes the cookie away, too', async () => {
+    const { login } = await open(platform);
+    const browser = await login();
+    const answer = await browser.post(`/revoke/${tokenOf(browser.cookie).id}`);
+    expect([answer.json(), answer.setCookies.length, browser.cookie]).toEqual([{ ended: 1 }, 1, '']);
+    expect(await statusOf(browser)).toBe(401);
+  });
+
+  it("of another's session by its id is not done", async () => {
+    const { login, store } = await open(platform);
+    const [alice, bob] = [await login('alice'), await login('bob')];
+    expect((await bob.post(`/revoke/${tokenOf(alice.cookie).id}`)).json()).toEqual({ ended: 0 });
+    for (const id of ['', 'x', '__proto__', '%00', 'A'.repeat(22)])
+      expect((await bob.post(`/revoke/${id}`)).status).toBeLessThan(500);
+    expect(await Promise.all([alice, bob].map(statusOf))).toEqual([200, 200]);
+    expect(store.records()).toHaveLength(2);
+  });
+
+  it('is offered in a list that shows no secret', async () => {
+    const { login, store } = await open(platform);
+    const [laptop, phone] = [await login(), await login()];
+    await login('bob');
+    const answer = await laptop.get('/devices', { headers: { 'user-agent': 'Laptop' } });
+    const devices = answer.json<Record<string, unknown>[]>();
+    expect(devices.map((device) => device['current']).sort()).toEqual([false, true]);
+    expect(Object.keys(devices[0]!).sort()).toEqual([
+      'authenticatedAt',
+      'createdAt',
+      'current',
+      'device',
+      'expiresAt',
+      'id',
+      'lastSeenAt',
+      'remember',
+      'subject',
+    ]);
+    for (const browser of [laptop, phone]) {
+      const { id, secret, signature } = tokenOf(browser.cookie);
+      expect(answer.body).toContain(id);
+      for (const hidden of [secret, signature, ...store.records().map((record) => record.secretHash)])
+        expect(answer.body).not.toContain(hidden);
+      for (const cookie of [
+        `${COOKIE}=${id}`,
+        `${COOKIE}=s:${id}`,
+        `${COOKIE}=${id}.${id}`,
+        signedCookie(id),
+        legacyCookie(id),
+      ])
+        expect((await phone.get('/me', { cookie })).status).toBe(401);
+    }
+    expect(await Promise.all([laptop, phone].map(statusOf))).toEqual([200, 200]);
+  });
+
+  it('of the old token comes with every login and change of privilege', async () => {
+    const { login } = await open(platform);
+    const browser = await login();
+    for (const act of [
+      () => browser.post('/login', { user: 'alice' }),
+      () => browser.post('/login', { user: 'bob' }),
+      () => browser.post('/regenerate', {}),
+      () => browser.post('/relogin', {}),
+    ]) {
+      const before = browser.cookie;
+      expect((await act()).setCookies).toHaveLength(1);
+      expect(tokenOf(browser.cookie).secret).not.toBe(tokenOf(before).secret);
+      expect((await browser.get('/me', { cookie: before })).status).toBe(401);
+      expect(await statusOf(browser)).toBe(200);
+    }
+  });
+
+  it('of the anonymous token comes with the login, and only listed data crosses', async () => {
+    const { url } = await open(platform);
+    const browser = new Browser(url);
+    await browser.post('/data', { cart: ['book'], isAdmin: true, subject: 'root' });
+    const anonymous = browser.cookie;
+    await browser.post('/login', { user: 'alice', keep: ['cart', 'nothing', 'constructor', '__proto__'] });
+    expect((await browser.get('/look')).json()).toMatchObject({ subject: 'alice', data: { cart: ['book'] } });
+    expect((await browser.get('/look')).body).not.toContain('isAdmin');
+    expect((await browser.get('/look', { cookie: anonymous })).json()).toEqual(
+      expect.objectContaining({ data: {} }),
+    );
+    await browser.post('/regenerate', {});
+    expect((await browser.get('/look')).json()).toEqual(
+      expect.objectContaining({ subject: 'alice', data: {} }),
+    );
+  });
+
+  it('by clear() leaves neither session nor cookie', async () => {
+    const { login, store, events } = await open(platform);
+    const browser = await login();
+    const captured = browser.cookie;
+    expect((await browser.post('/clear')).status).toBe(200);
+    expect([browser.cookie, store.records()]).toEqual(['', []]);
+    expect((await browser.get('/me', { cookie: captured })).status).toBe(401);
+    expect(events.at(-1)).toMatchObject({ type: 'ended', reason: 'cleared', subject: 'alice' });
+  });
+
+  it.each([
+    ['throws', 400],
+    ['crashes', 500],
+    ['throws-and-redirects', 303],
+    ['answers-409', 409],
+    ['sends-422', 422],
+  ])('does not come about where the logout handler %s', async (path, status) => {
+    const { login, store } = await open(platform);
+    const browser = await login();
+    const answer = await browser.post(`/bye/${path}`);
+    expect([answer.status, answer.setCookies]).toEqual([status, []]);
+    expect(await statusOf(browser)).toBe(200);
+    expect(store.records()).toHaveLength(1);
+  });
+
+  it('comes about where the logout handler answers by itself', async () => {
+    const { login, store } = await open(platform);
+    const browser = await login();
+    expect((await browser.post('/bye/sends-200')).status).toBe(200);
+    expect([browser.cookie, store.records()]).toEqual(['', []]);
+  });
+
+  it('is not stopped by a listener that throws', async () => {
+    const { app, login, sessions, store, events, sink } = await open(platform);
+    const browser = await login();
+    const captured = browser.cookie;
+    // The library's own listeners are called the same way.
+    app.get<SessionEngine>(Symbol.for('nest-sessions/engine')).events.listen(() => {
+      throw new Error('of the library');
+    });
+    for (const problem of [new Error('listener'), 'text', undefined])
+      sessions.events.subscribe(() => {
+        throw problem;
+      });
+    const after: SessionEvent[] = [];
+    sessions.events.subscribe({ next: (event) => after.push(event) });
+    expect((await browser.post('/logout')).status).toBe(200);
+    expect([browser.cookie, store.records()]).toEqual(['', []]);
+    expect((await browser.get('/me', { cookie: captured })).status).toBe(401);
+    expect(events.at(-1)).toMatchObject({ type: 'ended', reason: 'logout' });
+    expect(after).toMatchObject([{ type: 'ended', reason: 'logout' }]);
+    expect(sink.text).toContain('listener');
+    expect(sink.text).toContain('of the library');
+    const other = await login();
+    expect(await sessions.revokeAll('alice')).toBe(1);
+    expect(await statusOf(other)).toBe(401);
+  });
+});

@@ -1,0 +1,211 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import fc from 'fast-check';
+import { MOST_PER_SUBJECT, RevocationTable } from '../../lib/revocations/revocation-table.js';
+import {
+  ALL_VERSIONS,
+  revocationOf,
+  subjectRevocationOf,
+  type Revocation,
+  type SealedToken,
+  type Verdict,
+} from '../../lib/revocations/revocation-list.js';
+import { newId } from '../../lib/core/token/ids.js';
+
+const FAR = 1e12;
+const MINUTE = 60_000;
+
+const ids = ['a', 'b', 'c'];
+const subjects = ['alice', 'bob'];
+const anId = fc.constantFrom(...ids);
+const time = fc.integer({ min: 0, max: 12 });
+const until = fc.integer({ min: 1, max: 5 }).map((minutes) => minutes * MINUTE);
+
+const ofSession: fc.Arbitrary<Revocation> = fc
+  .record({
+    id: anId,
+    until,
+    why: fc.constantFrom('ended', 'replaced', 'evicted', 'rotated'),
+    grace: time,
+    honoured: fc.boolean(),
+    rank: fc.oneof(fc.integer({ min: 1, max: 4 }), fc.constant(ALL_VERSIONS)),
+  })
+  .map(({ id, until, rank, ...terms }) => revocationOf(id, until, terms, rank));
+
+const ofSubject: fc.Arbitrary<Revocation> = fc
+  .record({
+    subject: fc.constantFrom(...subjects),
+    rank: time,
+    until,
+    scope: fc.oneof(
+      fc.constant({}),
+      fc.record({ except: fc.uniqueArray(anId, { maxLength: 2 }) }),
+      fc.record({ only: fc.uniqueArray(anId, { minLength: 1, maxLength: 2 }) }),
+    ),
+  })
+  .map(({ subject, rank, until, scope }) => subjectRevocationOf(subject, rank, until, scope));
+
+const revocations = fc.array(fc.oneof(ofSession, ofSubject), { maxLength: 25 });
+const bound = fc.constantFrom(1, 2, MOST_PER_SUBJECT);
+
+const tokens: SealedToken[] = ids.flatMap((id) =>
+  [undefined, ...subjects].flatMap((subject) =>
+    [0, 6, 13].flatMap((issuedAt) =>
+      [0, 2, 3].map((version) => ({
+        id,
+        version,
+        issuedAt,
+        epoch: '',
+        ...(subject !== undefined && { subject }),
+      })),
+    ),
+  ),
+);
+const NOWS = [0, 6, 20];
+
+const verdicts = (table: RevocationTable) =>
+  NOWS.flatMap((now) => tokens.map((token) => table.check(token, now)));
+
+/** Which were dead before, and are alive after. */
+const revived = (before: Verdict[], after: Verdict[]): number[] =>
+  before.flatMap((verdict, i) => (!verdict.live && after[i]!.live ? [i] : []));
+
+const tableOf = (applied: readonly Revocation[], most?: number): RevocationTable => {
+  const table = new RevocationTable(most);
+  for (const one of applied) table.apply(one);
+  return table;
+};
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+const heap = (): number => {
+  collect();
+  return process.memoryUsage().heapUsed;
+};
+
+describe('the table of revocations', () => {
+  it('never brings a dead token back, whatever is applied after', () => {
+    fc.assert(
+      fc.property(revocations, bound, (applied, most) => {
+        const table = new RevocationTable(most);
+        let before = verdicts(table);
+        for (const one of applied) {
+          table.apply(one);
+          const after = verdicts(table);
+          expect(revived(before, after)).toEqual([]);
+          before = after;
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('kills what each entry alone would kill, until that has expired', () => {
+    fc.assert(
+      fc.property(revocations, bound, fc.integer({ min: 0, max: 6 }), (applied, most, minutes) => {
+        const table = tableOf(applied, most);
+        const now = minutes * MINUTE + 1;
+        table.sweep(now);
+        const after = verdicts(table);
+        for (const one of applied) {
+          if (one.until <= now) continue;
+          expect(revived(verdicts(tableOf([one])), after)).toEqual([]);
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('is the same in whatever order and however often the entries come', () => {
+    const twice = revocations.chain((applied) =>
+      fc.tuple(
+        fc.constant(applied),
+        fc.shuffledSubarray([...applied, ...applied], { minLength: 2 * applied.length }),
+      ),
+    );
+    fc.assert(
+      fc.property(twice, (orders) => {
+        const [one, other] = orders.map((applied) => tableOf(applied));
+        expect(verdicts(one!)).toEqual(verdicts(other!));
+        expect(one!.size).toBe(other!.size);
+        for (const subject of subjects) expect(one!.revokedSince(subject)).toBe(other!.revokedSince(subject));
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('forgets nothing early, and everything once all has expired', () => {
+    fc.assert(
+      fc.property(revocations, bound, (applied, most) => {
+        const table = tableOf(applied, most);
+        const dead = verdicts(table);
+        table.sweep(0);
+        expect(verdicts(table)).toEqual(dead);
+        for (let minute = 1; minute <= 7; minute++) table.sweep(minute * MINUTE);
+        expect(table.size).toBe(0);
+        expect(verdicts(table).every(({ live }) => live)).toBe(true);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('an entry of a higher rank and narrower terms spares nothing that one before it voids', () => {
+    const token = { id: 'a', subject: 'alice', version: 0, issuedAt: 5, epoch: '' };
+    const table = tableOf([subjectRevocationOf('alice', 10, FAR)]);
+    for (const scope of [{ except: ['a'] }, { only: ['b'] }, { except: ids }]) {
+      // Under the same key, as somebody who writes to the list could.
+      const { key } = subjectRevocationOf('alice', 10, FAR);
+      table.apply({ ...subjectRevocationOf('alice', 1_000, FAR, scope), key });
+      expect(table.check(token, 0)).toEqual({ live: false, why: 'ended' });
+    }
+  });
+
+  it('counts a session that several revocations spared by those that did not', () => {
+    const table = tableOf([
+      subjectRevocationOf('alice', 10, FAR, { except: ['a'] }),
+      subjectRevocationOf('alice', 20, FAR, { except: ['b'] }),
+    ]);
+    const live = (id: string, issuedAt: number) =>
+      table.check({ id, subject: 'alice', version: 0, issuedAt, epoch: '' }, 0).live;
+    expect([live('a', 15), live('a', 21)]).toEqual([false, true]);
+    expect([live('b', 10), live('b', 11)]).toEqual([false, true]);
+    expect([live('c', 20), live('c', 21)]).toEqual([false, true]);
+    expect(table.revokedSince('alice')).toBe(20);
+  });
+
+  it('takes no room for the same again', () => {
+    const table = new RevocationTable();
+    const all = (i: number) => subjectRevocationOf('alice', i, FAR + i * MINUTE);
+    for (let i = 0; i < 1_000; i++) table.apply(all(i));
+    const before = heap();
+    for (let i = 0; i < 100_000; i++) table.apply(all(i));
+    expect(table.size).toBe(1);
+    // It was 345 bytes each.
+    expect((heap() - before) / 100_000).toBeLessThan(100);
+    const one = { only: ['a'] };
+    expect(table.apply(subjectRevocationOf('bob', 1, FAR, one))).toBe(true);
+    expect(table.apply(subjectRevocationOf('bob', 2, FAR, one))).toBe(false);
+    expect(table.size).toBe(2);
+  });
+
+  it('is bounded for each subject: too many become one that ends all of it, and nothing throws', () => {
+    let merged = 0;
+    const table = new RevocationTable(MOST_PER_SUBJECT, () => merged++);
+    const revoked = Array.from({ length: MOST_PER_SUBJECT }, newId);
+    for (const [i, id] of revoked.entries())
+      table.apply(subjectRevocationOf('alice', i, FAR, { only: [id] }));
+    const other = { id: newId(), subject: 'alice', version: 0, issuedAt: 7, epoch: '' };
+    expect([table.size, merged, table.check(other, 0).live]).toEqual([MOST_PER_SUBJECT, 0, true]);
+    table.apply(subjectRevocationOf('alice', 5_000, FAR, { only: [newId()] }));
+    expect([table.size, merged, table.check(other, 0).live]).toEqual([1, 1, false]);
+    expect(table.revokedSince('alice')).toBe(5_000);
+    for (let i = 0; i < 150_000; i++)
+      table.apply(subjectRevocationOf('alice', 6_000, FAR, { only: [`${i}`] }));
+    expect(table.size).toBeLessThanOrEqual(MOST_PER_SUBJECT + 1);
+    expect(() => table.revokedSince('alice')).not.toThrow();
+    expect(table.check({ ...other, issuedAt: 9_000 }, 0).live).toBe(true);
+    table.sweep(FAR + 2 * MINUTE);
+    expect(table.size).toBe(0);
+  });
+});

@@ -1,0 +1,180 @@
+import { MemoryStore } from 'nest-sessions';
+import { SealedCookie, type RevocationList } from 'nest-sessions/sealed';
+import { FakeClock } from 'nest-sessions/testing';
+import type { Keeper, KeeperContext } from '../../../lib/core/storage/backend.js';
+import { subjectRevocationOf } from '../../../lib/revocations/revocation-list.js';
+import { Signer } from '../../../lib/core/token/signer.js';
+import { gate, type Gate } from '../../support/gate.js';
+import { SECRET } from '../../support/platforms.js';
+import { hosts, startHost, type RevocationHost } from '../../support/revocation-hosts.js';
+
+const LIMITS = { idle: 30 * 60_000, lifetime: 31 * 86_400_000 };
+
+/** An index that waits where the spec wants something to happen meanwhile. */
+class SlowIndex extends MemoryStore {
+  held: Gate | undefined;
+
+  override create(...args: Parameters<MemoryStore['create']>): ReturnType<MemoryStore['create']> {
+    const { held } = this;
+    if (!held) return super.create(...args);
+    return held.pass().then(() => super.create(...args)) as never;
+  }
+}
+
+describe.each(hosts)('logins while all sessions are revoked, over a list in %s', (name) => {
+  let host: RevocationHost;
+  let clock: FakeClock;
+  const keepers: Keeper[] = [];
+
+  beforeAll(async () => {
+    host = await startHost(name);
+  }, 60_000);
+  beforeEach(() => (clock = new FakeClock()));
+  afterEach(async () => {
+    for (const keeper of keepers.splice(0)) await keeper.close();
+  });
+  afterAll(() => host.stop(), 60_000);
+
+  async function node(index?: SlowIndex): Promise<Keeper & { list_: RevocationList }> {
+    const list = await host.list();
+    const context: KeeperContext = {
+      secrets: [SECRET],
+      signer: new Signer([SECRET], 'session', 66),
+      cookieName: 'session',
+      limitsOf: () => LIMITS,
+      countsSessions: false,
+      longestLife: LIMITS.lifetime,
+      timeout: 5_000,
+      clock,
+      clockInjected: true,
+      warn: () => undefined,
+    };
+    const keeper = new SealedCookie({ revocations: list, ...(index && { index }) }).createKeeper(context);
+    keepers.push(keeper);
+    await list.sync();
+    return Object.assign(keeper, { list_: list });
+  }
+
+  let subjects = 0;
+  const newSubject = () => `subject-${name}-${++subjects}`;
+
+  async function login(keeper: Keeper, subject: string, proof = keeper.proof(subject)): Promise<string> {
+    const now = clock.now();
+    const provedAt = proof(0);
+    const draft = {
+      id: (++subjects).toString().padStart(22, 'A'),
+      secretHash: '',
+      revision: 0,
+      subject,
+      factors: { pwd: Math.floor(provedAt) },
+      createdAt: now,
+      lastSeenAt: now,
+      rotatedAt: now,
+      persistent: false,
+      data: {},
+    };
+    const { held } = await keeper.create(draft, LIMITS.idle, {}, { provedAt });
+    return held.token!;
+  }
+
+  const opens = async (keeper: Keeper & { list_: RevocationList }, token: string) => {
+    await keeper.list_.sync();
+    return (await keeper.open(token, {})).kind === 'live';
+  };
+
+  const refused = { code: 'ERR_LOGIN_REVOKED' };
+
+  it('a login right after it succeeds, at this node and another, and the next revocation ends it', async () => {
+    const [one, two] = [await node(), await node()];
+    const subject = newSubject();
+    for (let i = 0; i < 3; i++) {
+      await one.destroyAll(subject, [], () => undefined);
+      const tokens = [await login(one, subject), await login(two, subject)];
+      for (const token of tokens)
+        expect([await opens(one, token), await opens(two, token)]).toEqual([true, true]);
+      await two.destroyAll(subject, [], () => undefined);
+      for (const token of tokens)
+        expect([await opens(one, token), await opens(two, token)]).toEqual([false, false]);
+    }
+  });
+
+  it('a login that was called before it and reads the list after it is refused', async () => {
+    const [one, two] = [await node(), await node()];
+    const subject = newSubject();
+    const proof = one.proof(subject);
+    await two.destroyAll(subject, [], () => undefined);
+    await expect(login(one, subject, proof)).rejects.toMatchObject(refused);
+    expect(await opens(one, await login(one, subject))).toBe(true);
+  });
+
+  it('nor does one get by that is spared by name, or that of a subject of which another node knew more', async () => {
+    const [one, two] = [await node(), await node()];
+    const subject = newSubject();
+    const proof = one.proof(subject);
+    await two.destroyAll(subject, ['B'.repeat(22)], () => undefined);
+    await one.destroyAll(subject, ['C'.repeat(22)], () => undefined);
+    await expect(login(two, subject, proof)).rejects.toMatchObject(refused);
+  });
+
+  it('a login that read the list before it, and is answered after it, has a token that opens nothing', async () => {
+    const index = new SlowIndex();
+    const [one, two] = [await node(index), await node()];
+    const subject = newSubject();
+    // Both know of one before, so that the token is issued later than now.
+    await two.destroyAll(subject, [], () => undefined);
+    await two.destroyAll(subject, [], () => undefined);
+    index.held = gate();
+    const pending = login(one, subject);
+    await index.held.reached;
+    await two.destroyAll(subject, [], () => undefined);
+    index.held.open();
+    expect(await opens(one, await pending)).toBe(false);
+  });
+
+  it('a login that knew of more revocations than whoever revokes has a token that opens nothing', async () => {
+    const index = new SlowIndex();
+    const [one, two, three] = [await node(index), await node(), await node()];
+    const subject = newSubject();
+    // Node two has read the list, and is held before it writes.
+    const { list_: list } = two;
+    const before = gate();
+    const add = list.add.bind(list);
+    let first = true;
+    list.add = async (revocation) => {
+      if (first) {
+        first = false;
+        await before.pass();
+      }
+      return add(revocation);
+    };
+    await three.destroyAll(subject, [], () => undefined);
+    index.held = gate();
+    const proof = one.proof(subject);
+    const revoking = two.destroyAll(subject, ['B'.repeat(22)], () => undefined);
+    await before.reached;
+    await three.list_.add(revocationLike(subject));
+    const pending = login(one, subject, proof);
+    await index.held.reached;
+    before.open();
+    await revoking;
+    index.held.open();
+    expect(await opens(one, await pending)).toBe(false);
+  });
+
+  /** One that another node recorded with a clock that is ahead, and that began before the login. */
+  const revocationLike = (subject: string) =>
+    subjectRevocationOf(subject, clock.now() + 1_500, clock.now() + 3_600_000, { at: clock.now() - 1 });
+
+  it('a login that is held before the index is refused by it, and leaves nothing in it', async () => {
+    const index = new SlowIndex();
+    const one = await node(index);
+    const subject = newSubject();
+    index.held = gate();
+    const pending = login(one, subject);
+    await index.held.reached;
+    await one.destroyAll(subject, [], () => undefined);
+    index.held.open();
+    await expect(pending).rejects.toMatchObject(refused);
+    expect(await one.list(subject)).toEqual([]);
+  });
+});
