@@ -30,7 +30,11 @@ export async function ioRedis(url: string, options: object = {}) {
 }
 
 export async function nodeRedisCluster(ports: readonly number[]) {
-  const client = createCluster({ rootNodes: ports.map((port) => ({ url: `redis://127.0.0.1:${port}` })) });
+  const client = createCluster({
+    rootNodes: ports.map((port) => ({ url: `redis://127.0.0.1:${port}` })),
+    // By default a command gives up after 5 seconds in the queue, which a busy machine may take for thousands at once.
+    commandOptions: { timeout: 60_000 },
+  });
   client.on('error', ignore);
   await client.connect();
   open.push(() => client.destroy());

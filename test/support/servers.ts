@@ -110,12 +110,13 @@ export class RedisServer {
 
 export const startRedis = (args?: readonly string[]): Promise<RedisServer> => RedisServer.start(args);
 
+/** How long a node may be silent before the others take it for dead, in milliseconds. A busy machine is no failure. */
+const NODE_TIMEOUT = 15_000;
+
 /** Three masters that share the slots. */
 export async function startRedisCluster(): Promise<RedisServer[]> {
   const nodes: RedisServer[] = [];
-  for (let i = 0; i < 3; i++) {
-    nodes.push(await startRedis(['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000']));
-  }
+  for (let i = 0; i < 3; i++) nodes.push(await startClusterNode());
   const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
   await run('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes']);
   for (const node of nodes) {
@@ -132,7 +133,7 @@ export async function startRedisCluster(): Promise<RedisServer[]> {
 export async function startRedisReplicas(masters: readonly RedisServer[]): Promise<RedisServer[]> {
   const replicas: RedisServer[] = [];
   for (const master of masters) {
-    const replica = await startRedis(['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000']);
+    const replica = await startClusterNode();
     replicas.push(replica);
     await replica.cli('CLUSTER', 'MEET', '127.0.0.1', String(master.port));
     const id = (await master.cli('CLUSTER', 'MYID')).trim();
@@ -154,6 +155,9 @@ export async function startRedisReplicas(masters: readonly RedisServer[]): Promi
   }
   return replicas;
 }
+
+const startClusterNode = (): Promise<RedisServer> =>
+  startRedis(['--cluster-enabled', 'yes', '--cluster-node-timeout', String(NODE_TIMEOUT)]);
 
 /** A port that is free, as well as the one 10,000 above, where a cluster's nodes talk to each other. */
 async function freePort(): Promise<number> {
