@@ -24,7 +24,7 @@ export type {
   SessionOptionsFactory,
   ExcludedRoute,
 } from './nest/options/session.options.js';
-export type { OnSession } from './nest/session.service.js';
+export type { SessionTarget } from './nest/session.service.js';
 export type { HandshakeHeaders, HandshakeRequest, HandshakeSource } from './nest/transports/handshake.js';
 export type { SessionHttpCode } from './nest/request/session.exceptions.js';
 export type { StandardSchemaV1 } from './nest/options/standard-schema.js';
@@ -46,13 +46,14 @@ export type {
 } from './core/model/record.js';
 export type {
   Awaitable,
-  Committed,
-  Created,
-  Departed,
-  Epitaph,
-  Loaded,
+  CommitResult,
+  CreateResult,
+  EndedRecord,
+  Tombstone,
+  TombstoneReason,
+  LoadedRecord,
   SessionLimit,
   SessionStore,
   StoreContext,
 } from './core/storage/store.js';
-export type { KeeperFactory } from './core/storage/backend.js';
+export type { SessionBackendFactory } from './core/storage/backend.js';

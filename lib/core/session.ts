@@ -6,7 +6,7 @@ import { milliseconds } from './util/durations.js';
 import { authenticatedAt, isFresh } from './model/policy.js';
 import type { Device } from './model/record.js';
 import type { Awaitable } from './storage/store.js';
-import { Lifecycle, type Unit } from './request/request-state.js';
+import { Lifecycle, type RequestState } from './request/request-state.js';
 
 /**
  * What a session may hold, by key. Applications add theirs:
@@ -35,42 +35,42 @@ export interface SessionInfo {
 }
 
 // By symbol, so that another copy of this module in the process can ask as well.
-const UNIT = Symbol.for('nest-sessions/unit');
+const REQUEST_STATE = Symbol.for('nest-sessions/request-state');
 
-/** The unit of work behind a session. */
-export const unitOf = (session: Session<object>): Unit => session[UNIT]();
+/** The request state behind a session. */
+export const stateOf = (session: Session<object>): RequestState => session[REQUEST_STATE]();
 
 /** The session of one request. It shows no secret, neither to `JSON.stringify` nor to `util.inspect`. */
 export class Session<T extends object = SessionData> {
-  readonly #unit: Unit;
+  readonly #state: RequestState;
   readonly #engine: SessionEngine;
 
   /** Made by the library; ask for one with `@Session()` or `SessionService.current`. */
-  constructor(unit: Unit, engine: SessionEngine) {
-    this.#unit = unit;
+  constructor(state: RequestState, engine: SessionEngine) {
+    this.#state = state;
     this.#engine = engine;
   }
 
   /** The public handle: stable through rotation, safe to log. Of a new session that is never stored, it names nothing. */
   get id(): string {
-    return this.#unit.id;
+    return this.#state.id;
   }
 
   /** The user's id as given to `login()`. */
   get subject(): string | undefined {
-    return this.#unit.held?.record.subject;
+    return this.#state.handle?.record.subject;
   }
 
   get loggedIn(): boolean {
-    return this.#unit.lifecycle === Lifecycle.Live && this.subject !== undefined;
+    return this.#state.lifecycle === Lifecycle.Live && this.subject !== undefined;
   }
 
   get state(): SessionState {
-    switch (this.#unit.lifecycle) {
+    switch (this.#state.lifecycle) {
       case Lifecycle.New:
         return 'new';
       case Lifecycle.Live:
-        return this.#unit.changed ? 'dirty' : 'clean';
+        return this.#state.changed ? 'dirty' : 'clean';
       case Lifecycle.Ended:
         return 'ended';
     }
@@ -78,45 +78,50 @@ export class Session<T extends object = SessionData> {
 
   /** Plain JSON values by key. Assign or change them in place; what changed is stored before the response leaves. */
   get data(): T {
-    return this.#unit.bag.proxy as T;
+    return this.#state.bag.proxy as T;
   }
 
   /** @throws SessionError `ERR_DATA_INVALID`, `ERR_DATA_KEY`, and nothing is changed then */
   set data(value: T) {
     assertDataObject(value);
-    const data = this.#unit.bag.proxy;
+    const data = this.#state.bag.proxy;
     for (const key of Object.keys(data)) if (!Object.hasOwn(value, key)) delete data[key];
     Object.assign(data, value);
   }
 
   /** Where the absolute lifetime starts. */
   get createdAt(): Date {
-    return new Date(this.#unit.held?.record.createdAt ?? this.#unit.now());
+    return new Date(this.#state.handle?.record.createdAt ?? this.#state.now());
   }
 
   get lastSeenAt(): Date {
-    return new Date(this.#unit.held?.record.lastSeenAt ?? this.#unit.now());
+    return new Date(this.#state.handle?.record.lastSeenAt ?? this.#state.now());
   }
 
   /** When it ends if nothing more is heard of it. */
   get expiresAt(): Date {
-    return new Date(this.#engine.expiryOf(this.#unit));
+    return new Date(this.#engine.expiryOf(this.#state));
   }
 
   /** When the user last proved who they are, by the given factor or by any. */
   authenticatedAt(factor?: string): Date | undefined {
-    const at = this.loggedIn ? authenticatedAt(this.#unit.held!.record.factors, factor) : undefined;
+    const at = this.loggedIn ? authenticatedAt(this.#state.handle!.record.factors, factor) : undefined;
     return at === undefined ? undefined : new Date(at);
   }
 
   /** Whether that was at most `within` ago. */
   isFresh(within: Duration, factor?: string): boolean {
-    if (!this.loggedIn || this.#unit.suspicious) return false;
-    return isFresh(this.#unit.held!.record.factors, milliseconds(within, 'within'), this.#unit.now(), factor);
+    if (!this.loggedIn || this.#state.suspicious) return false;
+    return isFresh(
+      this.#state.handle!.record.factors,
+      milliseconds(within, 'within'),
+      this.#state.now(),
+      factor,
+    );
   }
 
   /**
-   * Changes one key atomically: `fn` gets what is stored now and is called again if another request was
+   * RevocationPage one key atomically: `fn` gets what is stored now and is called again if another request was
    * faster. `undefined` removes the key. Stored when the promise resolves.
    *
    * @throws SessionError `ERR_SESSION_ENDED`, `ERR_CONFLICT`, `ERR_STORE_UNAVAILABLE`, `ERR_UPDATE_NESTED` within an
@@ -126,7 +131,7 @@ export class Session<T extends object = SessionData> {
     key: K,
     fn: (value: T[K] | undefined) => Awaitable<T[K] | undefined>,
   ): Promise<T[K] | undefined> {
-    return this.#engine.update(this.#unit, key, fn as (value: unknown) => unknown) as Promise<
+    return this.#engine.update(this.#state, key, fn as (value: unknown) => unknown) as Promise<
       T[K] | undefined
     >;
   }
@@ -138,11 +143,11 @@ export class Session<T extends object = SessionData> {
    * @throws SessionError `ERR_SESSION_ENDED`, `ERR_STORE_UNAVAILABLE`
    */
   async commit(): Promise<void> {
-    await this.#engine.save(this.#unit);
+    await this.#engine.save(this.#state);
   }
 
-  [UNIT](): Unit {
-    return this.#unit;
+  [REQUEST_STATE](): RequestState {
+    return this.#state;
   }
 
   toJSON(): Record<string, unknown> {

@@ -21,7 +21,7 @@ const PRETENDED = [
  * To everybody else an answer that is held has left, so that nobody starts a second one. The head itself is
  * not written yet, for a failure may still have to take its place.
  */
-export class Pretence {
+export class ResponseFacade {
   readonly #response: ServerResponse;
   readonly #before: Listening;
   readonly #own: [string, PropertyDescriptor | undefined][];

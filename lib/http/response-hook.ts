@@ -12,10 +12,10 @@ import {
   writesAfterEnd,
   type Method,
 } from './response-calls.js';
-import { Pretence } from './response-facade.js';
+import { ResponseFacade } from './response-facade.js';
 import { takeShared } from './shared-headers.js';
 
-/** What the owner of a seam does as the response leaves. */
+/** What the owner of a hook does as the response leaves. */
 export interface ResponseListener {
   /**
    * The application begins to answer. With a promise nothing leaves, neither head nor body, until it
@@ -50,7 +50,7 @@ enum Phase {
   /** Nothing was answered yet. */
   Open,
   /** The answer waits for the listener. */
-  Held,
+  SessionHandle,
   /** The answer goes through. */
   Through,
   /** A failure was answered instead; the application's own answer is dropped. */
@@ -74,7 +74,7 @@ interface HeldAnswer {
   implied: unknown[];
   /** Its `writeHead`, where somebody who came after us has replaced it: they have heard of the head already. */
   wrapper: ServerResponse['writeHead'] | undefined;
-  pretence: Pretence | undefined;
+  facade: ResponseFacade | undefined;
 }
 
 type Listener = (...args: unknown[]) => unknown;
@@ -96,33 +96,33 @@ class HeadFailed extends Error {
   }
 }
 
-const SEAM = Symbol('response seam');
+const HOOK = Symbol('response hook');
 
-interface Sewn extends ServerResponse {
-  [SEAM]: Seam;
+interface HookedResponse extends ServerResponse {
+  [HOOK]: ResponseHook;
 }
 
 /** What a response does that is not sewn: whatever its prototype says by then. */
-const unsewn = (method: Method): never =>
+const unhooked = (method: Method): never =>
   function (this: ServerResponse, ...args: unknown[]): unknown {
     const prototype = Object.getPrototypeOf(this) as Record<Method, Listener>;
     return prototype[method].apply(this, args);
   } as never;
 
-const UNSEWN = {
-  writeHead: unsewn('writeHead'),
-  write: unsewn('write'),
-  end: unsewn('end'),
-  flushHeaders: unsewn('flushHeaders'),
+const UNHOOKED = {
+  writeHead: unhooked('writeHead'),
+  write: unhooked('write'),
+  end: unhooked('end'),
+  flushHeaders: unhooked('flushHeaders'),
 };
 
-/** Gives a new response the properties that {@link sewResponse} will set, without an effect of their own. */
-export function makeRoom(response: ServerResponse): void {
-  (response as { [SEAM]?: Seam })[SEAM] = undefined;
-  response.writeHead = UNSEWN.writeHead;
-  response.write = UNSEWN.write;
-  response.end = UNSEWN.end;
-  response.flushHeaders = UNSEWN.flushHeaders;
+/** Gives a new response the properties that {@link hookResponse} will set, without an effect of their own. */
+export function preallocate(response: ServerResponse): void {
+  (response as { [HOOK]?: ResponseHook })[HOOK] = undefined;
+  response.writeHead = UNHOOKED.writeHead;
+  response.write = UNHOOKED.write;
+  response.end = UNHOOKED.end;
+  response.flushHeaders = UNHOOKED.flushHeaders;
 }
 
 /**
@@ -132,33 +132,33 @@ export function makeRoom(response: ServerResponse): void {
  *
  * The methods are replaced by functions that all responses share, so a response costs one object.
  */
-export function sewResponse(response: ServerResponse, listener: ResponseListener): void {
-  (response as Sewn)[SEAM] = new Seam(response, listener);
+export function hookResponse(response: ServerResponse, listener: ResponseListener): void {
+  (response as HookedResponse)[HOOK] = new ResponseHook(response, listener);
   response.writeHead = writeHead;
   response.write = write as typeof response.write;
   response.end = end as typeof response.end;
   response.flushHeaders = flushHeaders;
 }
 
-function writeHead(this: Sewn, ...args: unknown[]): ServerResponse {
-  this[SEAM].writeHead(args);
+function writeHead(this: HookedResponse, ...args: unknown[]): ServerResponse {
+  this[HOOK].writeHead(args);
   return this;
 }
 
-function write(this: Sewn, ...args: unknown[]): boolean {
-  return this[SEAM].write(args);
+function write(this: HookedResponse, ...args: unknown[]): boolean {
+  return this[HOOK].write(args);
 }
 
-function end(this: Sewn, ...args: unknown[]): ServerResponse {
-  this[SEAM].end(args);
+function end(this: HookedResponse, ...args: unknown[]): ServerResponse {
+  this[HOOK].end(args);
   return this;
 }
 
-function flushHeaders(this: Sewn): void {
-  this[SEAM].flushHeaders();
+function flushHeaders(this: HookedResponse): void {
+  this[HOOK].flushHeaders();
 }
 
-class Seam {
+class ResponseHook {
   readonly #response: ServerResponse;
   readonly #listener: ResponseListener;
   /** The methods as they were: Node's, or those of whoever came before (compression, say). */
@@ -257,7 +257,7 @@ class Seam {
       this.#phase = Phase.Through;
       return;
     }
-    this.#phase = Phase.Held;
+    this.#phase = Phase.SessionHandle;
     const response = this.#response;
     const held: HeldAnswer = (this.#held = {
       ops: [],
@@ -266,10 +266,10 @@ class Seam {
       message: isHttp1(response) ? response.statusMessage : undefined,
       implied: [response.statusCode],
       wrapper: undefined,
-      pretence: undefined,
+      facade: undefined,
     });
     const broken = head === 'implied' ? this.#announce(held) : undefined;
-    held.pretence = new Pretence(response, this.#before, () => held.ended);
+    held.facade = new ResponseFacade(response, this.#before, () => held.ended);
     pending
       .then(
         () => (broken ? this.#replace(broken.error) : this.#release()),
@@ -493,17 +493,17 @@ class Seam {
     });
   }
 
-  /** Ends the pretence, and hands out what was held. */
+  /** Ends the facade, and hands out what was held. */
   #letGo(): HeldAnswer {
     const held = this.#held!;
     this.#held = undefined;
-    held.pretence?.end();
+    held.facade?.end();
     return held;
   }
 
   #wake(held: HeldAnswer): void {
     try {
-      held.pretence?.wake();
+      held.facade?.wake();
     } catch (error) {
       this.#cutOff(error);
     }

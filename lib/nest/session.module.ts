@@ -14,14 +14,14 @@ import { APP_GUARD, APP_INTERCEPTOR, HttpAdapterHost } from '@nestjs/core';
 import type { Clock } from '../core/util/clock.js';
 import { SessionEngine } from '../core/engine.js';
 import { EventHub, traceOf } from '../core/events/events.js';
-import type { Keeper, KeeperContext, KeeperFactory } from '../core/storage/backend.js';
+import type { SessionBackend, BackendContext, SessionBackendFactory } from '../core/storage/backend.js';
 import { TOKEN_LENGTH } from '../core/token/ids.js';
 import { Signer } from '../core/token/signer.js';
-import { StoreKeeper } from '../core/storage/store-backend.js';
+import { StoreBackend } from '../core/storage/store-backend.js';
 import type { SessionStore } from '../core/storage/store.js';
 import { MemoryStore } from '../stores/memory/index.js';
 import { CrossOriginGuard } from './guards/cross-origin.guard.js';
-import { prepareRequests } from './request/express-preallocation.js';
+import { preallocateExpress } from './request/express-preallocation.js';
 import { LoginGuard } from './guards/login.guard.js';
 import { ReloginGuard } from './guards/relogin.guard.js';
 import { SessionInterceptor } from './request/session.interceptor.js';
@@ -80,7 +80,7 @@ export class SessionModule extends ConfigurableModuleClass implements NestModule
   }
 
   configure(consumer: MiddlewareConsumer): void {
-    prepareRequests(this.#host);
+    preallocateExpress(this.#host);
     consumer
       .apply(SessionMiddleware)
       .exclude(...this.#settings.exclude)
@@ -96,18 +96,21 @@ function createEngine(options: Pick<ConcealedOptions, 'store'>, settings: Sessio
   const events = new EventHub((error) => logger.error('A listener threw.', traceOf(error)));
   return new SessionEngine(
     settings.engine,
-    createKeeper(options.store ?? new MemoryStore(), settings),
+    createBackend(options.store ?? new MemoryStore(), settings),
     events,
   );
 }
 
-function createKeeper(store: SessionStore | KeeperFactory, settings: SessionSettings): Keeper {
+function createBackend(
+  store: SessionStore | SessionBackendFactory,
+  settings: SessionSettings,
+): SessionBackend {
   const context = new ModuleContext(settings);
-  return 'createKeeper' in store ? store.createKeeper(context) : new StoreKeeper(store, context);
+  return 'createBackend' in store ? store.createBackend(context) : new StoreBackend(store, context);
 }
 
 /** What stores keep of the module. They may show it to anybody, so its secrets are not among its own properties. */
-class ModuleContext implements KeeperContext {
+class ModuleContext implements BackendContext {
   readonly #settings: SessionSettings;
   readonly noticeKeys: readonly KeyObject[];
   readonly signer: Signer;
@@ -135,10 +138,10 @@ class ModuleContext implements KeeperContext {
     return this.#settings.secrets.reveal();
   }
 
-  readonly limitsOf: KeeperContext['limitsOf'] = (record) => {
+  readonly limitsOf: BackendContext['limitsOf'] = (record) => {
     const { limits, rememberLimits } = this.#settings.engine;
     return record.persistent ? rememberLimits : limits;
   };
 
-  readonly warn: KeeperContext['warn'] = (message) => logger.warn(message);
+  readonly warn: BackendContext['warn'] = (message) => logger.warn(message);
 }

@@ -8,9 +8,9 @@ import { isId } from '../core/token/ids.js';
 import type { LoginOptions, ReloginOptions } from '../core/request/operations.js';
 import { authenticatedAt } from '../core/model/policy.js';
 import type { SessionRecord } from '../core/model/record.js';
-import { Session, unitOf, type SessionData, type SessionInfo } from '../core/session.js';
+import { Session, stateOf, type SessionData, type SessionInfo } from '../core/session.js';
 import { assertFactorIfNamed, assertSubjectIfNamed } from '../core/model/subject.js';
-import type { Unit } from '../core/request/request-state.js';
+import type { RequestState } from '../core/request/request-state.js';
 import { Handshake, type HandshakeSource } from './transports/handshake.js';
 import { currentSession, storage } from './request/request-session.js';
 import { SessionEvents } from './session.events.js';
@@ -18,7 +18,7 @@ import type { SessionSettings } from './options/session.settings.js';
 import { SESSION_ENGINE, SESSION_SETTINGS } from './options/tokens.js';
 
 /** The session to act on; by default the current one. Needed where the option `context` is false. */
-export interface OnSession {
+export interface SessionTarget {
   session?: Session<object>;
 }
 
@@ -79,9 +79,9 @@ export class SessionService<T extends object = SessionData> {
    *
    * @throws SessionError `ERR_SESSION_LIMIT` where `maxSessions` refuses another, `ERR_SUBJECT`, `ERR_FACTOR`
    */
-  async login(subject: string, options: LoginOptions & OnSession = {}): Promise<void> {
+  async login(subject: string, options: LoginOptions & SessionTarget = {}): Promise<void> {
     assertFactorIfNamed(options);
-    return this.#engine.login(this.#unit(options), subject, options);
+    return this.#engine.login(this.#state(options), subject, options);
   }
 
   /**
@@ -91,10 +91,10 @@ export class SessionService<T extends object = SessionData> {
    * @throws SessionError `ERR_NOT_LOGGED_IN`, `ERR_SESSION_ENDED`, `ERR_SUBJECT` for a subject that is given and is
    *   no text, `ERR_FACTOR`
    */
-  async relogin(options: ReloginOptions & OnSession = {}): Promise<void> {
+  async relogin(options: ReloginOptions & SessionTarget = {}): Promise<void> {
     assertSubjectIfNamed(options);
     assertFactorIfNamed(options);
-    return this.#engine.relogin(this.#unit(options), options);
+    return this.#engine.relogin(this.#state(options), options);
   }
 
   /**
@@ -103,24 +103,24 @@ export class SessionService<T extends object = SessionData> {
    *
    * @throws SessionError `ERR_SESSION_ENDED` if it was ended meanwhile
    */
-  regenerate(options: { keep?: readonly string[] } & OnSession = {}): Promise<void> {
-    return this.#engine.regenerate(this.#unit(options), options);
+  regenerate(options: { keep?: readonly string[] } & SessionTarget = {}): Promise<void> {
+    return this.#engine.regenerate(this.#state(options), options);
   }
 
   /** Ends the session and takes its cookie away. Without a session it does nothing. */
-  clear(options: OnSession = {}): Promise<void> {
-    return this.#engine.end(this.#unit(options), 'cleared');
+  clear(options: SessionTarget = {}): Promise<void> {
+    return this.#engine.end(this.#state(options), 'cleared');
   }
 
   /** Ends the session, here or `everywhere`, and over HTTPS has the browser forget what it stored (Clear-Site-Data). */
-  logout({ everywhere, ...on }: { everywhere?: boolean } & OnSession = {}): Promise<void> {
-    return this.#engine.end(this.#unit(on), 'logout', everywhere);
+  logout({ everywhere, ...on }: { everywhere?: boolean } & SessionTarget = {}): Promise<void> {
+    return this.#engine.end(this.#state(on), 'logout', everywhere);
   }
 
   /** The live sessions of a user, the latest first. */
   async list(subject: string): Promise<SessionInfo[]> {
     const records = await this.#engine.list(subject);
-    const current = currentSession()?.unit.held?.record.id;
+    const current = currentSession()?.state.handle?.record.id;
     return records.map((record) => this.#info(record, current));
   }
 
@@ -145,7 +145,7 @@ export class SessionService<T extends object = SessionData> {
    */
   async revokeAll(subject: string, options: { except?: string | readonly string[] } = {}): Promise<number> {
     const kept = keptIds(options);
-    const own = currentSession()?.unit.held?.record;
+    const own = currentSession()?.state.handle?.record;
     const ended = await this.#engine.revokeAll(subject, kept);
     if (own?.subject === subject) loseCurrent((current) => !kept.includes(current));
     return ended;
@@ -167,13 +167,13 @@ export class SessionService<T extends object = SessionData> {
     const handshake = new Handshake(source, ip, this.#host.httpAdapter);
     const { crossOrigin, allowedOrigins } = this.#settings;
     if (crossOrigin === 'block' && handshake.isCrossOrigin(allowedOrigins)) throw crossOriginError();
-    const unit = await this.#engine.openDetached(handshake.header('cookie'), handshake.client);
-    return new Session<T>(unit, this.#engine);
+    const state = await this.#engine.openDetached(handshake.header('cookie'), handshake.client);
+    return new Session<T>(state, this.#engine);
   }
 
-  #unit(options: OnSession): Unit {
-    if (!('session' in options)) return unitOf(this.current);
-    if (options.session) return unitOf(options.session);
+  #state(options: SessionTarget): RequestState {
+    if (!('session' in options)) return stateOf(this.current);
+    if (options.session) return stateOf(options.session);
     throw new SessionError(
       'ERR_NO_SESSION',
       'The option "session" is undefined. Give a session, or leave the option out to act on the current one.',
@@ -208,7 +208,7 @@ function keptIds(options: { except?: unknown }): readonly string[] {
 
 /** The response of the request that ended its own session takes the cookie away. */
 function loseCurrent(ended: (id: string) => boolean): void {
-  const unit = currentSession()?.unit;
-  const id = unit?.held?.record.id;
-  if (unit && id !== undefined && ended(id)) unit.expire();
+  const state = currentSession()?.state;
+  const id = state?.handle?.record.id;
+  if (state && id !== undefined && ended(id)) state.expire();
 }

@@ -25,7 +25,7 @@ export interface SharedRevocationsOptions {
 }
 
 /** What changed in the list since it was last asked. */
-export interface Changes {
+export interface RevocationPage {
   /** Made once with the list, and anew when it was lost. */
   epoch: string;
   /** The list's clock, in milliseconds since the epoch. */
@@ -56,7 +56,7 @@ export interface RevocationSource {
    *
    * @param now milliseconds since the epoch, where the application's clock decides instead of the list's own
    */
-  changes(cursor: number, now: number | undefined): Promise<Changes>;
+  changes(cursor: number, now: number | undefined): Promise<RevocationPage>;
   /**
    * Writes where there is nothing of that key with the same rank or a higher one, or nothing that can be read; and
    * a rotation that is confirmed in place of one of the same rank that is not, or that ends later.
@@ -267,7 +267,7 @@ export class SharedRevocations implements RevocationList {
   }
 
   /** The list is another, or was restored to what it had been: what we know stays, and all of it is read again. */
-  #wentBack({ epoch, cursor }: Changes): boolean {
+  #wentBack({ epoch, cursor }: RevocationPage): boolean {
     const another = epoch !== this.#epoch;
     const back = another ? this.#cursor > 0 : cursor < this.#cursor;
     this.#epoch = epoch;
@@ -298,7 +298,7 @@ function causeOf(error: unknown): string {
 }
 
 /** @throws SessionError `ERR_STORE_UNAVAILABLE` for an answer that no list gives */
-function checked(changes: Changes): Changes {
+function checked(changes: RevocationPage): RevocationPage {
   const { epoch, time, cursor } = changes;
   if (typeof epoch === 'string' && Number.isFinite(time) && Number.isSafeInteger(cursor)) return changes;
   throw unavailable(new Error('the revocation list answered with an epoch, time or counter that is none'));

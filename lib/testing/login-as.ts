@@ -21,9 +21,9 @@ export async function loginAs(
 ): Promise<string> {
   assertFactorIfNamed(options);
   const engine = app.get<SessionEngine>(SESSION_ENGINE, { strict: false });
-  const unit = await engine.open(undefined, {});
-  await engine.login(unit, subject, options);
-  Object.assign(unit.bag.proxy, data);
-  await engine.save(unit);
-  return engine.cookieOf(unit)!.split(';', 1)[0]!;
+  const state = await engine.open(undefined, {});
+  await engine.login(state, subject, options);
+  Object.assign(state.bag.proxy, data);
+  await engine.save(state);
+  return engine.cookieOf(state)!.split(';', 1)[0]!;
 }

@@ -275,7 +275,7 @@ describe.each(platforms)('requests at the same time on %s', (platform) => {
     const told = await evicting.browser.get('/me');
     expect([told.status, told.json().code]).toEqual([401, 'ERR_SESSION_EVICTED']);
 
-    const silent = await run(platform, { maxSessions: 1, tellEvicted: false });
+    const silent = await run(platform, { maxSessions: 1, discloseEviction: false });
     await silent.browser.post('/login', { user: 'alice' });
     await new Browser(silent.url).post('/login', { user: 'alice' });
     expect((await silent.browser.get('/me')).json().code).toBe('ERR_LOGIN_REQUIRED');

@@ -8,7 +8,7 @@ import {
   type Outcome,
   type Plan,
   type Setting,
-} from '../support/seam-server.js';
+} from '../support/hook-server.js';
 
 /*
  * Jest fails the test that runs when a rejection is not handled or an error not caught, so that none of these
@@ -135,7 +135,7 @@ function comparable(outcome: Outcome): unknown {
 const runs = { numRuns: Number(process.env['LATE_CALLS_RUNS'] ?? 1_500) };
 
 describe('the calls of an application on a response', () => {
-  it('throw, emit and send the same with the seam as without it, whenever the answer goes on', async () => {
+  it('throw, emit and send the same with the hook as without it, whenever the answer goes on', async () => {
     const plans = fc.record<Plan>({
       held,
       commit: fc.constant('stored'),
@@ -179,7 +179,7 @@ describe('the calls of an application on a response', () => {
   it.each<[string, Setting]>([
     ['before', { before: compress }],
     ['after', { after: compress }],
-  ])('leave nobody without an answer with compression %s the seam', async (_where, front) => {
+  ])('leave nobody without an answer with compression %s the hook', async (_where, front) => {
     const plans = fc.record<Plan>({
       held,
       commit: one('stored', 'stored', 'fails'),

@@ -3,11 +3,11 @@ import { nextMoment, type Clock } from '../../lib/core/util/clock.js';
 import { isSessionError, unavailable } from '../../lib/core/util/errors.js';
 import {
   Dead,
-  type Change,
-  type Held,
-  type Keeper,
-  type Opened,
-  type Saved,
+  type BackendWrite,
+  type SessionHandle,
+  type SessionBackend,
+  type OpenResult,
+  type SaveResult,
 } from '../../lib/core/storage/backend.js';
 
 import {
@@ -16,7 +16,7 @@ import {
   type RecordDelta,
   type SessionRecord,
 } from '../../lib/core/model/record.js';
-import { StoreKeeper } from '../../lib/core/storage/store-backend.js';
+import { StoreBackend } from '../../lib/core/storage/store-backend.js';
 import { methodsOf, type Sabotage } from './model.js';
 import type { Invariant } from './oracle.js';
 import { GRACE, IDLE, type Focus } from './scenario.js';
@@ -39,16 +39,16 @@ const inCalls = (change: (store: SessionStore) => Methods): Sabotage => ({
 
 /** Of the store, at the time of a call's effect. */
 const inEffects = (change: (store: SessionStore) => Methods): Sabotage => ({
-  backend: (store) => ({ ...methodsOf(store), ...change(store) }),
+  database: (store) => ({ ...methodsOf(store), ...change(store) }),
 });
 
 /** Of what the engine asks for. */
-const inKeeper = (
-  change: (keeper: Keeper, store: SessionStore, clock: Clock) => Partial<Keeper>,
+const inBackend = (
+  change: (backend: SessionBackend, store: SessionStore, clock: Clock) => Partial<SessionBackend>,
 ): Sabotage => ({
-  keeper: (store, context) => {
-    const real = new StoreKeeper(store, context);
-    const whole: Keeper = {
+  backend: (store, context) => {
+    const real = new StoreBackend(store, context);
+    const whole: SessionBackend = {
       cookieIsRecord: false,
       open: (value) => real.open(value),
       isGenuine: (value) => real.isGenuine(value),
@@ -56,7 +56,7 @@ const inKeeper = (
       proof: (subject) => real.proof(subject),
       create: (...args) => real.create(...args),
       save: (...args) => real.save(...args),
-      reload: (held) => real.reload(held),
+      reload: (handle) => real.reload(handle),
       destroy: (...args) => real.destroy(...args),
       list: (subject) => real.list(subject),
       destroyById: (...args) => real.destroyById(...args),
@@ -69,9 +69,9 @@ const inKeeper = (
   },
 });
 
-const inSaves = (change: (change: Change, held: Held) => Change): Sabotage =>
-  inKeeper((keeper) => ({
-    save: (held, what, ...rest) => keeper.save(held, change(what, held), ...rest),
+const inSaves = (change: (change: BackendWrite, handle: SessionHandle) => BackendWrite): Sabotage =>
+  inBackend((backend) => ({
+    save: (handle, what, ...rest) => backend.save(handle, change(what, handle), ...rest),
   }));
 
 const inRotations = (change: (previous: PredecessorSecret) => PredecessorSecret): Sabotage =>
@@ -85,10 +85,10 @@ const inRotations = (change: (previous: PredecessorSecret) => PredecessorSecret)
       ),
   }));
 
-const inOpened = (change: (opened: Opened) => Opened): Sabotage =>
-  inKeeper((keeper) => ({ open: async (...args) => change(await keeper.open(...args)) }));
+const inOpened = (change: (opened: OpenResult) => OpenResult): Sabotage =>
+  inBackend((backend) => ({ open: async (...args) => change(await backend.open(...args)) }));
 
-const inDead = (change: (opened: Opened & { kind: 'dead' }) => Opened): Sabotage =>
+const inDead = (change: (opened: OpenResult & { kind: 'dead' }) => OpenResult): Sabotage =>
   inOpened((opened) => (opened.kind === 'dead' ? change(opened) : opened));
 
 async function recordOf(store: SessionStore, id: string): Promise<SessionRecord | undefined> {
@@ -96,7 +96,7 @@ async function recordOf(store: SessionStore, id: string): Promise<SessionRecord 
   return found && 'record' in found ? found.record : undefined;
 }
 
-const isRelogin = ({ head }: Change): boolean => head?.factors !== undefined;
+const isRelogin = ({ head }: BackendWrite): boolean => head?.factors !== undefined;
 
 export const FAULTS: readonly Fault[] = [
   // Updates.
@@ -118,10 +118,10 @@ export const FAULTS: readonly Fault[] = [
     name: 'update() writes again where it was not told what became of the first write',
     told: ['counts'],
     focus: 'updates',
-    sabotage: inKeeper((keeper) => ({
-      save: async (held, change, ...rest) => {
+    sabotage: inBackend((backend) => ({
+      save: async (handle, change, ...rest) => {
         try {
-          return await keeper.save(held, change, ...rest);
+          return await backend.save(handle, change, ...rest);
         } catch (error) {
           if (!change.exclusive || change.rotate) throw error;
           return { outcome: 'conflict' };
@@ -141,12 +141,12 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'a write that failed is answered as if it were stored',
     told: ['answers', 'counts'],
-    sabotage: inKeeper((keeper) => ({
-      save: async (held, ...rest): Promise<Saved> => {
+    sabotage: inBackend((backend) => ({
+      save: async (handle, ...rest): Promise<SaveResult> => {
         try {
-          return await keeper.save(held, ...rest);
+          return await backend.save(handle, ...rest);
         } catch {
-          return { outcome: 'saved', held };
+          return { outcome: 'saved', handle };
         }
       },
     })),
@@ -218,9 +218,9 @@ export const FAULTS: readonly Fault[] = [
     sabotage: {
       engine: (engine) => {
         const login = engine.login.bind(engine);
-        engine.login = (unit, ...rest) => {
-          unit.former = undefined;
-          return login(unit, ...rest);
+        engine.login = (state, ...rest) => {
+          state.former = undefined;
+          return login(state, ...rest);
         };
         return engine;
       },
@@ -250,8 +250,8 @@ export const FAULTS: readonly Fault[] = [
     name: 'an ending that failed is answered as if it had taken place',
     told: ['answers', 'endings'],
     focus: 'endings',
-    sabotage: inKeeper((keeper) => ({
-      destroy: (...args) => keeper.destroy(...args).catch(() => undefined),
+    sabotage: inBackend((backend) => ({
+      destroy: (...args) => backend.destroy(...args).catch(() => undefined),
     })),
   },
   {
@@ -282,12 +282,12 @@ export const FAULTS: readonly Fault[] = [
     name: 'a reload presents the token',
     told: ['alarms', 'answers'],
     focus: 'handles',
-    sabotage: inKeeper((keeper) => ({
-      reload: async (held) => {
-        if (held.token === undefined) return keeper.reload(held);
-        const opened = await keeper.open(held.token, {});
-        if (opened.kind === 'live') return opened.held;
-        if (opened.why === Dead.Reused) await keeper.destroy(opened.former!.held);
+    sabotage: inBackend((backend) => ({
+      reload: async (handle) => {
+        if (handle.token === undefined) return backend.reload(handle);
+        const opened = await backend.open(handle.token, {});
+        if (opened.kind === 'live') return opened.handle;
+        if (opened.why === Dead.Reused) await backend.destroy(opened.former!.handle);
         return undefined;
       },
     })),
@@ -356,9 +356,9 @@ export const FAULTS: readonly Fault[] = [
       engine: (engine) => {
         const open = engine.open.bind(engine);
         engine.open = async (...args) => {
-          const unit = await open(...args);
-          unit.presented = unit.held?.record.secretHash;
-          return unit;
+          const state = await open(...args);
+          state.presented = state.handle?.record.secretHash;
+          return state;
         };
         return engine;
       },
@@ -423,13 +423,13 @@ function revisionUnread(): Sabotage {
         return done;
       },
     }),
-    ...inKeeper((keeper) => ({
-      save: async (held, ...rest) => {
-        const saved = await keeper.save(held, ...rest);
+    ...inBackend((backend) => ({
+      save: async (handle, ...rest) => {
+        const saved = await backend.save(handle, ...rest);
         if (saved.outcome !== 'saved') return saved;
-        const { record } = saved.held;
-        const known = saved.held as Held & { as(record: SessionRecord): Held };
-        return { outcome: 'saved', held: known.as({ ...record, revision: revisions.get(record.id)! }) };
+        const { record } = saved.handle;
+        const known = saved.handle as SessionHandle & { as(record: SessionRecord): SessionHandle };
+        return { outcome: 'saved', handle: known.as({ ...record, revision: revisions.get(record.id)! }) };
       },
     })),
   };
@@ -437,19 +437,19 @@ function revisionUnread(): Sabotage {
 
 function regenerateElsewhere(): Sabotage {
   return {
-    engine: (engine, keeper) => {
-      engine.regenerate = async (unit, { keep = [] } = {}) => {
-        const old = unit.held!;
+    engine: (engine, backend) => {
+      engine.regenerate = async (state, { keep = [] } = {}) => {
+        const old = state.handle!;
         const { record } = old;
         const data = Object.fromEntries(Object.entries(record.data).filter(([key]) => keep.includes(key)));
         const draft = {
           ...record,
-          id: `${unit.id.slice(0, 11)}${Math.random().toString(36).slice(2, 13)}`.padEnd(22, '0'),
+          id: `${state.id.slice(0, 11)}${Math.random().toString(36).slice(2, 13)}`.padEnd(22, '0'),
         };
         const { previous: _, ...fresh } = draft;
-        const { held } = await keeper.create({ ...fresh, data, revision: 0 }, IDLE, {});
-        await keeper.destroy(old, { epitaph: 'replaced', linger: GRACE });
-        unit.adopt(held);
+        const { handle } = await backend.create({ ...fresh, data, revision: 0 }, IDLE, {});
+        await backend.destroy(old, { reason: 'replaced', ttl: GRACE });
+        state.adopt(handle);
       };
       return engine;
     },
@@ -457,17 +457,17 @@ function regenerateElsewhere(): Sabotage {
 }
 
 function listFirst(): Sabotage {
-  return inKeeper((keeper, store, clock) => ({
+  return inBackend((backend, store, clock) => ({
     destroyAll: async (subject, except, onEnded) => {
       const since = nextMoment(clock);
-      const listed = await keeper.list(subject);
+      const listed = await backend.list(subject);
       try {
         await store.markRevoked(subject, since, IDLE);
       } catch (error) {
         throw unavailable(error);
       }
       const doomed = listed.filter(({ id }) => !except.includes(id));
-      for (const ended of await Promise.all(doomed.map(({ id }) => keeper.destroyById(id))))
+      for (const ended of await Promise.all(doomed.map(({ id }) => backend.destroyById(id))))
         ended.forEach(onEnded);
     },
   }));
@@ -484,19 +484,19 @@ function abandonFailedCreates(): Sabotage {
         throw error;
       }
     },
-    destroy: (id, word) => (failed.delete(id) ? undefined : store.destroy(id, word)),
+    destroy: (id, tombstone) => (failed.delete(id) ? undefined : store.destroy(id, tombstone)),
   }));
 }
 
 function abandonSuccessors(): Sabotage {
-  const made = new WeakSet<Held>();
-  return inKeeper((keeper) => ({
+  const made = new WeakSet<SessionHandle>();
+  return inBackend((backend) => ({
     create: async (...args) => {
-      const issued = await keeper.create(...args);
-      made.add(issued.held);
+      const issued = await backend.create(...args);
+      made.add(issued.handle);
       return issued;
     },
-    destroy: async (held, word) => (made.has(held) ? undefined : keeper.destroy(held, word)),
+    destroy: async (handle, tombstone) => (made.has(handle) ? undefined : backend.destroy(handle, tombstone)),
   }));
 }
 
@@ -518,22 +518,22 @@ function reviving(): Sabotage {
 }
 
 function confirmingAfterReload(): Sabotage {
-  const presented = new WeakSet<Held>();
-  return inKeeper((keeper) => ({
+  const presented = new WeakSet<SessionHandle>();
+  return inBackend((backend) => ({
     open: async (...args) => {
-      const opened = await keeper.open(...args);
-      if (opened.kind === 'live' && opened.confirms) presented.add(opened.held);
+      const opened = await backend.open(...args);
+      if (opened.kind === 'live' && opened.confirms) presented.add(opened.handle);
       return opened;
     },
-    reload: async (held) => {
-      const again = await keeper.reload(held);
-      if (again && presented.has(held)) presented.add(again);
+    reload: async (handle) => {
+      const again = await backend.reload(handle);
+      if (again && presented.has(handle)) presented.add(again);
       return again;
     },
-    save: (held, change, ...rest) =>
-      keeper.save(
-        held,
-        presented.has(held) && !change.rotate ? { ...change, confirm: { grace: GRACE } } : change,
+    save: (handle, change, ...rest) =>
+      backend.save(
+        handle,
+        presented.has(handle) && !change.rotate ? { ...change, confirm: { grace: GRACE } } : change,
         ...rest,
       ),
   }));

@@ -5,11 +5,11 @@ import { SessionEngine } from '../../lib/core/engine.js';
 import { isSessionError } from '../../lib/core/util/errors.js';
 import { EventHub } from '../../lib/core/events/events.js';
 import { TOKEN_LENGTH } from '../../lib/core/token/ids.js';
-import type { Keeper, KeeperContext } from '../../lib/core/storage/backend.js';
+import type { SessionBackend, BackendContext } from '../../lib/core/storage/backend.js';
 import { Signer } from '../../lib/core/token/signer.js';
-import { StoreKeeper } from '../../lib/core/storage/store-backend.js';
+import { StoreBackend } from '../../lib/core/storage/store-backend.js';
 import type { Awaitable } from '../../lib/core/storage/store.js';
-import { CookieFate, Lifecycle, type Unit } from '../../lib/core/request/request-state.js';
+import { CookieAction, Lifecycle, type RequestState } from '../../lib/core/request/request-state.js';
 import { Oracle, tokenOf, Violation, type Actor, type Token } from './oracle.js';
 import {
   CLIENTS,
@@ -44,26 +44,26 @@ export interface Sabotage {
   /** Of the store as a node sees it: its calls have yet to take place. */
   store?: (store: SessionStore) => SessionStore;
   /** Of the store itself: at the time of a call's effect. */
-  backend?: (store: SessionStore) => SessionStore;
-  keeper?: (store: SessionStore, context: KeeperContext) => Keeper;
-  engine?: (engine: SessionEngine, keeper: Keeper) => SessionEngine;
+  database?: (store: SessionStore) => SessionStore;
+  backend?: (store: SessionStore, context: BackendContext) => SessionBackend;
+  engine?: (engine: SessionEngine, backend: SessionBackend) => SessionEngine;
 }
 
 /** Two nodes over one store. They serve one run after the other, each with a user of its own. */
 export class World {
   readonly clock = new FakeClock();
-  readonly backend: SessionStore;
+  readonly database: SessionStore;
   readonly nodes: readonly SessionEngine[];
-  readonly probe: Keeper;
+  readonly probe: SessionBackend;
   readonly actors = new AsyncLocalStorage<Actor>();
   run: Run | undefined;
   #runs = 0;
 
   constructor(store: SessionStore, sabotage: Sabotage = {}) {
-    this.backend = sabotage.backend?.(store) ?? store;
+    this.database = sabotage.database?.(store) ?? store;
     const context = this.#context();
     store.bind?.(context);
-    this.probe = new StoreKeeper({ ...methodsOf(this.backend), bind: undefined }, context);
+    this.probe = new StoreBackend({ ...methodsOf(this.database), bind: undefined }, context);
     this.nodes = [0, 1].map(() => this.#node(sabotage));
   }
 
@@ -75,7 +75,7 @@ export class World {
     const gated = gatedStore(this);
     const store = sabotage.store?.(gated) ?? gated;
     const context = this.#context();
-    const keeper = sabotage.keeper?.(store, context) ?? new StoreKeeper(store, context);
+    const backend = sabotage.backend?.(store, context) ?? new StoreBackend(store, context);
     const events = new EventHub((error) =>
       this.run?.oracle.fail('answers', `a listener threw ${String(error)}`),
     );
@@ -94,16 +94,16 @@ export class World {
         clock,
         pause: () => this.run?.pause() ?? Promise.resolve(),
       },
-      keeper,
+      backend,
       events,
     );
     events.listen((event) => {
       if (event.type === 'reused') this.run?.oracle.alarm(this.actors.getStore(), event.id);
     });
-    return sabotage.engine?.(engine, keeper) ?? engine;
+    return sabotage.engine?.(engine, backend) ?? engine;
   }
 
-  #context(): KeeperContext {
+  #context(): BackendContext {
     const limits = { idle: IDLE, lifetime: LIFETIME };
     return {
       secrets: [SECRET],
@@ -136,7 +136,7 @@ export function methodsOf(store: SessionStore): Pick<SessionStore, Method> {
 
 /** The store of one node: each call waits for the scheduler, before its effect and before its answer. */
 function gatedStore(world: World): SessionStore {
-  const { backend } = world;
+  const { database } = world;
   const call = <T>(
     method: Method,
     detail: string,
@@ -146,28 +146,28 @@ function gatedStore(world: World): SessionStore {
   return {
     load: (id) =>
       call('load', nameOf(id), (actor, oracle) =>
-        then(backend.load(id), (found) => oracle.loaded(actor, id, found)),
+        then(database.load(id), (found) => oracle.loaded(actor, id, found)),
       ),
     create: (record, ...rest) =>
       call('create', '', (actor, oracle) =>
-        then(backend.create(record, ...rest), (done) => oracle.created(actor, record, done)),
+        then(database.create(record, ...rest), (done) => oracle.created(actor, record, done)),
       ),
     commit: (id, delta) =>
       call('commit', `${nameOf(id)} ${Object.keys(delta).join(' ')}`, (actor, oracle, calledAt) =>
-        then(backend.commit(id, delta), (done) => oracle.committed(actor, id, delta, done, calledAt)),
+        then(database.commit(id, delta), (done) => oracle.committed(actor, id, delta, done, calledAt)),
       ),
-    destroy: (id, word) =>
+    destroy: (id, tombstone) =>
       call('destroy', nameOf(id), (actor, oracle) =>
-        then(backend.destroy(id, word), (last) => oracle.destroyed(actor, id, last)),
+        then(database.destroy(id, tombstone), (last) => oracle.destroyed(actor, id, last)),
       ),
     list: (subject, limit) =>
       call('list', '', async (_actor, { sessions }) => {
-        const found = await backend.list(subject, limit);
+        const found = await database.list(subject, limit);
         // In an order of their own, so that a run can be repeated.
         const order = [...sessions.keys()];
         return [...found].sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
       }),
-    markRevoked: (...args) => call('markRevoked', '', () => backend.markRevoked(...args)),
+    markRevoked: (...args) => call('markRevoked', '', () => database.markRevoked(...args)),
   };
 }
 
@@ -433,10 +433,10 @@ export class Run {
     this.#tell(actor, `is sent: ${tell(op)}${actor.token ? `, with ${this.#nameOf(actor.token)}` : ''}`);
     await this.#world.actors.run(actor, async () => {
       if (op.kind === 'revokeAll') return this.#revokeAll(actor, engine);
-      const unit = await this.#open(actor, engine);
-      if (op.kind === 'socket') return this.#socket(actor, engine, unit);
-      const status = await this.#respond(actor, engine, unit);
-      this.#answer(actor, engine, unit, status);
+      const state = await this.#open(actor, engine);
+      if (op.kind === 'socket') return this.#socket(actor, engine, state);
+      const status = await this.#respond(actor, engine, state);
+      this.#answer(actor, engine, state, status);
     });
   }
 
@@ -461,48 +461,48 @@ export class Run {
     };
   }
 
-  async #open(actor: Actor, engine: SessionEngine): Promise<Unit> {
-    let unit: Unit;
+  async #open(actor: Actor, engine: SessionEngine): Promise<RequestState> {
+    let state: RequestState;
     let failure: unknown;
     try {
       const cookie = actor.token && `${COOKIE}=${actor.token.value}`;
-      unit =
+      state =
         actor.op.kind === 'socket' ? await engine.openDetached(cookie, {}) : await engine.open(cookie, {});
     } catch (error) {
       failure = error;
-      unit = engine.refuse({}, error as Error);
+      state = engine.refuse({}, error as Error);
     }
-    if (!this.#aborted) this.oracle.opened(actor, unit.lifecycle === Lifecycle.Live, failure);
-    return unit;
+    if (!this.#aborted) this.oracle.opened(actor, state.lifecycle === Lifecycle.Live, failure);
+    return state;
   }
 
-  async #respond(actor: Actor, engine: SessionEngine, unit: Unit): Promise<number> {
+  async #respond(actor: Actor, engine: SessionEngine, state: RequestState): Promise<number> {
     const { op } = actor;
     const logout = op.kind.startsWith('@Logout');
-    if (unit.refusal !== undefined) {
-      if (logout) unit.fate = CookieFate.Expire;
+    if (state.refusal !== undefined) {
+      if (logout) state.cookie = CookieAction.Expire;
       return 503;
     }
-    if (op.response === 'cancelled') unit.tooLateForCookie = true;
-    const id = unit.id;
+    if (op.response === 'cancelled') state.tooLateForCookie = true;
+    const id = state.id;
     let status = 200;
     try {
-      if (!GUESTS.has(op.kind) && !isLoggedIn(unit)) throw new Denied();
-      unit.active = !op.passive && !logout;
-      unit.intent = logout ? { everywhere: op.kind === '@Logout everywhere' } : undefined;
+      if (!GUESTS.has(op.kind) && !isLoggedIn(state)) throw new Denied();
+      state.active = !op.passive && !logout;
+      state.intent = logout ? { everywhere: op.kind === '@Logout everywhere' } : undefined;
       if (op.slow) await this.pause();
-      await this.#handle(actor, engine, unit);
+      await this.#handle(actor, engine, state);
       if (op.fails) throw new Failure();
-      await engine.commit(unit, true);
+      await engine.commit(state, true);
     } catch (error) {
-      unit.active = false;
-      unit.intent = undefined;
+      state.active = false;
+      state.intent = undefined;
       status = this.#statusOf(actor, id, error);
     }
     try {
-      const refused = unit.failure !== undefined && status >= 400;
-      const done = refused ? undefined : engine.commit(unit, status < 400);
-      unit.close();
+      const refused = state.failure !== undefined && status >= 400;
+      const done = refused ? undefined : engine.commit(state, status < 400);
+      state.close();
       await done;
     } catch (error) {
       status = this.#statusOf(actor, id, error);
@@ -517,45 +517,45 @@ export class Run {
     return isSessionError(error) ? error.statusCode : 500;
   }
 
-  async #handle(actor: Actor, engine: SessionEngine, unit: Unit): Promise<void> {
+  async #handle(actor: Actor, engine: SessionEngine, state: RequestState): Promise<void> {
     const { op } = actor;
     const { oracle } = this;
     actor.acted = oracle.step;
     switch (op.kind) {
       case 'read':
-        void unit.bag.proxy[op.key];
+        void state.bag.proxy[op.key];
         return;
       case 'write':
-        return this.#write(actor, unit);
+        return this.#write(actor, state);
       case 'update':
-        return this.#update(engine, unit);
+        return this.#update(engine, state);
       case 'write+update':
-        this.#write(actor, unit);
-        return this.#update(engine, unit);
+        this.#write(actor, state);
+        return this.#update(engine, state);
       case 'login':
-        return engine.login(unit, this.#subject, { keep: op.keep ? ['a', 'n'] : [] });
+        return engine.login(state, this.#subject, { keep: op.keep ? ['a', 'n'] : [] });
       case 'relogin':
-        oracle.proves(unit.id);
-        return engine.relogin(unit);
+        oracle.proves(state.id);
+        return engine.relogin(state);
       case 'regenerate': {
         const keep = op.keep ? ['a', 'n'] : [];
-        oracle.drops(actor, unit.id, keep);
-        return engine.regenerate(unit, { keep });
+        oracle.drops(actor, state.id, keep);
+        return engine.regenerate(state, { keep });
       }
       case 'logout':
-        return engine.end(unit, 'logout');
+        return engine.end(state, 'logout');
       case 'clear':
-        return engine.end(unit, 'cleared');
+        return engine.end(state, 'cleared');
       case 'everywhere':
         oracle.revokes(actor);
-        return engine.end(unit, 'logout', true);
+        return engine.end(state, 'logout', true);
       case '@Logout everywhere':
         return oracle.revokes(actor);
       case 'revoke':
-        return this.#revoke(actor, engine, unit);
+        return this.#revoke(actor, engine, state);
       case 'others': {
-        oracle.revokes(actor, [unit.id]);
-        await engine.revokeAll(this.#subject, [unit.id]);
+        oracle.revokes(actor, [state.id]);
+        await engine.revokeAll(this.#subject, [state.id]);
         return;
       }
       case '@Logout':
@@ -566,24 +566,24 @@ export class Run {
     }
   }
 
-  #write(actor: Actor, unit: Unit): void {
+  #write(actor: Actor, state: RequestState): void {
     const { key } = actor.op;
     const value = `${actor.name} ${++this.#texts}`;
-    unit.bag.proxy[key] = value;
-    this.oracle.writes(actor, unit.id, key, JSON.stringify(value));
+    state.bag.proxy[key] = value;
+    this.oracle.writes(actor, state.id, key, JSON.stringify(value));
   }
 
-  async #update(engine: SessionEngine, unit: Unit): Promise<void> {
-    const update = this.oracle.updates(unit.id);
-    await engine.update(unit, 'n', (value) => ((value as number | undefined) ?? 0) + 1);
+  async #update(engine: SessionEngine, state: RequestState): Promise<void> {
+    const update = this.oracle.updates(state.id);
+    await engine.update(state, 'n', (value) => ((value as number | undefined) ?? 0) + 1);
     if (!this.#aborted) update.end = this.oracle.step;
   }
 
-  async #revoke(actor: Actor, engine: SessionEngine, unit: Unit): Promise<void> {
-    const id = this.#clients[actor.op.other]!.token?.id ?? unit.id;
+  async #revoke(actor: Actor, engine: SessionEngine, state: RequestState): Promise<void> {
+    const id = this.#clients[actor.op.other]!.token?.id ?? state.id;
     actor.named.add(id);
     const ended = await engine.revoke(id, this.#subject);
-    if (ended > 0 && unit.held?.record.id === id) unit.expire();
+    if (ended > 0 && state.handle?.record.id === id) state.expire();
   }
 
   /** By an administrator, who has no session here. */
@@ -598,19 +598,19 @@ export class Run {
   }
 
   /** A handle that lives on: opened by a handshake, without a response that could take a cookie. */
-  async #socket(actor: Actor, engine: SessionEngine, unit: Unit): Promise<void> {
-    if (unit.refusal !== undefined) return;
-    const { id } = unit;
+  async #socket(actor: Actor, engine: SessionEngine, state: RequestState): Promise<void> {
+    if (state.refusal !== undefined) return;
+    const { id } = state;
     try {
-      if (!isLoggedIn(unit)) return;
+      if (!isLoggedIn(state)) return;
       this.oracle.answered(actor, undefined, true);
       for (let i = 0; i < 2; i++) {
         await this.pause();
         await this.pause();
-        await this.#update(engine, unit);
+        await this.#update(engine, state);
       }
-      this.#write(actor, unit);
-      await engine.save(unit);
+      this.#write(actor, state);
+      await engine.save(state);
       this.#acknowledge(actor);
     } catch (error) {
       this.#statusOf(actor, id, error);
@@ -622,8 +622,8 @@ export class Run {
     if (!this.#aborted) this.oracle.acknowledged(actor);
   }
 
-  #answer(actor: Actor, engine: SessionEngine, unit: Unit, status: number): void {
-    const cookie = engine.cookieOf(unit);
+  #answer(actor: Actor, engine: SessionEngine, state: RequestState, status: number): void {
+    const cookie = engine.cookieOf(state);
     const value = cookie === undefined ? undefined : cookie.slice(COOKIE.length + 1, cookie.indexOf(';'));
     const token = value ? tokenOf(value) : undefined;
     if (token) this.#tokens.push(token);
@@ -631,7 +631,7 @@ export class Run {
     this.#tell(actor, `answers ${status}${told}`);
     if (this.#aborted) return;
     if (status < 300) this.oracle.acknowledged(actor);
-    this.oracle.answered(actor, token, unit.lifecycle === Lifecycle.Live && status < 400);
+    this.oracle.answered(actor, token, state.lifecycle === Lifecycle.Live && status < 400);
     const client = this.#clients[actor.op.client]!;
     if (value !== undefined && actor.op.response === 'kept') this.#responses.push({ actor, client, token });
   }
@@ -647,9 +647,9 @@ export class Run {
     const { oracle } = this;
     this.#gated = false;
     oracle.step++;
-    const listed = new Set((await this.#world.backend.list(this.#subject)).map(({ id }) => id));
+    const listed = new Set((await this.#world.database.list(this.#subject)).map(({ id }) => id));
     for (const view of oracle.sessions.values()) {
-      const found = await this.#world.backend.load(view.id);
+      const found = await this.#world.database.load(view.id);
       oracle.settled(view, found && 'record' in found ? found.record : undefined, listed);
     }
     for (const token of this.#tokens) await this.#probe(token);
@@ -674,7 +674,7 @@ export class Run {
       await drained();
     }
     const ids = [...this.oracle.sessions.keys()];
-    await Promise.all(ids.map(async (id) => this.#world.backend.destroy(id)));
+    await Promise.all(ids.map(async (id) => this.#world.database.destroy(id)));
   }
 }
 
@@ -694,8 +694,8 @@ const REVOKERS: ReadonlySet<Op['kind']> = new Set([
   'others',
 ]);
 
-const isLoggedIn = (unit: Unit): boolean =>
-  unit.lifecycle === Lifecycle.Live && unit.held?.record.subject !== undefined;
+const isLoggedIn = (state: RequestState): boolean =>
+  state.lifecycle === Lifecycle.Live && state.handle?.record.subject !== undefined;
 
 const QUIET: Op = {
   kind: 'read',

@@ -1,6 +1,6 @@
 import { hashSecret } from '../../lib/core/token/ids.js';
 import type { RecordDelta, SessionRecord } from '../../lib/core/model/record.js';
-import type { Committed, Created, Departed, Loaded } from '../../lib/core/storage/store.js';
+import type { CommitResult, CreateResult, EndedRecord, LoadedRecord } from '../../lib/core/storage/store.js';
 import { isSessionError } from '../../lib/core/util/errors.js';
 import { GRACE, IDLE, LIFETIME, ROTATE_EVERY, type Op } from './scenario.js';
 
@@ -179,7 +179,7 @@ export class Oracle {
 
   // What goes through the store.
 
-  created(actor: Actor, record: SessionRecord, { outcome }: Created): void {
+  created(actor: Actor, record: SessionRecord, { outcome }: CreateResult): void {
     if (outcome !== 'created') return;
     if (this.sessions.has(record.id)) {
       this.fail('endings', `${this.nameOf(record.id)} was created a second time`);
@@ -222,7 +222,7 @@ export class Oracle {
     }
   }
 
-  loaded(actor: Actor, id: string, found: Loaded | Departed | undefined): void {
+  loaded(actor: Actor, id: string, found: LoadedRecord | EndedRecord | undefined): void {
     if (actor.seen || actor.token?.id !== id) return;
     const view = this.sessions.get(id);
     const record = found && 'record' in found ? found.record : undefined;
@@ -235,7 +235,7 @@ export class Oracle {
   }
 
   /** @param calledAt when the store was called, which is when what it was told was true */
-  committed(actor: Actor, id: string, delta: RecordDelta, { outcome }: Committed, calledAt: number): void {
+  committed(actor: Actor, id: string, delta: RecordDelta, { outcome }: CommitResult, calledAt: number): void {
     if (outcome !== 'saved') return;
     const view = this.sessions.get(id);
     if (!view?.alive)

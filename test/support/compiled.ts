@@ -31,7 +31,7 @@ const MANIFEST = {
   exports: {
     '.': './lib/index.js',
     './testing': './lib/testing/index.js',
-    './*': './lib/stores/*.js',
+    './*': './lib/stores/*/index.js',
   },
 };
 

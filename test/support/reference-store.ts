@@ -1,9 +1,10 @@
 import {
-  type Committed,
-  type Created,
-  type Departed,
-  type Epitaph,
-  type Loaded,
+  type CommitResult,
+  type CreateResult,
+  type EndedRecord,
+  type Tombstone,
+  type TombstoneReason,
+  type LoadedRecord,
   type RecordDelta,
   type SessionEvent,
   type SessionLimit,
@@ -18,7 +19,7 @@ export interface Entry {
 }
 
 export interface Word {
-  epitaph: Epitaph;
+  reason: TombstoneReason;
   expires: number;
 }
 
@@ -54,11 +55,11 @@ export class ReferenceStore implements SessionStore {
     return performance.timeOrigin + performance.now();
   }
 
-  async load(id: string): Promise<Loaded | Departed | undefined> {
+  async load(id: string): Promise<LoadedRecord | EndedRecord | undefined> {
     const record = this.live(id);
     if (record) return { record: this.copy(record), time: this.now() };
-    const word = this.word(id);
-    return word && { departed: word.epitaph };
+    const tombstone = this.word(id);
+    return tombstone && { ended: tombstone.reason };
   }
 
   async create(
@@ -66,7 +67,7 @@ export class ReferenceStore implements SessionStore {
     ttl: number,
     limit?: SessionLimit,
     provedAt?: number,
-  ): Promise<Created> {
+  ): Promise<CreateResult> {
     if (this.exists(record.id)) throw new Error('a session of this id exists');
     if (this.isRevoked(record.subject, provedAt)) return { outcome: 'revoked' };
     if (limit?.onExceeded === 'reject' && this.surplus(record.subject!, limit, 1).length > 0)
@@ -76,7 +77,7 @@ export class ReferenceStore implements SessionStore {
     return { outcome: 'created', evicted, ...(more && { more }) };
   }
 
-  async commit(id: string, delta: RecordDelta): Promise<Committed> {
+  async commit(id: string, delta: RecordDelta): Promise<CommitResult> {
     const entry = this.entry(id);
     if (!entry || !this.mayCommit(entry.record, delta)) return { outcome: 'gone' };
     if (this.conflicts(entry.record, delta)) return { outcome: 'conflict' };
@@ -85,8 +86,8 @@ export class ReferenceStore implements SessionStore {
     return { outcome: 'saved', revision: next.revision };
   }
 
-  async destroy(id: string, word?: { epitaph: Epitaph; linger: number }): Promise<SessionRecord | undefined> {
-    return this.remove(id, word);
+  async destroy(id: string, tombstone?: Tombstone): Promise<SessionRecord | undefined> {
+    return this.remove(id, tombstone);
   }
 
   async list(subject: string, limit?: number): Promise<SessionRecord[]> {
@@ -139,8 +140,8 @@ export class ReferenceStore implements SessionStore {
   }
 
   word(id: string): Word | undefined {
-    const word = this.engine.words.get(id);
-    return word && word.expires > this.now() ? word : undefined;
+    const tombstone = this.engine.words.get(id);
+    return tombstone && tombstone.expires > this.now() ? tombstone : undefined;
   }
 
   mark(subject: string): Mark | undefined {
@@ -197,16 +198,16 @@ export class ReferenceStore implements SessionStore {
     return ttl === undefined ? entry.expires : this.now() + ttl;
   }
 
-  remove(id: string, word?: { epitaph: Epitaph; linger: number }): SessionRecord | undefined {
+  remove(id: string, tombstone?: Tombstone): SessionRecord | undefined {
     const record = this.live(id);
     if (!record) return undefined;
     this.engine.entries.delete(id);
-    if (word) this.leave(id, word);
+    if (tombstone) this.leave(id, tombstone);
     return record;
   }
 
-  leave(id: string, { epitaph, linger }: { epitaph: Epitaph; linger: number }): void {
-    this.engine.words.set(id, { epitaph, expires: this.now() + linger });
+  leave(id: string, { reason, ttl }: Tombstone): void {
+    this.engine.words.set(id, { reason, expires: this.now() + ttl });
   }
 
   /** Those above the limit, the oldest first. */
@@ -222,7 +223,7 @@ export class ReferenceStore implements SessionStore {
   evictNow(subject: string, limit: SessionLimit, newcomers: number) {
     const surplus = this.surplus(subject, limit, newcomers);
     const evicted = surplus.slice(0, PAGE);
-    for (const { id } of evicted) this.remove(id, { epitaph: 'evicted', linger: limit.linger });
+    for (const { id } of evicted) this.remove(id, { reason: 'evicted', ttl: limit.tombstoneTtl });
     return { evicted, more: surplus.length > PAGE };
   }
 }

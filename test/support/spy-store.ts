@@ -1,11 +1,11 @@
 import {
   MemoryStore,
   type Awaitable,
-  type Committed,
-  type Created,
-  type Departed,
-  type Epitaph,
-  type Loaded,
+  type CommitResult,
+  type CreateResult,
+  type EndedRecord,
+  type Tombstone,
+  type LoadedRecord,
   type RecordDelta,
   type SessionLimit,
   type SessionRecord,
@@ -22,7 +22,7 @@ export type Fault = 'throws' | 'rejects' | 'hangs';
 export class SpyStore implements SessionStore {
   readonly memory = new MemoryStore();
   readonly calls: { question: Question; args: unknown[] }[] = [];
-  /** Changes records on their way out, as damage in the store would. */
+  /** RevocationPage records on their way out, as damage in the store would. */
   tamper: ((record: SessionRecord) => SessionRecord) | undefined;
   #fault: Fault | undefined;
   #failing: readonly Question[] = [];
@@ -66,7 +66,7 @@ export class SpyStore implements SessionStore {
     return JSON.stringify([this.calls, this.records()]);
   }
 
-  load(id: string): Awaitable<Loaded | Departed | undefined> {
+  load(id: string): Awaitable<LoadedRecord | EndedRecord | undefined> {
     return this.#answer('load', [id], () => {
       const found = this.memory.load(id);
       return found && 'record' in found && this.tamper
@@ -75,19 +75,24 @@ export class SpyStore implements SessionStore {
     });
   }
 
-  create(record: SessionRecord, ttl: number, limit?: SessionLimit, provedAt?: number): Awaitable<Created> {
+  create(
+    record: SessionRecord,
+    ttl: number,
+    limit?: SessionLimit,
+    provedAt?: number,
+  ): Awaitable<CreateResult> {
     this.#ids.add(record.id);
     return this.#answer('create', [record, ttl, limit, provedAt], () =>
       this.memory.create(record, ttl, limit, provedAt),
     );
   }
 
-  commit(id: string, delta: RecordDelta): Awaitable<Committed> {
+  commit(id: string, delta: RecordDelta): Awaitable<CommitResult> {
     return this.#answer('commit', [id, delta], () => this.memory.commit(id, delta));
   }
 
-  destroy(id: string, word?: { epitaph: Epitaph; linger: number }): Awaitable<SessionRecord | undefined> {
-    return this.#answer('destroy', [id, word], () => this.memory.destroy(id, word));
+  destroy(id: string, tombstone?: Tombstone): Awaitable<SessionRecord | undefined> {
+    return this.#answer('destroy', [id, tombstone], () => this.memory.destroy(id, tombstone));
   }
 
   list(subject: string, limit?: number): Awaitable<SessionRecord[]> {

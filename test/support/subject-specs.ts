@@ -1,4 +1,4 @@
-import type { PredecessorSecret, SessionRecord, SessionStore, Created } from 'nest-sessions';
+import type { PredecessorSecret, SessionRecord, SessionStore, CreateResult } from 'nest-sessions';
 
 const HOUR = 3_600_000;
 
@@ -24,8 +24,8 @@ export const aSubject = (): string => `subject ${process.pid}-${++made}`;
 
 const limits = {
   'without a limit': undefined,
-  'where the oldest make room': { max: 3, onExceeded: 'evict-oldest', linger: HOUR },
-  'where the newcomer is rejected': { max: 3, onExceeded: 'reject', linger: HOUR },
+  'where the oldest make room': { max: 3, onExceeded: 'evict-oldest', tombstoneTtl: HOUR },
+  'where the newcomer is rejected': { max: 3, onExceeded: 'reject', tombstoneTtl: HOUR },
 } as const;
 
 /** What a store that is shared does for a subject, beside the contract: marks of revocations, and pages. */
@@ -48,7 +48,7 @@ export function subjectSpecs(opened: () => SessionStore): void {
       const subject = aSubject();
       const [before] = await given(1, { subject });
       await store.markRevoked(subject, 5_000.25, HOUR);
-      const create = async (provedAt?: number): Promise<[string, Created]> => {
+      const create = async (provedAt?: number): Promise<[string, CreateResult]> => {
         const record = aRecord({ subject });
         return [record.id, await store.create(record, HOUR, limit, provedAt)];
       };
@@ -126,7 +126,7 @@ export function subjectSpecs(opened: () => SessionStore): void {
     await store.markRevoked(subject, Date.now() + HOUR, HOUR);
     expect(await idsOf(subject)).toEqual([]);
     expect(await idsOf(subject, 1)).toEqual([]);
-    const limit = { max: 1, onExceeded: 'reject', linger: HOUR } as const;
+    const limit = { max: 1, onExceeded: 'reject', tombstoneTtl: HOUR } as const;
     const record = aRecord({ subject });
     expect(await store.create(record, HOUR, limit)).toMatchObject({ outcome: 'created' });
     expect(await idsOf(subject, 1)).toEqual([record.id]);
@@ -210,7 +210,7 @@ export function subjectSpecs(opened: () => SessionStore): void {
   });
 
   describe('a subject with many sessions', () => {
-    const evicting = { max: 3, onExceeded: 'evict-oldest', linger: HOUR } as const;
+    const evicting = { max: 3, onExceeded: 'evict-oldest', tombstoneTtl: HOUR } as const;
 
     const many = async (count: number) => {
       const subject = aSubject();
@@ -245,7 +245,7 @@ export function subjectSpecs(opened: () => SessionStore): void {
         expect(left).toHaveLength(3);
         expect(left).toContain(record.id);
         expect([...left, ...ended].sort()).toEqual([...before, record.id].sort());
-        expect(await store.load(ended[0]!)).toEqual({ departed: 'evicted' });
+        expect(await store.load(ended[0]!)).toEqual({ ended: 'evicted' });
         expect(await store.evict!(subject, evicting)).toEqual({ evicted: [], more: false });
       },
       60_000,

@@ -17,7 +17,7 @@ export interface DataHooks {
   validate: DataValidator | undefined;
 }
 
-export interface DataChanges {
+export interface DataPatch {
   set: Record<string, string>;
   remove: string[];
 }
@@ -47,7 +47,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
   }
 
   /** What a commit has to write, or `undefined`. */
-  changes(): DataChanges | undefined {
+  changes(): DataPatch | undefined {
     if (!this.#watched) return undefined;
     const set = byKey<string>();
     const remove: string[] = [];
@@ -85,7 +85,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
   }
 
   /** What was written is now what is stored. */
-  settle({ set, remove }: DataChanges): void {
+  settle({ set, remove }: DataPatch): void {
     const stored = byKey(this.#stored, set);
     for (const key of remove) delete stored[key];
     this.#stored = stored;

@@ -1,20 +1,20 @@
-import type { DataChanges } from '../model/data.js';
+import type { DataPatch } from '../model/data.js';
 import type { EngineContext } from './engine-context.js';
 import { sessionEnded } from '../util/errors.js';
-import type { Change, Saved } from '../storage/backend.js';
-import type { SessionLifecycle } from './operations.js';
+import type { BackendWrite, SaveResult } from '../storage/backend.js';
+import type { SessionOperations } from './operations.js';
 import { rollIsDue, suspected } from '../model/policy.js';
 import type { Awaitable } from '../storage/store.js';
-import { CookieFate, Lifecycle, type Unit } from './request-state.js';
+import { CookieAction, Lifecycle, type RequestState } from './request-state.js';
 
-/** Brings a unit of work to the keeper: what the request changed, and what it intends. */
-export class Committing {
+/** Brings a request state to the backend: what the request changed, and what it intends. */
+export class Commit {
   readonly #context: EngineContext;
-  readonly #lifecycle: SessionLifecycle;
+  readonly #operations: SessionOperations;
 
-  constructor(context: EngineContext, lifecycle: SessionLifecycle) {
+  constructor(context: EngineContext, operations: SessionOperations) {
     this.#context = context;
-    this.#lifecycle = lifecycle;
+    this.#operations = operations;
   }
 
   /**
@@ -22,81 +22,82 @@ export class Committing {
    *
    * @param success only then the request counts as activity, and only then an intended logout takes place
    */
-  commit(unit: Unit, success: boolean): Awaitable<void> {
-    if (!success) {
-      unit.active = false;
-      unit.intent = undefined;
-    }
-    if (!unit.queue && !unit.intent && !this.#pending(unit)) return;
-    return unit.inTurn(() => this.#flush(unit, true));
+  commit(state: RequestState, success: boolean): Awaitable<void> {
+    if (!success) state.withdraw();
+    if (!state.queue && !state.intent && !this.#pending(state)) return;
+    return state.inTurn(() => this.#flush(state, true));
   }
 
   /** Without what is intended for the end of the handler. */
-  save(unit: Unit): Awaitable<void> {
-    if (!unit.queue && !this.#pending(unit)) return;
-    return unit.inTurn(() => this.#flush(unit, false));
+  save(state: RequestState): Awaitable<void> {
+    if (!state.queue && !this.#pending(state)) return;
+    return state.inTurn(() => this.#flush(state, false));
   }
 
-  #pending(unit: Unit): boolean {
-    switch (unit.lifecycle) {
+  #pending(state: RequestState): boolean {
+    switch (state.lifecycle) {
       case Lifecycle.New:
-        return unit.changed;
+        return state.changed;
       case Lifecycle.Live:
-        return unit.changed || unit.confirms || unit.marks || this.#rollDue(unit);
+        return state.changed || state.confirms || state.marks || this.#rollDue(state);
       case Lifecycle.Ended:
-        return (unit.held ?? unit.former) !== undefined && unit.conclusion !== undefined;
+        return (state.handle ?? state.former) !== undefined && state.conclusion !== undefined;
     }
   }
 
-  async #flush(unit: Unit, concludes: boolean): Promise<void> {
+  async #flush(state: RequestState, concludes: boolean): Promise<void> {
     try {
-      await this.#step(unit, concludes);
-      unit.failure = undefined;
+      await this.#step(state, concludes);
+      state.failure = undefined;
     } catch (error) {
-      unit.failure = error;
+      state.failure = error;
       throw error;
     }
   }
 
-  #step(unit: Unit, concludes: boolean): Promise<void> {
-    if (unit.intent && concludes) return this.#lifecycle.end(unit, 'logout', unit.intent.everywhere);
-    switch (unit.lifecycle) {
+  #step(state: RequestState, concludes: boolean): Promise<void> {
+    if (state.intent && concludes) return this.#operations.end(state, 'logout', state.intent.everywhere);
+    switch (state.lifecycle) {
       case Lifecycle.New:
-        return this.#create(unit);
+        return this.#create(state);
       case Lifecycle.Live:
-        return this.#save(unit);
+        return this.#save(state);
       case Lifecycle.Ended:
-        return this.#lifecycle.finish(unit);
+        return this.#operations.finish(state);
     }
   }
 
-  async #create(unit: Unit): Promise<void> {
-    const changes = unit.bag.changes();
+  async #create(state: RequestState): Promise<void> {
+    const changes = state.bag.changes();
     if (!changes) return;
     // The cookie of a new session would take the place of the one that the client just got.
-    if (unit.superseded) throw sessionEnded();
-    unit.assertReachable();
-    const now = await this.#context.time(unit);
-    const record = this.#context.draft(now, { id: unit.id, data: changes.set });
-    const { held } = await this.#context.keeper.create(record, this.#context.ttl(record, now), unit.client);
-    unit.held = held;
-    unit.lifecycle = Lifecycle.Live;
-    unit.fate = CookieFate.Set;
-    unit.bag.settle(changes);
-    this.#context.emit(unit, { type: 'created' });
+    if (state.superseded) throw sessionEnded();
+    state.assertReachable();
+    const now = await this.#context.time(state);
+    const record = this.#context.draft(now, { id: state.id, data: changes.set });
+    const { handle } = await this.#context.backend.create(
+      record,
+      this.#context.ttl(record, now),
+      state.client,
+    );
+    state.handle = handle;
+    state.lifecycle = Lifecycle.Live;
+    state.cookie = CookieAction.Set;
+    state.bag.settle(changes);
+    this.#context.emit(state, { type: 'created' });
   }
 
   /** Repeated where another request rotated first: what that left is read, and then there is nothing to rotate. */
-  async #save(unit: Unit): Promise<void> {
+  async #save(state: RequestState): Promise<void> {
     for (;;) {
-      const changes = unit.bag.changes();
-      const roll = this.#rollDue(unit);
-      if (!changes && !roll) return this.#note(unit);
-      const outcome = await this.#write(unit, changes, roll);
+      const changes = state.bag.changes();
+      const roll = this.#rollDue(state);
+      if (!changes && !roll) return this.#note(state);
+      const outcome = await this.#write(state, changes, roll);
       if (outcome === 'saved') return;
-      const gone = outcome === 'gone' || !(await this.#lifecycle.catchUp(unit));
+      const gone = outcome === 'gone' || !(await this.#operations.catchUp(state));
       if (!gone) continue;
-      unit.lose();
+      state.lose();
       if (changes) throw sessionEnded();
       return;
     }
@@ -106,57 +107,61 @@ export class Committing {
    * What the request showed without changing anything: that the successor has arrived, or that the client is another.
    * A store that fails here fails nobody: the session was opened, and may be read. The next request shows it again.
    */
-  async #note(unit: Unit): Promise<void> {
+  async #note(state: RequestState): Promise<void> {
     // A mark is part of the record, which here no cookie could carry.
-    if (unit.detached && this.#context.keeper.cookieIsRecord) unit.marks = false;
-    if (!unit.confirms && !unit.marks) return;
+    if (state.detached && this.#context.backend.cookieIsRecord) state.marks = false;
+    if (!state.confirms && !state.marks) return;
     try {
-      if ((await this.#write(unit, undefined, false)) === 'gone') unit.lose();
+      if ((await this.#write(state, undefined, false)) === 'gone') state.lose();
     } catch {
       // Tried once a request: a store that hangs is not waited for again.
-      unit.confirms = false;
-      unit.marks = false;
+      state.confirms = false;
+      state.marks = false;
     }
   }
 
-  async #write(unit: Unit, changes: DataChanges | undefined, roll: boolean): Promise<Saved['outcome']> {
-    const { config, keeper } = this.#context;
-    const { marks } = unit;
+  async #write(
+    state: RequestState,
+    changes: DataPatch | undefined,
+    roll: boolean,
+  ): Promise<SaveResult['outcome']> {
+    const { config, backend } = this.#context;
+    const { marks } = state;
     // Where the cookie is the record, a change that it cannot be told of would be lost.
-    const renewsRecord = keeper.cookieIsRecord && (changes !== undefined || roll || marks);
-    if (renewsRecord) unit.assertReachable();
-    const held = unit.held!;
-    const now = unit.now();
-    const rotate = roll && this.#rotationDue(unit);
+    const renewsRecord = backend.cookieIsRecord && (changes !== undefined || roll || marks);
+    if (renewsRecord) state.assertReachable();
+    const handle = state.handle!;
+    const now = state.now();
+    const rotate = roll && this.#rotationDue(state);
     const head = {
       ...(roll && { lastSeenAt: now }),
       ...(rotate && { rotatedAt: now }),
-      ...(marks && { factors: suspected(held.record.factors, now) }),
+      ...(marks && { factors: suspected(handle.record.factors, now) }),
     };
-    const change: Change = {
+    const change: BackendWrite = {
       ...(changes && { data: changes }),
       ...((roll || marks) && { head }),
-      ...(rotate && { rotate: this.#context.rotation(unit, true) }),
-      ...(unit.confirms && !rotate && { confirm: { grace: config.grace } }),
+      ...(rotate && { rotate: this.#context.rotation(state, true) }),
+      ...(state.confirms && !rotate && { confirm: { grace: config.grace } }),
     };
-    const ttl = roll ? this.#context.ttl({ ...held.record, ...head }, now) : undefined;
-    const saved = await keeper.save(held, change, now, ttl);
+    const ttl = roll ? this.#context.ttl({ ...handle.record, ...head }, now) : undefined;
+    const saved = await backend.save(handle, change, now, ttl);
     if (saved.outcome !== 'saved') return saved.outcome;
-    unit.held = saved.held;
-    unit.confirms = false;
-    unit.marks = false;
-    const renewsToken = rotate || (roll && (held.record.persistent || held.legacy));
-    if (renewsToken || renewsRecord) unit.fate = CookieFate.Set;
-    if (changes) unit.bag.settle(changes);
-    if (rotate) this.#context.emit(unit, { type: 'rotated' });
-    if (roll) this.#context.emit(unit, { type: 'rolled' });
+    state.handle = saved.handle;
+    state.confirms = false;
+    state.marks = false;
+    const renewsToken = rotate || (roll && (handle.record.persistent || handle.legacy));
+    if (renewsToken || renewsRecord) state.cookie = CookieAction.Set;
+    if (changes) state.bag.settle(changes);
+    if (rotate) this.#context.emit(state, { type: 'rotated' });
+    if (roll) this.#context.emit(state, { type: 'rolled' });
     return 'saved';
   }
 
-  #rollDue(unit: Unit): boolean {
-    if (!unit.active || unit.lifecycle !== Lifecycle.Live) return false;
+  #rollDue(state: RequestState): boolean {
+    if (!state.active || state.lifecycle !== Lifecycle.Live) return false;
     return (
-      rollIsDue(unit.held!.record, this.#context.config.rollEvery, unit.now()) || this.#rotationDue(unit)
+      rollIsDue(state.handle!.record, this.#context.config.rollEvery, state.now()) || this.#rotationDue(state)
     );
   }
 
@@ -164,10 +169,10 @@ export class Committing {
    * Not where the new cookie would reach nobody, nor while the rotation before is pending: its predecessor must lead to
    * one successor.
    */
-  #rotationDue(unit: Unit): boolean {
+  #rotationDue(state: RequestState): boolean {
     const { rotateEvery } = this.#context.config;
-    if (rotateEvery === false || unit.tooLateForCookie) return false;
-    const { rotatedAt, previous } = unit.held!.record;
-    return unit.now() - rotatedAt >= rotateEvery && (!previous?.pending || unit.presentsCurrent);
+    if (rotateEvery === false || state.tooLateForCookie) return false;
+    const { rotatedAt, previous } = state.handle!.record;
+    return state.now() - rotatedAt >= rotateEvery && (!previous?.pending || state.presentsCurrent);
   }
 }

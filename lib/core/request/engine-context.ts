@@ -3,11 +3,11 @@ import type { ResolvedCookie } from '../token/cookie.js';
 import type { DataValidator } from '../model/data.js';
 import type { EndReason, EventHub, SessionEvent } from '../events/events.js';
 import { newId } from '../token/ids.js';
-import type { EndedSession, Held, Keeper, Rotation } from '../storage/backend.js';
+import type { EndedSession, SessionHandle, SessionBackend, Rotation } from '../storage/backend.js';
 import { expiryOf, standingOf, type Limits, type Standing } from '../model/policy.js';
 import type { Device, SessionRecord } from '../model/record.js';
-import type { Epitaph } from '../storage/store.js';
-import type { Unit } from './request-state.js';
+import type { Tombstone } from '../storage/store.js';
+import type { RequestState } from './request-state.js';
 
 /** The longest that a periodic rotation waits for its successor to be presented, in milliseconds. */
 const LONGEST_PENDING = 24 * 60 * 60 * 1000;
@@ -46,7 +46,7 @@ type Told = SessionEvent extends infer E
 export class EngineContext {
   constructor(
     readonly config: EngineConfig,
-    readonly keeper: Keeper,
+    readonly backend: SessionBackend,
     readonly events: EventHub,
   ) {}
 
@@ -58,12 +58,12 @@ export class EngineContext {
     return standingOf(record, this.limitsOf(record), now);
   }
 
-  /** When the unit's session ends if nothing more is heard of it. */
-  expiryOf(unit: Unit): number {
-    const now = unit.now();
+  /** When the state's session ends if nothing more is heard of it. */
+  expiryOf(state: RequestState): number {
+    const now = state.now();
     return expiryOf(
-      unit.held?.record ?? { createdAt: now, lastSeenAt: now },
-      this.limitsOf(unit.held?.record),
+      state.handle?.record ?? { createdAt: now, lastSeenAt: now },
+      this.limitsOf(state.handle?.record),
     );
   }
 
@@ -77,18 +77,18 @@ export class EngineContext {
   }
 
   /** The time that decides, asked of the store once where it was not told with a record. */
-  async time(unit: Unit): Promise<number> {
-    unit.skew ??= (await this.keeper.now()) - preciseNow(this.config.clock);
-    return unit.now();
+  async time(state: RequestState): Promise<number> {
+    state.skew ??= (await this.backend.now()) - preciseNow(this.config.clock);
+    return state.now();
   }
 
   /** The terms of a rotation by this request. */
-  rotation(unit: Unit, honoured: boolean): Rotation {
+  rotation(state: RequestState, honoured: boolean): Rotation {
     return {
       honoured,
       grace: this.config.grace,
-      pendingFor: Math.min(this.limitsOf(unit.held?.record).idle, LONGEST_PENDING),
-      presented: unit.presentsCurrent,
+      pendingFor: Math.min(this.limitsOf(state.handle?.record).idle, LONGEST_PENDING),
+      presented: state.presentsCurrent,
     };
   }
 
@@ -109,11 +109,11 @@ export class EngineContext {
 
   /** Ends a session and tells of it, if it had not ended before. */
   async destroy(
-    held: Held,
+    handle: SessionHandle,
     reason: EndReason,
-    word?: { epitaph: Epitaph; linger: number },
+    tombstone?: Tombstone,
   ): Promise<SessionRecord | undefined> {
-    const ended = await this.keeper.destroy(held, word);
+    const ended = await this.backend.destroy(handle, tombstone);
     if (ended) this.ended(ended, reason);
     return ended;
   }
@@ -122,13 +122,13 @@ export class EngineContext {
     const at = this.config.clock.now();
     const event: SessionEvent = { type: 'ended', id, at, reason, ...(subject !== undefined && { subject }) };
     this.events.emit(event);
-    this.keeper.publish(event);
+    this.backend.publish(event);
   }
 
-  emit(unit: Unit, told: Told): void {
+  emit(state: RequestState, told: Told): void {
     if (!this.events.observed) return;
-    const subject = unit.held?.record.subject;
-    const event = { ...told, id: unit.id, at: unit.now(), ...(subject !== undefined && { subject }) };
+    const subject = state.handle?.record.subject;
+    const event = { ...told, id: state.id, at: state.now(), ...(subject !== undefined && { subject }) };
     this.events.emit(event);
   }
 }

@@ -4,15 +4,15 @@ import type { DataHooks } from '../model/data.js';
 import type { EngineContext, ProtectionVerdict } from './engine-context.js';
 import type { EndReason } from '../events/events.js';
 import { GuessCounter } from './guess-counter.js';
-import { Dead, type Client, type Held, type Opened } from '../storage/backend.js';
+import { Dead, type Client, type SessionHandle, type OpenResult } from '../storage/backend.js';
 import { isSuspect, Standing } from '../model/policy.js';
 import type { Awaitable } from '../storage/store.js';
-import { CookieFate, Unit } from './request-state.js';
+import { CookieAction, RequestState } from './request-state.js';
 
 /** The store is asked for no more genuine tokens than this of one header. */
 const MAX_CANDIDATES = 8;
 
-type DeadToken = Opened & { kind: 'dead' };
+type DeadToken = OpenResult & { kind: 'dead' };
 
 /**
  * Where the cookie is left as it is: what we did not sign may be another application's, and after a token that was
@@ -20,52 +20,52 @@ type DeadToken = Opened & { kind: 'dead' };
  */
 const LEAVES_COOKIE: ReadonlySet<Dead> = new Set([Dead.Foreign, Dead.Tampered, Dead.Superseded]);
 
-/** From the Cookie header to the unit of work. */
+/** From the Cookie header to the request state. */
 export class Opening {
   readonly #context: EngineContext;
-  readonly #hooks: (unit: Unit) => DataHooks;
+  readonly #hooks: (state: RequestState) => DataHooks;
   readonly #guesses: GuessCounter;
 
-  constructor(context: EngineContext, hooks: (unit: Unit) => DataHooks) {
+  constructor(context: EngineContext, hooks: (state: RequestState) => DataHooks) {
     this.#context = context;
     this.#hooks = hooks;
     this.#guesses = new GuessCounter(context.config.clock);
   }
 
   /** The session that a Cookie header stands for. Of several cookies the live one counts, and of those the newest. */
-  open(cookieHeader: string | undefined, client: Client): Awaitable<Unit> {
+  open(cookieHeader: string | undefined, client: Client): Awaitable<RequestState> {
     const values = cookieValues(cookieHeader, this.#context.config.cookie.name);
-    if (values.length === 0) return this.#unit(client);
+    if (values.length === 0) return this.#state(client);
     const opened =
-      values.length === 1 ? this.#context.keeper.open(values[0]!, client) : this.#openBest(values, client);
+      values.length === 1 ? this.#context.backend.open(values[0]!, client) : this.#openBest(values, client);
     return opened instanceof Promise
       ? opened.then((found) => this.#admit(found, client))
       : this.#admit(opened, client);
   }
 
   /** In place of a session that could not be asked for: neither anonymous nor logged in. */
-  refuse(client: Client, refusal: Error): Unit {
-    const unit = this.#unit(client);
-    unit.refusal = refusal;
-    unit.accessed = true;
-    return unit;
+  refuse(client: Client, refusal: Error): RequestState {
+    const state = this.#state(client);
+    state.refusal = refusal;
+    state.accessed = true;
+    return state;
   }
 
   /**
    * Of what others put beside our cookie nothing can hide it: the store is asked for genuine tokens first. How many
    * values there are to look at is bounded by the size of a header (Node's `maxHeaderSize`).
    */
-  async #openBest(values: string[], client: Client): Promise<Opened> {
-    const { keeper } = this.#context;
+  async #openBest(values: string[], client: Client): Promise<OpenResult> {
+    const { backend } = this.#context;
     const distinct = [...new Set(values)].sort();
-    const genuine = distinct.filter((value) => keeper.isGenuine(value, client));
+    const genuine = distinct.filter((value) => backend.isGenuine(value, client));
     const candidates = (genuine.length > 0 ? genuine : distinct).slice(0, MAX_CANDIDATES);
-    const all = await Promise.all(candidates.map(async (value) => keeper.open(value, client)));
+    const all = await Promise.all(candidates.map(async (value) => backend.open(value, client)));
     return all.reduce((best, one) => (this.#outranks(one, best) ? one : best));
   }
 
   /** An order that does not depend on that of the header: alive before dead, then the newer, then by id. */
-  #outranks(one: Opened, other: Opened): boolean {
+  #outranks(one: OpenResult, other: OpenResult): boolean {
     const [left, right] = [this.#live(one), this.#live(other)];
     if (!left || !right) return left !== undefined || (!right && deadRank(one) > deadRank(other));
     if (left.createdAt !== right.createdAt) return left.createdAt > right.createdAt;
@@ -73,67 +73,67 @@ export class Opening {
     return left.id === right.id ? isPresent(one) : left.id > right.id;
   }
 
-  #live(opened: Opened) {
+  #live(opened: OpenResult) {
     if (opened.kind === 'dead') return undefined;
-    const { record } = opened.held;
+    const { record } = opened.handle;
     return this.#context.standing(record, opened.now) === Standing.Live ? record : undefined;
   }
 
-  #admit(opened: Opened, client: Client): Awaitable<Unit> {
+  #admit(opened: OpenResult, client: Client): Awaitable<RequestState> {
     if (opened.kind === 'dead') {
       return opened.why === Dead.Reused ? this.#endReused(opened, client) : this.#refuse(opened, client);
     }
-    const { held, now } = opened;
-    const standing = this.#context.standing(held.record, now);
-    if (standing !== Standing.Live) return this.#discard(held, standing, client);
-    const unit = this.#unit(client, held);
-    unit.skew = now - preciseNow(this.#context.config.clock);
-    if (opened.renewed) unit.fate = CookieFate.Set;
-    if (opened.present) unit.presented = held.record.secretHash;
-    unit.confirms = opened.confirms;
-    return this.#protect(unit, held);
+    const { handle, now } = opened;
+    const standing = this.#context.standing(handle.record, now);
+    if (standing !== Standing.Live) return this.#discard(handle, standing, client);
+    const state = this.#state(client, handle);
+    state.skew = now - preciseNow(this.#context.config.clock);
+    if (opened.renewed) state.cookie = CookieAction.Set;
+    if (opened.present) state.presented = handle.record.secretHash;
+    state.confirms = opened.confirms;
+    return this.#protect(state, handle);
   }
 
-  #protect(unit: Unit, held: Held): Awaitable<Unit> {
-    const verdict = this.#verdict(unit);
-    if (verdict === 'ok') return unit;
-    this.#context.emit(unit, { type: 'suspicious', verdict });
-    if (verdict === 'end') return this.#discard(held, 'protection', unit.client);
-    unit.suspicious = true;
-    unit.marks = !isSuspect(held.record.factors);
-    return unit;
+  #protect(state: RequestState, handle: SessionHandle): Awaitable<RequestState> {
+    const verdict = this.#verdict(state);
+    if (verdict === 'ok') return state;
+    this.#context.emit(state, { type: 'suspicious', verdict });
+    if (verdict === 'end') return this.#discard(handle, 'protection', state.client);
+    state.suspicious = true;
+    state.marks = !isSuspect(handle.record.factors);
+    return state;
   }
 
-  #verdict(unit: Unit): ProtectionVerdict {
+  #verdict(state: RequestState): ProtectionVerdict {
     const { protect } = this.#context.config;
-    const then = unit.held!.record.device;
-    return protect && then ? protect(unit.device, then) : 'ok';
+    const then = state.handle!.record.device;
+    return protect && then ? protect(state.device, then) : 'ok';
   }
 
-  /** An anonymous unit in place of a session that is over, with its cookie taken away. */
-  async #discard(held: Held, reason: EndReason, client: Client): Promise<Unit> {
-    await this.#context.destroy(held, reason);
-    const unit = this.#unit(client);
-    unit.fate = CookieFate.Expire;
-    return unit;
+  /** An anonymous state in place of a session that is over, with its cookie taken away. */
+  async #discard(handle: SessionHandle, reason: EndReason, client: Client): Promise<RequestState> {
+    await this.#context.destroy(handle, reason);
+    const state = this.#state(client);
+    state.cookie = CookieAction.Expire;
+    return state;
   }
 
   /** A token that was replaced, used since, and kept by somebody: whoever holds the present one may be the thief. */
-  async #endReused(dead: DeadToken, client: Client): Promise<Unit> {
-    const ended = await this.#context.keeper.destroy(dead.former!.held);
+  async #endReused(dead: DeadToken, client: Client): Promise<RequestState> {
+    const ended = await this.#context.backend.destroy(dead.former!.handle);
     return this.#refuse({ ...dead, ...(ended && { ended }) }, client);
   }
 
-  #refuse(dead: DeadToken, client: Client): Unit {
-    const unit = this.#unit(client);
-    if (!LEAVES_COOKIE.has(dead.why)) unit.fate = CookieFate.Expire;
-    unit.former = dead.former;
+  #refuse(dead: DeadToken, client: Client): RequestState {
+    const state = this.#state(client);
+    if (!LEAVES_COOKIE.has(dead.why)) state.cookie = CookieAction.Expire;
+    state.former = dead.former;
     // A foreign cookie is answered like one that was ours, but for the cookie itself.
-    unit.accessed = true;
-    unit.superseded = dead.lately ?? false;
-    if (dead.why === Dead.Evicted) unit.farewell = 'evicted';
+    state.accessed = true;
+    state.superseded = dead.lately ?? false;
+    if (dead.why === Dead.Evicted) state.farewell = 'evicted';
     this.#report(dead, client);
-    return unit;
+    return state;
   }
 
   #report({ why, id, ended }: DeadToken, client: Client): void {
@@ -172,14 +172,14 @@ export class Opening {
     });
   }
 
-  #unit(client: Client, held?: Held): Unit {
-    return new Unit(this.#context.config.clock, client, held, this.#hooks);
+  #state(client: Client, handle?: SessionHandle): RequestState {
+    return new RequestState(this.#context.config.clock, client, handle, this.#hooks);
   }
 }
 
-const isPresent = (opened: Opened): boolean => opened.kind === 'live' && opened.present;
+const isPresent = (opened: OpenResult): boolean => opened.kind === 'live' && opened.present;
 
-const deadRank = (opened: Opened): number =>
+const deadRank = (opened: OpenResult): number =>
   opened.kind === 'dead'
     ? [
         Dead.Foreign,

@@ -1,12 +1,12 @@
 import type { EngineContext } from './engine-context.js';
 import { isUnavailable, sessionEnded, SessionError } from '../util/errors.js';
 import type { EndReason } from '../events/events.js';
-import type { Change, Held } from '../storage/backend.js';
+import type { BackendWrite, SessionHandle } from '../storage/backend.js';
 import { proved, Standing } from '../model/policy.js';
 import type { SessionRecord } from '../model/record.js';
 import type { SessionLimit } from '../storage/store.js';
 import { assertSubject } from '../model/subject.js';
-import { CookieFate, Lifecycle, type Unit } from './request-state.js';
+import { CookieAction, Lifecycle, type RequestState } from './request-state.js';
 
 export interface LoginOptions {
   /** A persistent cookie with the limits of the option `remember`. @default false */
@@ -31,10 +31,10 @@ export interface ReloginOptions {
 }
 
 /** How long an evicted session's holder can still be told why: 24 hours in milliseconds. */
-const EVICTED_LINGER = 24 * 60 * 60 * 1000;
+const EVICTED_TOMBSTONE_TTL = 24 * 60 * 60 * 1000;
 
 /** Everything that begins, replaces or ends a session. */
-export class SessionLifecycle {
+export class SessionOperations {
   readonly #context: EngineContext;
 
   constructor(context: EngineContext) {
@@ -45,84 +45,84 @@ export class SessionLifecycle {
    * Another session in place of the present one. The new one is made first: should the store fail in between, the
    * client still has the old one.
    */
-  async login(unit: Unit, subject: string, options: LoginOptions = {}): Promise<void> {
+  async login(state: RequestState, subject: string, options: LoginOptions = {}): Promise<void> {
     assertSubject(subject);
     // The user proved themselves before this call: what is revoked from here on includes this login.
-    const proof = this.#context.keeper.proof(subject);
+    const proof = this.#context.backend.proof(subject);
     const claimed = timeOf(options.authenticatedAt);
-    await this.finish(unit);
+    await this.finish(state);
     const { remember = false, factor = 'pwd', keep = [] } = options;
-    const before = unit.held?.record.subject;
+    const before = state.handle?.record.subject;
     // What belonged to somebody else never crosses, whatever the list says.
-    const data = before === undefined || before === subject ? unit.bag.carry(keep) : {};
-    const now = await this.#context.time(unit);
-    const provedAt = Math.min(proof(unit.skew!), claimed);
+    const data = before === undefined || before === subject ? state.bag.carry(keep) : {};
+    const now = await this.#context.time(state);
+    const provedAt = Math.min(proof(state.skew!), claimed);
     const draft = this.#context.draft(now, {
       subject,
       factors: { [factor]: Math.min(now, Math.floor(provedAt)) },
       persistent: remember,
-      device: unit.device,
+      device: state.device,
       data,
     });
-    await this.#replace(unit, draft, keep, {
+    await this.#replace(state, draft, keep, {
       provedAt,
-      limit: this.#limit(subject, unit.held?.record.id ?? unit.former?.held.record.id),
+      limit: this.#limit(subject, state.handle?.record.id ?? state.former?.handle.record.id),
     });
-    this.#context.emit(unit, { type: 'login', factor, remember });
+    this.#context.emit(state, { type: 'login', factor, remember });
   }
 
   /** Rotates without grace, and starts the lifetime anew. */
-  async relogin(unit: Unit, { factor = 'pwd', subject }: ReloginOptions = {}): Promise<void> {
-    if (subject !== undefined && subject !== unit.held?.record.subject)
-      return this.login(unit, subject, { factor });
-    if (unit.lifecycle !== Lifecycle.Live || unit.held!.record.subject === undefined) throw notLoggedIn();
+  async relogin(state: RequestState, { factor = 'pwd', subject }: ReloginOptions = {}): Promise<void> {
+    if (subject !== undefined && subject !== state.handle?.record.subject)
+      return this.login(state, subject, { factor });
+    if (state.lifecycle !== Lifecycle.Live || state.handle!.record.subject === undefined) throw notLoggedIn();
     // As of this call, however often it takes: what was revoked since includes this session.
-    const provedAt = unit.now();
-    while (!(await this.#prove(unit, factor, provedAt))) await this.reload(unit);
-    unit.fate = CookieFate.Set;
-    unit.suspicious = false;
-    unit.marks = false;
-    this.#context.emit(unit, { type: 'relogin', factor });
-    this.#context.emit(unit, { type: 'rotated' });
+    const provedAt = state.now();
+    while (!(await this.#prove(state, factor, provedAt))) await this.reload(state);
+    state.cookie = CookieAction.Set;
+    state.suspicious = false;
+    state.marks = false;
+    this.#context.emit(state, { type: 'relogin', factor });
+    this.#context.emit(state, { type: 'rotated' });
   }
 
-  async #prove(unit: Unit, factor: string, provedAt: number): Promise<boolean> {
-    const { record } = unit.held!;
-    const now = unit.now();
+  async #prove(state: RequestState, factor: string, provedAt: number): Promise<boolean> {
+    const { record } = state.handle!;
+    const now = state.now();
     const factors = proved(record.factors, factor, provedAt);
-    const head = { factors, createdAt: provedAt, lastSeenAt: now, rotatedAt: now, device: unit.device };
-    return this.#rotate(unit, { head }, now);
+    const head = { factors, createdAt: provedAt, lastSeenAt: now, rotatedAt: now, device: state.device };
+    return this.#rotate(state, { head }, now);
   }
 
   /** A new secret, and the old one opens nothing from now on. False where another request was faster. */
-  async #rotate(unit: Unit, change: Change, now: number): Promise<boolean> {
-    const held = unit.held!;
-    const rotate = this.#context.rotation(unit, false);
-    const ttl = this.#context.ttl({ ...held.record, ...change.head }, now);
-    const saved = await this.#context.keeper.save(held, { ...change, rotate }, now, ttl);
-    if (saved.outcome === 'gone') throw this.#lost(unit);
+  async #rotate(state: RequestState, change: BackendWrite, now: number): Promise<boolean> {
+    const handle = state.handle!;
+    const rotate = this.#context.rotation(state, false);
+    const ttl = this.#context.ttl({ ...handle.record, ...change.head }, now);
+    const saved = await this.#context.backend.save(handle, { ...change, rotate }, now, ttl);
+    if (saved.outcome === 'gone') throw this.#lost(state);
     if (saved.outcome === 'conflict') return false;
-    unit.held = saved.held;
-    unit.confirms = false;
+    state.handle = saved.handle;
+    state.confirms = false;
     return true;
   }
 
   /** Takes in what others made of the session meanwhile. @throws SessionError `ERR_SESSION_ENDED` */
-  async reload(unit: Unit): Promise<void> {
-    if (!(await this.catchUp(unit))) throw this.#lost(unit);
+  async reload(state: RequestState): Promise<void> {
+    if (!(await this.catchUp(state))) throw this.#lost(state);
   }
 
   /** As {@link reload}; false where the session is no more. */
-  async catchUp(unit: Unit): Promise<boolean> {
-    const before = unit.held;
-    const held = before && (await this.#context.keeper.reload(before));
+  async catchUp(state: RequestState): Promise<boolean> {
+    const before = state.handle;
+    const handle = before && (await this.#context.backend.reload(before));
     // A login that came between is none of what was reloaded.
-    if (unit.held !== before) return unit.held !== undefined;
-    if (!held) return false;
-    unit.held = held;
+    if (state.handle !== before) return state.handle !== undefined;
+    if (!handle) return false;
+    state.handle = handle;
     // A rotation that came between is for those to confirm who present its own successor.
-    unit.confirms &&= unit.presentsCurrent && held.record.previous?.pending === true;
-    unit.bag.rebase(held.record.data);
+    state.confirms &&= state.presentsCurrent && handle.record.previous?.pending === true;
+    state.bag.rebase(handle.record.data);
     return true;
   }
 
@@ -130,99 +130,104 @@ export class SessionLifecycle {
    * A new secret and clean data in the same record, by one commit: so whoever ends the session meanwhile, by its id
    * or by its subject, ends what comes of it.
    */
-  async regenerate(unit: Unit, { keep = [] }: { keep?: readonly string[] } = {}): Promise<void> {
-    await this.finish(unit);
-    if (unit.lifecycle !== Lifecycle.Live) return startOver(unit, unit.bag.carry(keep));
-    while (!(await this.#renew(unit, keep))) await this.reload(unit);
-    unit.fate = CookieFate.Set;
-    unit.bag.reset(unit.held!.record.data);
-    this.#context.emit(unit, { type: 'regenerated' });
-    this.#context.emit(unit, { type: 'rotated' });
+  async regenerate(state: RequestState, { keep = [] }: { keep?: readonly string[] } = {}): Promise<void> {
+    await this.finish(state);
+    if (state.lifecycle !== Lifecycle.Live) return startOver(state, state.bag.carry(keep));
+    while (!(await this.#renew(state, keep))) await this.reload(state);
+    state.cookie = CookieAction.Set;
+    state.bag.reset(state.handle!.record.data);
+    this.#context.emit(state, { type: 'regenerated' });
+    this.#context.emit(state, { type: 'rotated' });
   }
 
   /** Only if nobody wrote data meanwhile: a key that is kept is kept as it is last. */
-  #renew(unit: Unit, keep: readonly string[]): Promise<boolean> {
-    const { data } = unit.held!.record;
-    const set = unit.bag.carry(keep);
-    for (const [key, text] of Object.entries(set)) if (text !== data[key]) unit.bag.assertValid(key, text);
+  #renew(state: RequestState, keep: readonly string[]): Promise<boolean> {
+    const { data } = state.handle!.record;
+    const set = state.bag.carry(keep);
+    for (const [key, text] of Object.entries(set)) if (text !== data[key]) state.bag.assertValid(key, text);
     const remove = Object.keys(data).filter((key) => !Object.hasOwn(set, key));
-    const now = unit.now();
+    const now = state.now();
     const head = { lastSeenAt: now, rotatedAt: now };
-    return this.#rotate(unit, { data: { set, remove }, head, exclusive: true }, now);
+    return this.#rotate(state, { data: { set, remove }, head, exclusive: true }, now);
   }
 
   async #replace(
-    unit: Unit,
+    state: RequestState,
     draft: SessionRecord,
     keep: readonly string[],
     terms: { provedAt: number; limit: SessionLimit | undefined },
   ): Promise<void> {
-    const { keeper } = this.#context;
-    const live = unit.lifecycle === Lifecycle.Live ? unit.held : undefined;
-    const now = unit.now();
-    const issued = await keeper.create(draft, this.#context.ttl(draft, now), unit.client, terms);
-    let { held } = issued;
-    for (const old of [unit.former?.held, live])
-      if (old) held = await this.#succeed(held, old, live, keep, now);
-    unit.adopt(held);
+    const { backend } = this.#context;
+    const live = state.lifecycle === Lifecycle.Live ? state.handle : undefined;
+    const now = state.now();
+    const issued = await backend.create(draft, this.#context.ttl(draft, now), state.client, terms);
+    let { handle } = issued;
+    for (const old of [state.former?.handle, live])
+      if (old) handle = await this.#succeed(handle, old, live, keep, now);
+    state.adopt(handle);
     for (const evicted of issued.evicted) this.#context.ended(evicted, 'evicted');
-    this.#context.emit(unit, { type: 'created' });
+    this.#context.emit(state, { type: 'created' });
   }
 
   /** Ends the session whose place the new one takes. */
   async #succeed(
-    held: Held,
-    old: Held,
-    live: Held | undefined,
+    handle: SessionHandle,
+    old: SessionHandle,
+    live: SessionHandle | undefined,
     keep: readonly string[],
     now: number,
-  ): Promise<Held> {
+  ): Promise<SessionHandle> {
     try {
-      const word = { epitaph: 'replaced', linger: this.#context.config.grace } as const;
+      const tombstone = { reason: 'replaced', ttl: this.#context.config.grace } as const;
       // It may have ended meanwhile: the user has proved themselves anew, so this goes on without it.
-      const last = await this.#context.destroy(old, 'replaced', word);
-      return last && old === live ? await this.#bringOver(held, keep, live.record, last, now) : held;
+      const last = await this.#context.destroy(old, 'replaced', tombstone);
+      return last && old === live ? await this.#bringOver(handle, keep, live.record, last, now) : handle;
     } catch (error) {
       // No half success: the new session is nobody's, so it goes too, if the store lets it.
-      await this.#context.keeper.destroy(held).catch(() => undefined);
+      await this.#context.backend.destroy(handle).catch(() => undefined);
       throw error;
     }
   }
 
   /** What another request wrote into the old session between our reading and its end. */
   async #bringOver(
-    held: Held,
+    handle: SessionHandle,
     keep: readonly string[],
     read: SessionRecord,
     last: SessionRecord,
     now: number,
-  ): Promise<Held> {
-    const carried = held.record.data;
+  ): Promise<SessionHandle> {
+    const carried = handle.record.data;
     const late = keep.filter((key) => last.data[key] !== read.data[key] && carried[key] === read.data[key]);
-    if (late.length === 0 || (read.subject !== undefined && read.subject !== held.record.subject))
-      return held;
+    if (late.length === 0 || (read.subject !== undefined && read.subject !== handle.record.subject))
+      return handle;
     const set: Record<string, string> = {};
     for (const key of late) if (last.data[key] !== undefined) set[key] = last.data[key];
     const remove = late.filter((key) => last.data[key] === undefined);
-    const saved = await this.#context.keeper.save(held, { data: { set, remove } }, now);
-    return saved.outcome === 'saved' ? saved.held : held;
+    const saved = await this.#context.backend.save(handle, { data: { set, remove } }, now);
+    return saved.outcome === 'saved' ? saved.handle : handle;
   }
 
   #limit(subject: string, replaces: string | undefined): SessionLimit | undefined {
     const max = this.#context.config.maxSessions?.(subject);
     if (max === undefined) return undefined;
-    return { max, onExceeded: this.#context.config.onExceeded, replaces, linger: EVICTED_LINGER };
+    return {
+      max,
+      onExceeded: this.#context.config.onExceeded,
+      replaces,
+      tombstoneTtl: EVICTED_TOMBSTONE_TTL,
+    };
   }
 
   /** Ends the session of this request. Idempotent: without one, nothing happens. */
-  async end(unit: Unit, reason: 'logout' | 'cleared', everywhere = false): Promise<void> {
-    if (unit.lifecycle === Lifecycle.Ended && !unit.held && !unit.former) return;
-    unit.conclude({ reason, everywhere });
-    await this.finish(unit);
+  async end(state: RequestState, reason: 'logout' | 'cleared', everywhere = false): Promise<void> {
+    if (state.lifecycle === Lifecycle.Ended && !state.handle && !state.former) return;
+    state.conclude({ reason, everywhere });
+    await this.finish(state);
   }
 
   /**
-   * Takes to the store what {@link Unit.conclude} began. Repeated until the store has confirmed it.
+   * Takes to the store what {@link RequestState.conclude} began. Repeated until the store has confirmed it.
    *
    * Whoever has a token that opens the session no more may still end it, so that no logout is answered as if it had
    * succeeded while the session goes on. But a token whose time is over may have been kept by anybody: it ends
@@ -230,17 +235,17 @@ export class SessionLifecycle {
    *
    * @throws SessionError `ERR_SESSION_ENDED` where `everywhere` was asked for by such a token
    */
-  async finish(unit: Unit): Promise<void> {
-    const { held, former, conclusion } = unit;
-    if (!conclusion || !(held ?? former)) return;
-    const subject = held?.record.subject ?? former?.held.record.subject;
+  async finish(state: RequestState): Promise<void> {
+    const { handle, former, conclusion } = state;
+    if (!conclusion || !(handle ?? former)) return;
+    const subject = handle?.record.subject ?? former?.handle.record.subject;
     const everywhere = conclusion.everywhere && subject !== undefined;
-    const entitled = held?.record.subject !== undefined || (former?.everywhere ?? false);
-    const own = [held, former?.held].filter((one) => one !== undefined);
-    if (everywhere && entitled) await this.#endOthers(unit, subject, own, conclusion.reason);
+    const entitled = handle?.record.subject !== undefined || (former?.everywhere ?? false);
+    const own = [handle, former?.handle].filter((one) => one !== undefined);
+    if (everywhere && entitled) await this.#endOthers(state, subject, own, conclusion.reason);
     for (const one of own) await this.#context.destroy(one, conclusion.reason);
-    unit.held = undefined;
-    unit.former = undefined;
+    state.handle = undefined;
+    state.former = undefined;
     if (everywhere && !entitled) throw sessionEnded();
   }
 
@@ -248,7 +253,12 @@ export class SessionLifecycle {
    * Before the session of this request. Where it fails the client keeps its cookie, so that asking once more ends the
    * others, and is not answered as a success for want of a session.
    */
-  async #endOthers(unit: Unit, subject: string, own: readonly Held[], reason: EndReason): Promise<void> {
+  async #endOthers(
+    state: RequestState,
+    subject: string,
+    own: readonly SessionHandle[],
+    reason: EndReason,
+  ): Promise<void> {
     try {
       await this.revokeAll(
         subject,
@@ -258,21 +268,21 @@ export class SessionLifecycle {
     } catch (error) {
       // What cannot be done at all is not better for being asked again.
       if (isUnavailable(error)) {
-        unit.fate = CookieFate.Keep;
-        unit.forget = false;
+        state.cookie = CookieAction.Keep;
+        state.forget = false;
       }
       throw error;
     }
-    unit.fate = CookieFate.Expire;
-    unit.forget = reason === 'logout';
+    state.cookie = CookieAction.Expire;
+    state.forget = reason === 'logout';
   }
 
   /** The live sessions of a subject, the latest first. */
   async list(subject: string): Promise<SessionRecord[]> {
     assertSubject(subject);
     const [records, now] = await Promise.all([
-      this.#context.keeper.list(subject),
-      this.#context.keeper.now(),
+      this.#context.backend.list(subject),
+      this.#context.backend.now(),
     ]);
     return records
       .filter((record) => this.#context.standing(record, now) === Standing.Live)
@@ -281,7 +291,7 @@ export class SessionLifecycle {
 
   /** Ends the session of an id; with `subject` only if it is theirs. */
   async revoke(id: string, subject?: string): Promise<number> {
-    const ended = await this.#context.keeper.destroyById(id, subject);
+    const ended = await this.#context.backend.destroyById(id, subject);
     for (const session of ended) this.#context.ended(session, 'revoked');
     return ended.length;
   }
@@ -293,22 +303,22 @@ export class SessionLifecycle {
   ): Promise<number> {
     assertSubject(subject);
     let count = 0;
-    await this.#context.keeper.destroyAll(subject, except, (session) => {
+    await this.#context.backend.destroyAll(subject, except, (session) => {
       count++;
       this.#context.ended(session, reason);
     });
     return count;
   }
 
-  #lost(unit: Unit): SessionError {
-    unit.lose();
+  #lost(state: RequestState): SessionError {
+    state.lose();
     return sessionEnded();
   }
 }
 
-function startOver(unit: Unit, data: Record<string, string>): void {
-  unit.begin();
-  for (const [key, text] of Object.entries(data)) unit.bag.proxy[key] = JSON.parse(text) as unknown;
+function startOver(state: RequestState, data: Record<string, string>): void {
+  state.begin();
+  for (const [key, text] of Object.entries(data)) state.bag.proxy[key] = JSON.parse(text) as unknown;
 }
 
 /** @throws SessionError `ERR_OPTIONS` for what is no time */

@@ -2,7 +2,7 @@ import { preciseNow, type Clock } from '../util/clock.js';
 import { SessionBag, type DataHooks } from '../model/data.js';
 import { SessionError } from '../util/errors.js';
 import { newId } from '../token/ids.js';
-import type { Client, Former, Held } from '../storage/backend.js';
+import type { Client, Former, SessionHandle } from '../storage/backend.js';
 import type { Device } from '../model/record.js';
 
 /** Where a session is in its life, for one request. */
@@ -14,7 +14,7 @@ export enum Lifecycle {
 }
 
 /** What becomes of the cookie in this response. */
-export enum CookieFate {
+export enum CookieAction {
   Keep = 'keep',
   Set = 'set',
   Expire = 'expire',
@@ -30,12 +30,12 @@ export interface Conclusion {
 }
 
 /**
- * The unit of work: the session of one request, what the request wants to become of it, and what the
+ * The request state: the session of one request, what the request wants to become of it, and what the
  * response has to say of it. Internal; the application sees it as a `Session`.
  */
-export class Unit {
+export class RequestState {
   lifecycle: Lifecycle;
-  held: Held | undefined;
+  handle: SessionHandle | undefined;
   /** The session of the token that came, which opens it no more but may end it. */
   former: Former | undefined;
   /** The token that came was replaced a moment ago: the client has the new cookie, or is about to get it. */
@@ -44,7 +44,7 @@ export class Unit {
   presented: string | undefined;
   /** The request came with the successor of a rotation, and the store is to be told so. */
   confirms = false;
-  fate = CookieFate.Keep;
+  cookie = CookieAction.Keep;
   /** This request counts as activity, if it succeeds. */
   active = false;
   /** A logout that takes place if the handler succeeds. */
@@ -57,7 +57,7 @@ export class Unit {
   closed = false;
   /** Ended by the user: the browser is to forget what it stored. */
   forget = false;
-  /** Opened without a response that could take a cookie. */
+  /** OpenResult without a response that could take a cookie. */
   detached = false;
   /** The head of the response is out, or the client has gone: no new cookie can reach it. */
   tooLateForCookie = false;
@@ -77,24 +77,29 @@ export class Unit {
   readonly client: Client;
 
   readonly #clock: Clock;
-  readonly #hooks: (unit: Unit) => DataHooks;
+  readonly #hooks: (state: RequestState) => DataHooks;
   #bag: SessionBag | undefined;
   #newId: string | undefined;
   /** Of the session that ended for this request, which goes by its name. */
   #endedId: string | undefined;
 
-  constructor(clock: Clock, client: Client, held: Held | undefined, hooks: (unit: Unit) => DataHooks) {
+  constructor(
+    clock: Clock,
+    client: Client,
+    handle: SessionHandle | undefined,
+    hooks: (state: RequestState) => DataHooks,
+  ) {
     this.#clock = clock;
     this.client = client;
-    this.held = held;
-    this.lifecycle = held ? Lifecycle.Live : Lifecycle.New;
+    this.handle = handle;
+    this.lifecycle = handle ? Lifecycle.Live : Lifecycle.New;
     this.#hooks = hooks;
   }
 
   /** The data; made when it is first asked for, since most requests of strangers never look. */
   get bag(): SessionBag {
     return (this.#bag ??= new SessionBag(
-      this.lifecycle === Lifecycle.Live ? this.held!.record.data : undefined,
+      this.lifecycle === Lifecycle.Live ? this.handle!.record.data : undefined,
       this.#hooks(this),
     ));
   }
@@ -106,7 +111,7 @@ export class Unit {
 
   /** Stable from the first look at it until another session takes the place. */
   get id(): string {
-    return this.held?.record.id ?? this.#endedId ?? (this.#newId ??= newId());
+    return this.handle?.record.id ?? this.#endedId ?? (this.#newId ??= newId());
   }
 
   /**
@@ -128,12 +133,28 @@ export class Unit {
 
   /** Whether the client came with the secret that is the present one by now. */
   get presentsCurrent(): boolean {
-    return this.presented !== undefined && this.presented === this.held?.record.secretHash;
+    return this.presented !== undefined && this.presented === this.handle?.record.secretHash;
   }
 
   get device(): Device {
     const { ip, userAgent } = this.client;
     return { ...(userAgent && { userAgent: userAgent.slice(0, 256) }), ...(ip && { ip: ip.slice(0, 64) }) };
+  }
+
+  /** What a handler declares. Of several handlers of one request (GraphQL) one that is active is enough. */
+  countActivity(active: boolean): void {
+    this.active ||= active;
+  }
+
+  /** A logout that takes place when the request succeeds. */
+  intendLogout(logout: { everywhere: boolean }): void {
+    this.intent = { everywhere: logout.everywhere || (this.intent?.everywhere ?? false) };
+  }
+
+  /** The request failed: it is neither activity nor a logout. */
+  withdraw(): void {
+    this.active = false;
+    this.intent = undefined;
   }
 
   /** The head of the response is on its way. */
@@ -147,7 +168,7 @@ export class Unit {
     if (!this.closed) return;
     throw new SessionError(
       'ERR_HEAD_SENT',
-      'The session was changed after the head of the response had been written, when it can no longer be stored. Change it earlier; before a stream or server-sent events call `await session.commit()`.',
+      'The session was changed after the head of the response had been written, when it can no longer be stored. BackendWrite it earlier; before a stream or server-sent events call `await session.commit()`.',
     );
   }
 
@@ -166,8 +187,8 @@ export class Unit {
   }
 
   /** Another session takes the place of the present one. */
-  adopt(held: Held): void {
-    this.held = held;
+  adopt(handle: SessionHandle): void {
+    this.handle = handle;
     this.former = undefined;
     this.superseded = false;
     this.presented = undefined;
@@ -175,13 +196,13 @@ export class Unit {
     this.#newId = undefined;
     this.#endedId = undefined;
     this.lifecycle = Lifecycle.Live;
-    this.fate = CookieFate.Set;
+    this.cookie = CookieAction.Set;
     this.forget = false;
     this.suspicious = false;
     this.marks = false;
     this.intent = undefined;
     this.conclusion = undefined;
-    this.#bag?.reset(held.record.data);
+    this.#bag?.reset(handle.record.data);
   }
 
   /**
@@ -191,11 +212,11 @@ export class Unit {
   conclude(conclusion: Conclusion): void {
     this.conclusion = conclusion;
     this.intent = undefined;
-    this.#endedId = this.held?.record.id ?? this.#endedId;
+    this.#endedId = this.handle?.record.id ?? this.#endedId;
     this.lifecycle = Lifecycle.Ended;
     // Without a session there is no cookie of ours to take away, but perhaps one of another application.
-    if (this.held ?? this.former) {
-      this.fate = CookieFate.Expire;
+    if (this.handle ?? this.former) {
+      this.cookie = CookieAction.Expire;
       this.forget = conclusion.reason === 'logout';
     }
     this.#bag?.reset({});
@@ -206,12 +227,12 @@ export class Unit {
     this.lose();
     // Nothing is left of it to end.
     this.former = undefined;
-    this.fate = CookieFate.Expire;
+    this.cookie = CookieAction.Expire;
   }
 
   /** A new session after one that ended. */
   begin(): void {
-    this.held = undefined;
+    this.handle = undefined;
     // A token of the session that ended must not be taken for one of this.
     this.#newId = undefined;
     this.#endedId = undefined;
@@ -226,11 +247,11 @@ export class Unit {
    * not known: it stays as it is. Whoever opened the session may still end it.
    */
   lose(): void {
-    if (this.held) this.former ??= { held: this.held, everywhere: false };
-    this.#endedId = this.held?.record.id ?? this.#endedId;
-    this.held = undefined;
+    if (this.handle) this.former ??= { handle: this.handle, everywhere: false };
+    this.#endedId = this.handle?.record.id ?? this.#endedId;
+    this.handle = undefined;
     this.lifecycle = Lifecycle.Ended;
-    this.fate = CookieFate.Keep;
+    this.cookie = CookieAction.Keep;
     this.#bag?.reset({});
   }
 }

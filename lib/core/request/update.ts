@@ -2,8 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { jsonText, keyName } from '../model/data.js';
 import type { EngineContext } from './engine-context.js';
 import { sessionEnded, SessionError } from '../util/errors.js';
-import type { SessionLifecycle } from './operations.js';
-import { CookieFate, Lifecycle, type Unit } from './request-state.js';
+import type { SessionOperations } from './operations.js';
+import { CookieAction, Lifecycle, type RequestState } from './request-state.js';
 import { UpdateQueue } from './update-queue.js';
 
 /** Attempts before `update()` gives up. Each round one writer wins, so this is how many may compete. */
@@ -15,39 +15,39 @@ const LONGEST_PAUSE = 20;
 type Update = (value: unknown) => unknown;
 
 /**
- * Changes one key of the data atomically: compare the revision, write, and if another was faster, take in what it
+ * RevocationPage one key of the data atomically: compare the revision, write, and if another was faster, take in what it
  * wrote and try again.
  */
 export class Updating {
   readonly #context: EngineContext;
-  readonly #lifecycle: SessionLifecycle;
+  readonly #operations: SessionOperations;
   readonly #queue: UpdateQueue;
   readonly #pause: (milliseconds: number) => Promise<void>;
 
-  constructor(context: EngineContext, lifecycle: SessionLifecycle) {
+  constructor(context: EngineContext, operations: SessionOperations) {
     this.#context = context;
-    this.#lifecycle = lifecycle;
+    this.#operations = operations;
     this.#queue = new UpdateQueue(context.config.storeTimeout);
     this.#pause = context.config.pause ?? wait;
   }
 
   /** The comparison is what makes it right; the queue keeps the requests of this process from competing with each other. */
-  async update(unit: Unit, key: string, fn: Update): Promise<unknown> {
+  async update(state: RequestState, key: string, fn: Update): Promise<unknown> {
     keyName(key);
-    return this.#queue.run(`${unit.id} ${key}`, key, async (waited) => {
-      if (unit.lifecycle === Lifecycle.New) return updateUnstored(unit, key, fn);
-      if (this.#context.keeper.cookieIsRecord) unit.assertReachable();
-      if (waited) await this.#lifecycle.reload(unit);
-      return this.#compete(unit, key, fn);
+    return this.#queue.run(`${state.id} ${key}`, key, async (waited) => {
+      if (state.lifecycle === Lifecycle.New) return updateUnstored(state, key, fn);
+      if (this.#context.backend.cookieIsRecord) state.assertReachable();
+      if (waited) await this.#operations.reload(state);
+      return this.#compete(state, key, fn);
     });
   }
 
-  async #compete(unit: Unit, key: string, fn: Update): Promise<unknown> {
+  async #compete(state: RequestState, key: string, fn: Update): Promise<unknown> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      if (!unit.held) throw sessionEnded();
-      const value = await fn(unit.bag.stored(key));
-      if (await this.#write(unit, key, value)) return value;
-      await this.#lifecycle.reload(unit);
+      if (!state.handle) throw sessionEnded();
+      const value = await fn(state.bag.stored(key));
+      if (await this.#write(state, key, value)) return value;
+      await this.#operations.reload(state);
       // Writers that lost to each other by turns would go on losing in step.
       if (attempt > 1) await this.#pause(Math.random() * Math.min(attempt, LONGEST_PAUSE));
     }
@@ -58,34 +58,34 @@ export class Updating {
   }
 
   /** False where another request was faster. */
-  #write(unit: Unit, key: string, value: unknown): Promise<boolean> {
+  #write(state: RequestState, key: string, value: unknown): Promise<boolean> {
     const text = value === undefined ? undefined : jsonText(key, value);
-    unit.bag.assertValid(key, text);
-    return unit.inTurn(() => this.#save(unit, key, text));
+    state.bag.assertValid(key, text);
+    return state.inTurn(() => this.#save(state, key, text));
   }
 
-  async #save(unit: Unit, key: string, text: string | undefined): Promise<boolean> {
-    const { keeper } = this.#context;
+  async #save(state: RequestState, key: string, text: string | undefined): Promise<boolean> {
+    const { backend } = this.#context;
     // The function may have ended the session, or logged in.
-    const { held } = unit;
-    if (!held) throw sessionEnded();
+    const { handle } = state;
+    if (!handle) throw sessionEnded();
     const data = text === undefined ? { set: {}, remove: [key] } : { set: { [key]: text }, remove: [] };
-    const saved = await keeper.save(held, { data, exclusive: true }, unit.now());
+    const saved = await backend.save(handle, { data, exclusive: true }, state.now());
     if (saved.outcome === 'conflict') return false;
     if (saved.outcome === 'gone') {
-      unit.lose();
+      state.lose();
       throw sessionEnded();
     }
-    unit.held = saved.held;
-    unit.bag.accept(key, text);
-    if (keeper.cookieIsRecord) unit.fate = CookieFate.Set;
+    state.handle = saved.handle;
+    state.bag.accept(key, text);
+    if (backend.cookieIsRecord) state.cookie = CookieAction.Set;
     return true;
   }
 }
 
 /** A session that is not stored yet has no other writers. */
-async function updateUnstored(unit: Unit, key: string, fn: Update): Promise<unknown> {
-  const { proxy } = unit.bag;
+async function updateUnstored(state: RequestState, key: string, fn: Update): Promise<unknown> {
+  const { proxy } = state.bag;
   const value = await fn(proxy[key]);
   if (value === undefined) delete proxy[key];
   else proxy[key] = value;

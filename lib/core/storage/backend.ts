@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Signer } from '../token/signer.js';
 import type { SessionEvent } from '../events/events.js';
-import type { DataChanges } from '../model/data.js';
+import type { DataPatch } from '../model/data.js';
 import type { RecordHead, SessionRecord } from '../model/record.js';
 import type { Limits } from '../model/policy.js';
-import type { Awaitable, Epitaph, SessionLimit, StoreContext } from './store.js';
+import type { Awaitable, SessionLimit, StoreContext, Tombstone } from './store.js';
 
 /** What the request tells about who sent it. */
 export interface Client {
@@ -15,7 +15,7 @@ export interface Client {
 }
 
 /** A live session as one request holds it. */
-export interface Held {
+export interface SessionHandle {
   readonly record: SessionRecord;
   /**
    * What the cookie carries, or should carry from now on. Never logged. `undefined` where the session was rotated
@@ -45,15 +45,15 @@ export enum Dead {
 
 /** The session of a token that opens it no more. Whoever has the token may still end it. */
 export interface Former {
-  held: Held;
+  handle: SessionHandle;
   /** Whether all sessions of its subject as well: not by a token whose time is over. */
   everywhere: boolean;
 }
 
-export type Opened =
+export type OpenResult =
   | {
       kind: 'live';
-      held: Held;
+      handle: SessionHandle;
       now: number;
       /** The client came with the present token. */
       present: boolean;
@@ -73,8 +73,8 @@ export type Opened =
       ended?: SessionRecord;
     };
 
-export interface Change {
-  data?: DataChanges;
+export interface BackendWrite {
+  data?: DataPatch;
   head?: Partial<RecordHead>;
   /** `update()`: only if nobody else changed data meanwhile. */
   exclusive?: boolean;
@@ -100,17 +100,18 @@ export interface Confirmation {
   grace: number;
 }
 
-export type Saved = { outcome: 'saved'; held: Held } | { outcome: 'gone' } | { outcome: 'conflict' };
+export type SaveResult =
+  { outcome: 'saved'; handle: SessionHandle } | { outcome: 'gone' } | { outcome: 'conflict' };
 
-export interface Issued {
-  held: Held;
+export interface IssueResult {
+  handle: SessionHandle;
   evicted: SessionRecord[];
 }
 
 /** What a session of a subject is made under. */
 export interface CreateTerms {
   limit?: SessionLimit | undefined;
-  /** When the subject proved itself, by {@link Keeper.proof}. */
+  /** When the subject proved itself, by {@link SessionBackend.proof}. */
   provedAt?: number | undefined;
 }
 
@@ -119,11 +120,11 @@ export interface CreateTerms {
  *
  * Errors are `SessionError`s; a store that fails or stalls is `ERR_STORE_UNAVAILABLE`.
  */
-export interface Keeper {
+export interface SessionBackend {
   /** True where the cookie holds the session itself, so that each change needs a new one. */
   readonly cookieIsRecord: boolean;
   /** A read: whatever the value shows, nothing is written. */
-  open(value: string, client: Client): Awaitable<Opened>;
+  open(value: string, client: Client): Awaitable<OpenResult>;
   /** Whether one of our keys signed or sealed the value. Asks no store. */
   isGenuine(value: string, client: Client): boolean;
   /** The time that decides for a session which was not loaded. */
@@ -138,16 +139,16 @@ export interface Keeper {
    * Makes a session. Throws `ERR_SESSION_LIMIT` where the subject may not have another, `ERR_LOGIN_REVOKED` where its
    * sessions were revoked after it had proved itself.
    */
-  create(draft: SessionRecord, ttl: number, client: Client, terms?: CreateTerms): Promise<Issued>;
+  create(draft: SessionRecord, ttl: number, client: Client, terms?: CreateTerms): Promise<IssueResult>;
   /** @param ttl milliseconds after which the record may be forgotten; without it that stays as it is */
-  save(held: Held, change: Change, now: number, ttl?: number): Promise<Saved>;
+  save(handle: SessionHandle, change: BackendWrite, now: number, ttl?: number): Promise<SaveResult>;
   /**
    * What others made of it meanwhile; `undefined` where it ended, or where a re-login or regenerate came between. It
    * is no presentation of the token.
    */
-  reload(held: Held): Promise<Held | undefined>;
+  reload(handle: SessionHandle): Promise<SessionHandle | undefined>;
   /** Ends the session and returns it as it was last, or `undefined` if it had ended before. */
-  destroy(held: Held, word?: { epitaph: Epitaph; linger: number }): Promise<SessionRecord | undefined>;
+  destroy(handle: SessionHandle, tombstone?: Tombstone): Promise<SessionRecord | undefined>;
   list(subject: string): Promise<SessionRecord[]>;
   /** Ends the session of an id; with `subject` only if it is theirs. */
   destroyById(id: string, subject?: string): Promise<EndedSession[]>;
@@ -170,8 +171,8 @@ export interface Keeper {
 
 export type EndedSession = Pick<SessionRecord, 'id' | 'subject'>;
 
-/** What a keeper needs to know of the module's options. */
-export interface KeeperContext extends StoreContext {
+/** What a backend needs to know of the module's options. */
+export interface BackendContext extends StoreContext {
   /** Each at least 32 bytes; the first signs or seals, all of them open. */
   secrets: readonly string[];
   signer: Signer;
@@ -186,6 +187,6 @@ export interface KeeperContext extends StoreContext {
 }
 
 /** An option `store` that keeps sessions in a way of its own, such as the cookie itself. */
-export interface KeeperFactory {
-  createKeeper(context: KeeperContext): Keeper;
+export interface SessionBackendFactory {
+  createBackend(context: BackendContext): SessionBackend;
 }

@@ -5,24 +5,24 @@ import type { SessionEvent } from '../events/events.js';
 import { hashSecret, newNonce, newSecret, sameDigest } from '../token/ids.js';
 import {
   Dead,
-  type Change,
+  type BackendWrite,
   type Client,
   type CreateTerms,
   type EndedSession,
-  type Held,
-  type Issued,
-  type Keeper,
-  type KeeperContext,
-  type Opened,
+  type SessionHandle,
+  type IssueResult,
+  type SessionBackend,
+  type BackendContext,
+  type OpenResult,
   type Rotation,
-  type Saved,
+  type SaveResult,
 } from './backend.js';
 import { authenticatedAt } from '../model/policy.js';
 import { afterConfirmation, afterRotation, standingOfToken, TokenStanding } from '../model/predecessors.js';
 import { applyDelta, epochOf, type RecordDelta, type SessionRecord } from '../model/record.js';
 import type { Signer } from '../token/signer.js';
 import { TokenVerifier, type Verified } from '../token/token-verifier.js';
-import type { Awaitable, Departed, Epitaph, Loaded, SessionLimit, SessionStore } from './store.js';
+import type { Awaitable, EndedRecord, LoadedRecord, SessionLimit, SessionStore, Tombstone } from './store.js';
 
 /** Sessions that are listed by one call. */
 const PAGE = 500;
@@ -37,19 +37,19 @@ const MARK_TTL = 24 * 60 * 60 * 1000;
 const MARKS = 10_000;
 
 /** Keeps sessions in a store; the cookie holds `id.secret`, signed. */
-export class StoreKeeper implements Keeper {
+export class StoreBackend implements SessionBackend {
   readonly cookieIsRecord = false;
   readonly #store: SessionStore;
   readonly #signer: Signer;
   readonly #tokens: TokenVerifier;
-  readonly #context: KeeperContext;
+  readonly #context: BackendContext;
   readonly #timeout: number;
   /** When this node last revoked a subject's sessions: a login that is called after that is later, whatever the clocks say. */
   readonly #marks = new LRUCache<string, number>({ max: MARKS });
   #unsubscribe: (() => void) | undefined;
   #warnedAt = -Infinity;
 
-  constructor(store: SessionStore, context: KeeperContext) {
+  constructor(store: SessionStore, context: BackendContext) {
     this.#store = store;
     this.#signer = context.signer;
     this.#tokens = new TokenVerifier(context.signer);
@@ -58,7 +58,7 @@ export class StoreKeeper implements Keeper {
     store.bind?.(context);
   }
 
-  open(value: string): Awaitable<Opened> {
+  open(value: string): Awaitable<OpenResult> {
     const token = this.#tokens.verify(value);
     if (!token)
       return { kind: 'dead', why: this.#tokens.hasForm(value) ? Dead.Tampered : Dead.Foreign, id: '' };
@@ -79,7 +79,12 @@ export class StoreKeeper implements Keeper {
     return (skew) => Math.max(revoked, this.#hasSharedClock ? moment + skew : moment);
   }
 
-  async create(draft: SessionRecord, ttl: number, _client: Client, terms: CreateTerms = {}): Promise<Issued> {
+  async create(
+    draft: SessionRecord,
+    ttl: number,
+    _client: Client,
+    terms: CreateTerms = {},
+  ): Promise<IssueResult> {
     const secret = newSecret();
     const record = { ...draft, secretHash: hashSecret(secret) };
     const { limit, provedAt } = terms;
@@ -93,7 +98,7 @@ export class StoreKeeper implements Keeper {
       if (created.outcome === 'rejected') throw sessionLimitReached();
       if (created.outcome === 'revoked') throw loginRevoked();
       const more = created.more ? await this.#evictMore(record.subject!, limit!) : [];
-      return { held: this.#hold(record, secret), evicted: [...created.evicted, ...more] };
+      return { handle: this.#hold(record, secret), evicted: [...created.evicted, ...more] };
     } catch (error) {
       // It may be there although the store did not say so: nobody was given its token, so nobody may find it listed.
       if (isTimeout(error)) this.#discardLater(record.id, answer);
@@ -102,33 +107,38 @@ export class StoreKeeper implements Keeper {
     }
   }
 
-  async save(held: Held, change: Change, now: number, ttl?: number): Promise<Saved> {
-    const before = held as StoreHeld;
+  async save(handle: SessionHandle, change: BackendWrite, now: number, ttl?: number): Promise<SaveResult> {
+    const before = handle as StoreHandle;
     const next = change.rotate && this.#successor(before, change.rotate, now);
     const delta: RecordDelta = {
       epoch: before.epoch,
       ...(ttl !== undefined && { ttl }),
       ...change.data,
       ...(change.head && { head: change.head }),
-      ...(change.exclusive && { revision: held.record.revision }),
+      ...(change.exclusive && { revision: handle.record.revision }),
       ...(next && { rotate: next.rotate }),
-      ...(change.confirm && confirmation(held.record, now, change.confirm.grace)),
+      ...(change.confirm && confirmation(handle.record, now, change.confirm.grace)),
     };
-    const done = await this.#ask(() => this.#store.commit(held.record.id, delta));
+    const done = await this.#ask(() => this.#store.commit(handle.record.id, delta));
     if (done.outcome !== 'saved') return done;
-    const record = settled(held.record, delta, done.revision);
-    return { outcome: 'saved', held: next ? this.#hold(record, next.secret) : before.as(record) };
+    const record = settled(handle.record, delta, done.revision);
+    return { outcome: 'saved', handle: next ? this.#hold(record, next.secret) : before.as(record) };
   }
 
-  async reload(held: Held): Promise<Held | undefined> {
-    const { record, epoch, secret } = held as StoreHeld;
+  async reload(handle: SessionHandle): Promise<SessionHandle | undefined> {
+    const { record, epoch, secret } = handle as StoreHandle;
     const found = await this.#ask(() => this.#store.load(record.id));
-    if (!found || 'departed' in found || epochOf(found.record) !== epoch) return undefined;
-    return this.#hold(found.record, secret && this.#presentSecret(found.record, secret), epoch, held.legacy);
+    if (!found || 'ended' in found || epochOf(found.record) !== epoch) return undefined;
+    return this.#hold(
+      found.record,
+      secret && this.#presentSecret(found.record, secret),
+      epoch,
+      handle.legacy,
+    );
   }
 
-  async destroy(held: Held, word?: { epitaph: Epitaph; linger: number }): Promise<SessionRecord | undefined> {
-    return this.#ask(() => this.#store.destroy(held.record.id, word));
+  async destroy(handle: SessionHandle, tombstone?: Tombstone): Promise<SessionRecord | undefined> {
+    return this.#ask(() => this.#store.destroy(handle.record.id, tombstone));
   }
 
   async list(subject: string): Promise<SessionRecord[]> {
@@ -139,7 +149,7 @@ export class StoreKeeper implements Keeper {
     if (subject !== undefined) {
       const found = await this.#ask(() => this.#store.load(id));
       // The subject of an id never changes, so looking first is no race.
-      if (!found || 'departed' in found || found.record.subject !== subject) return [];
+      if (!found || 'ended' in found || found.record.subject !== subject) return [];
     }
     const ended = await this.#ask(() => this.#store.destroy(id));
     return ended ? [ended] : [];
@@ -212,9 +222,9 @@ export class StoreKeeper implements Keeper {
     return this.#store.close?.();
   }
 
-  #load(token: Verified): Awaitable<Opened> {
+  #load(token: Verified): Awaitable<OpenResult> {
     const { id } = token;
-    let loaded: Awaitable<Loaded | Departed | undefined>;
+    let loaded: Awaitable<LoadedRecord | EndedRecord | undefined>;
     try {
       loaded = this.#store.load(id);
     } catch (error) {
@@ -227,28 +237,28 @@ export class StoreKeeper implements Keeper {
     );
   }
 
-  #recognise(token: Verified, found: Loaded | Departed | undefined): Awaitable<Opened> {
+  #recognise(token: Verified, found: LoadedRecord | EndedRecord | undefined): Awaitable<OpenResult> {
     const { id, secret, hash } = token;
     if (!found) return { kind: 'dead', why: Dead.Unknown, id };
-    if ('departed' in found) {
-      if (found.departed === 'evicted') return { kind: 'dead', why: Dead.Evicted, id };
+    if ('ended' in found) {
+      if (found.ended === 'evicted') return { kind: 'dead', why: Dead.Evicted, id };
       return { kind: 'dead', why: Dead.Superseded, id, lately: true };
     }
     const { record } = found;
     const now = this.#timeOf(found);
     const legacy = token.form === 'legacy';
     if (sameDigest(hash, record.secretHash)) {
-      const held = this.#hold(record, secret, epochOf(record), legacy);
+      const handle = this.#hold(record, secret, epochOf(record), legacy);
       const confirms = record.previous?.pending === true;
-      return { kind: 'live', held, now, present: true, renewed: false, confirms };
+      return { kind: 'live', handle, now, present: true, renewed: false, confirms };
     }
     switch (standingOfToken(record, hash, now, !legacy)) {
       case TokenStanding.Present:
       case TokenStanding.Honoured: {
         const successor = this.#presentSecret(record, secret);
-        const held = this.#hold(record, successor ?? secret, epochOf(record));
+        const handle = this.#hold(record, successor ?? secret, epochOf(record));
         const renewed = successor !== undefined;
-        return { kind: 'live', held, now, present: false, renewed, confirms: false };
+        return { kind: 'live', handle, now, present: false, renewed, confirms: false };
       }
       case TokenStanding.Superseded:
         return { ...this.#former(record, Dead.Superseded, true), lately: now < record.previous!.until };
@@ -261,15 +271,20 @@ export class StoreKeeper implements Keeper {
     }
   }
 
-  #timeOf({ time }: Loaded): number {
+  #timeOf({ time }: LoadedRecord): number {
     return this.#hasSharedClock && time !== undefined ? time : this.#context.clock.now();
   }
 
-  #former(record: SessionRecord, why: Dead, everywhere: boolean): Opened & { kind: 'dead' } {
-    return { kind: 'dead', why, id: record.id, former: { held: this.#hold(record, undefined), everywhere } };
+  #former(record: SessionRecord, why: Dead, everywhere: boolean): OpenResult & { kind: 'dead' } {
+    return {
+      kind: 'dead',
+      why,
+      id: record.id,
+      former: { handle: this.#hold(record, undefined), everywhere },
+    };
   }
 
-  async #unreadable(id: string, error: unknown): Promise<Opened> {
+  async #unreadable(id: string, error: unknown): Promise<OpenResult> {
     if (!isSessionError(error) || error.code !== 'ERR_RECORD_CORRUPT') throw error;
     try {
       await this.#ask(() => this.#store.destroy(id));
@@ -285,12 +300,12 @@ export class StoreKeeper implements Keeper {
     secret: string | undefined,
     epoch = epochOf(record),
     legacy = false,
-  ): StoreHeld {
-    return new StoreHeld(record, secret, epoch, legacy, this.#signer);
+  ): StoreHandle {
+    return new StoreHandle(record, secret, epoch, legacy, this.#signer);
   }
 
   #successor(
-    { record, secret }: StoreHeld,
+    { record, secret }: StoreHandle,
     { honoured, ...terms }: Rotation,
     now: number,
   ): { secret: string; rotate: RecordDelta['rotate'] } {
@@ -360,7 +375,7 @@ export class StoreKeeper implements Keeper {
 }
 
 /** Knows the secret and shows it to nobody but the cookie. */
-class StoreHeld implements Held {
+class StoreHandle implements SessionHandle {
   readonly record: SessionRecord;
   /** Of the record when the session was opened with a valid token: as long as it is the same, this may write. */
   readonly epoch: number;
@@ -391,8 +406,8 @@ class StoreHeld implements Held {
     return this.#secret;
   }
 
-  as(record: SessionRecord): StoreHeld {
-    return new StoreHeld(record, this.#secret, this.epoch, this.legacy, this.#signer);
+  as(record: SessionRecord): StoreHandle {
+    return new StoreHandle(record, this.#secret, this.epoch, this.legacy, this.#signer);
   }
 }
 

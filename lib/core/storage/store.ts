@@ -6,20 +6,27 @@ import type { SessionEvent } from '../events/events.js';
 export type Awaitable<T> = T | Promise<T>;
 
 /** Why a session that ended a moment ago is still remembered: its cookie may be on its way. */
-export type Epitaph = 'replaced' | 'evicted';
+export type TombstoneReason = 'replaced' | 'evicted';
+
+/** What a store keeps of a session that it ended. */
+export interface Tombstone {
+  reason: TombstoneReason;
+  /** Milliseconds for which it is kept. */
+  ttl: number;
+}
 
 /**
  * A live record as it was stored: every field, and the JSON text of the data exactly, since what reads it
  * compares texts. `time` is the store's own clock, in milliseconds since the epoch, if it has one.
  */
-export interface Loaded {
+export interface LoadedRecord {
   record: SessionRecord;
   time?: number;
 }
 
-/** A session that ended lately and left a word why. */
-export interface Departed {
-  departed: Epitaph;
+/** A session that ended a moment ago and left a tombstone. */
+export interface EndedRecord {
+  ended: TombstoneReason;
 }
 
 export interface SessionLimit {
@@ -30,14 +37,14 @@ export interface SessionLimit {
   /** The session that the new one takes the place of: it does not count, if it is the subject's at all. */
   replaces?: string;
   /** Milliseconds for which an evicted session leaves the word `evicted`. */
-  linger: number;
+  tombstoneTtl: number;
 }
 
 /**
  * `evicted` are the records that this call ended, each told by one call only; their data need not be filled
  * in. Of several logins at once the new one may be among them.
  */
-export type Created =
+export type CreateResult =
   /** `more`: sessions above the limit are left, so many that one call does not end them all; see `evict`. */
   | { outcome: 'created'; evicted: SessionRecord[]; more?: boolean }
   /** The subject has as many sessions as it may have. Nothing is left of the new one. */
@@ -46,7 +53,7 @@ export type Created =
   | { outcome: 'revoked' };
 
 /** `gone` comes before `conflict`: a delta of another epoch learns nothing of the revision. */
-export type Committed =
+export type CommitResult =
   /** `revision` is that of the record after the commit. */
   | { outcome: 'saved'; revision: number }
   /** There is no such record, or its epoch is another (see `mayCommit`). Nothing was written. */
@@ -71,7 +78,7 @@ export interface StoreContext {
 /**
  * Where records live.
  *
- * The contract: what is missing, expired or ended is `undefined` (or {@link Departed}), never an error.
+ * The contract: what is missing, expired or ended is `undefined` (or {@link EndedRecord}), never an error.
  * An error means that the store failed, and becomes a 503; a record that cannot be read is a
  * `SessionError` with the code `ERR_RECORD_CORRUPT`. Each method is atomic: of a commit and a destroy
  * that race, the destroy wins. `describeSessionStore` of `nest-sessions/testing` checks all of it.
@@ -87,7 +94,7 @@ export interface SessionStore {
    *
    * @throws SessionError `ERR_RECORD_CORRUPT` for what is there and cannot be read
    */
-  load(id: string): Awaitable<Loaded | Departed | undefined>;
+  load(id: string): Awaitable<LoadedRecord | EndedRecord | undefined>;
   /**
    * Inserts; a live record of the same id is an error, it is never replaced. With `limit`, which comes only
    * with a subject, counting, evicting and inserting are one for all that do the same at that time.
@@ -96,17 +103,22 @@ export interface SessionStore {
    *   {@link markRevoked} left a mark that is not older the outcome is `revoked`. Of a create and a mark at the same
    *   time either the create is refused, or its session is in every list that is asked for once the mark is there.
    */
-  create(record: SessionRecord, ttl: number, limit?: SessionLimit, provedAt?: number): Awaitable<Created>;
+  create(
+    record: SessionRecord,
+    ttl: number,
+    limit?: SessionLimit,
+    provedAt?: number,
+  ): Awaitable<CreateResult>;
   /** Applies a delta to a record that exists, all of it or nothing. Never creates one. */
-  commit(id: string, delta: RecordDelta): Awaitable<Committed>;
+  commit(id: string, delta: RecordDelta): Awaitable<CommitResult>;
   /**
    * Ends a session and returns the record as it was last, or `undefined` if there was none: of many that
-   * destroy one session a single call gets the record. With `word` the store answers {@link Departed} for
+   * destroy one session a single call gets the record. With `word` the store answers {@link EndedRecord} for
    * that id for the given milliseconds, but only if this call ended it; a word that stands is left alone.
    *
    * @throws SessionError `ERR_RECORD_CORRUPT` for a record that cannot be read; it is removed nevertheless
    */
-  destroy(id: string, word?: { epitaph: Epitaph; linger: number }): Awaitable<SessionRecord | undefined>;
+  destroy(id: string, tombstone?: Tombstone): Awaitable<SessionRecord | undefined>;
   /**
    * The live sessions of a subject: every one whose create has returned, and whose record can be read. Data need
    * not be filled in.

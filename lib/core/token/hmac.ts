@@ -4,7 +4,7 @@ import { createHash, hash } from 'node:crypto';
 const BLOCK = 64;
 const DIGEST = 32;
 
-/** What UTF-8 takes for a UTF-16 code unit, at most. */
+/** What UTF-8 takes for a UTF-16 code state, at most. */
 const WIDEST = 3;
 
 /**

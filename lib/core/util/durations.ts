@@ -1,13 +1,13 @@
 import ms from 'ms';
 import { SessionError } from './errors.js';
 
-type Unit = 'ms' | 's' | 'm' | 'h' | 'd' | 'w' | 'y';
+type DurationUnit = 'ms' | 's' | 'm' | 'h' | 'd' | 'w' | 'y';
 
 /**
  * A span of time: a number of milliseconds, or a number and a unit:
  * `'500ms'`, `'10s'`, `'5m'`, `'12h'`, `'31d'`, `'2w'`, `'1y'`.
  */
-export type Duration = number | `${number}${Unit}`;
+export type Duration = number | `${number}${DurationUnit}`;
 
 /**
  * Milliseconds of a duration.

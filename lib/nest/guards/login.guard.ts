@@ -13,10 +13,10 @@ export class LoginGuard implements CanActivate {
   /** @internal */
   static readonly [ASKS_FOR]: Asked = 'login';
 
-  readonly #tellEvicted: boolean;
+  readonly #discloseEviction: boolean;
 
   constructor(@Inject(SESSION_SETTINGS) settings: SessionSettings) {
-    this.#tellEvicted = settings.tellEvicted;
+    this.#discloseEviction = settings.discloseEviction;
   }
 
   canActivate(context: ExecutionContext): boolean {
@@ -24,6 +24,8 @@ export class LoginGuard implements CanActivate {
     const current = sessionOf(context);
     if (current?.session.loggedIn) return true;
     challenge(context, 'Session');
-    throw this.#tellEvicted && current?.unit.farewell === 'evicted' ? sessionEvicted() : loginRequired();
+    throw this.#discloseEviction && current?.state.farewell === 'evicted'
+      ? sessionEvicted()
+      : loginRequired();
   }
 }

@@ -1,6 +1,6 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { isFresh } from '../../core/model/policy.js';
-import type { Unit } from '../../core/request/request-state.js';
+import type { RequestState } from '../../core/request/request-state.js';
 import { addVary } from '../../http/cache-headers.js';
 import { wantsHtml, type FrameworkRequest } from '../../http/request-facts.js';
 import { isUnsafe, safeNext } from '../../http/csrf.js';
@@ -34,8 +34,8 @@ export class ReloginGuard implements CanActivate {
     if (policy.spared.relogin) return true;
     this.#login.canActivate(context);
     const { within = this.#settings.relogin.within, factor } = policy.relogin ?? {};
-    const { unit } = sessionOf(context)!;
-    if (isRecent(unit, within, factor)) return true;
+    const { state } = sessionOf(context)!;
+    if (isRecent(state, within, factor)) return true;
     throw this.#ask(context, within);
   }
 
@@ -59,8 +59,8 @@ export class ReloginGuard implements CanActivate {
   }
 }
 
-function isRecent(unit: Unit, within: number, factor: string | undefined): boolean {
-  return !unit.suspicious && isFresh(unit.held!.record.factors, within, unit.now(), factor);
+function isRecent(state: RequestState, within: number, factor: string | undefined): boolean {
+  return !state.suspicious && isFresh(state.handle!.record.factors, within, state.now(), factor);
 }
 
 /** Where to go after the re-login: this page, or the one that a form was sent from, since its body is lost. */

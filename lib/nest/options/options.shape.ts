@@ -154,7 +154,7 @@ class OptionsShape {
   @Checked((value) =>
     ['load', 'create', 'commit', 'destroy', 'list', 'markRevoked'].every(
       (name) => typeof (value as Record<string, unknown>)[name] === 'function',
-    ) || typeof (value as Record<string, unknown>)['createKeeper'] === 'function'
+    ) || typeof (value as Record<string, unknown>)['createBackend'] === 'function'
       ? undefined
       : 'store: give a MemoryStore, RedisStore, PostgresStore, SealedCookie or an object that implements SessionStore. A store of express-session does not fit.',
   )
@@ -191,7 +191,7 @@ class OptionsShape {
   @IsOptional()
   @IsIn(['evict-oldest', 'reject'], { message: "onExceeded: 'evict-oldest' or 'reject'." })
   onExceeded?: string;
-  @IsOptional() @IsBoolean({ message: 'tellEvicted: true or false.' }) tellEvicted?: boolean;
+  @IsOptional() @IsBoolean({ message: 'discloseEviction: true or false.' }) discloseEviction?: boolean;
 
   @IsOptional()
   @Checked((value) =>

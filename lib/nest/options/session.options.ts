@@ -3,7 +3,7 @@ import type { Clock } from '../../core/util/clock.js';
 import type { CookieOptions } from '../../core/token/cookie.js';
 import type { Duration } from '../../core/util/durations.js';
 import type { ProtectionVerdict } from '../../core/request/engine-context.js';
-import type { KeeperFactory } from '../../core/storage/backend.js';
+import type { SessionBackendFactory } from '../../core/storage/backend.js';
 import type { Device } from '../../core/model/record.js';
 import type { SessionStore } from '../../core/storage/store.js';
 import type { StandardSchemaV1 } from './standard-schema.js';
@@ -19,7 +19,7 @@ export interface SessionModuleOptions<T extends object = object> {
    */
   secret: string | readonly string[];
   /** Where sessions live. @default new MemoryStore() */
-  store?: SessionStore | KeeperFactory;
+  store?: SessionStore | SessionBackendFactory;
   /** The absolute timeout: counted from login or re-login, whatever the activity. @default '31d' */
   lifetime?: Duration;
   /** The sliding timeout: without a request for this long the session ends. @default '30m' */
@@ -48,7 +48,7 @@ export interface SessionModuleOptions<T extends object = object> {
   /** What happens at one more. @default 'evict-oldest' */
   onExceeded?: 'evict-oldest' | 'reject';
   /** Whether the 401 for an evicted session's own cookie carries the code `ERR_SESSION_EVICTED`. @default true */
-  tellEvicted?: boolean;
+  discloseEviction?: boolean;
   /**
    * What a change of address or user agent does: `basic` makes no login count as fresh until the next re-login,
    * `strong` ends the session. Users move between networks: `basic` asks, `strong` costs. @default 'off'

@@ -19,7 +19,7 @@ export interface SessionSettings {
   relogin: { within: number; url: string | undefined };
   crossOrigin: 'block' | 'allow';
   allowedOrigins: readonly string[];
-  tellEvicted: boolean;
+  discloseEviction: boolean;
   context: boolean;
   exclude: ExcludedRoute[];
 }
@@ -68,7 +68,7 @@ export function resolveSettings(given: ConcealedOptions): SessionSettings {
     },
     crossOrigin: crossOrigin === 'allow' ? 'allow' : 'block',
     allowedOrigins: typeof crossOrigin === 'object' ? crossOrigin.allow : [],
-    tellEvicted: options.tellEvicted ?? true,
+    discloseEviction: options.discloseEviction ?? true,
     context: options.context ?? true,
     exclude: options.exclude ?? [],
   };

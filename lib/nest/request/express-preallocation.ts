@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpAdapterHost } from '@nestjs/core';
-import { makeRoom } from '../../http/response-hook.js';
+import { preallocate } from '../../http/response-hook.js';
 import { attach } from './request-session.js';
 
 /** V8 before 13. */
@@ -12,12 +12,12 @@ const NEEDED = Number(process.versions.node.split('.')[0]) < 24;
  * for every object to which a property is added: six of ours cost a fifth of an anonymous request. So they are
  * added before Express hears of the request, and only get their values later.
  */
-export function prepareRequests({ httpAdapter }: HttpAdapterHost): void {
+export function preallocateExpress({ httpAdapter }: HttpAdapterHost): void {
   if (!NEEDED || httpAdapter?.getType() !== 'express') return;
   (httpAdapter.getHttpServer() as EventEmitter).prependListener('request', prepare);
 }
 
 function prepare(request: IncomingMessage, response: ServerResponse): void {
   attach(request, undefined);
-  makeRoom(response);
+  preallocate(response);
 }

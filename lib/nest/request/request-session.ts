@@ -4,7 +4,7 @@ import { inspect } from 'node:util';
 import { Logger, type ExecutionContext } from '@nestjs/common';
 import type { SessionEngine } from '../../core/engine.js';
 import { Session } from '../../core/session.js';
-import { CookieFate, type Unit } from '../../core/request/request-state.js';
+import { CookieAction, type RequestState } from '../../core/request/request-state.js';
 import { addVary, keepPrivate } from '../../http/cache-headers.js';
 import type { FrameworkRequest } from '../../http/request-facts.js';
 import { isCrossOrigin } from '../../http/csrf.js';
@@ -33,7 +33,7 @@ export interface CookieWay {
 
 /** The session of one request, and what its response owes to it. */
 export class RequestSession implements ResponseListener {
-  readonly unit: Unit;
+  readonly state: RequestState;
   readonly #engine: SessionEngine;
   readonly #request: FrameworkRequest;
   readonly #response: ServerResponse;
@@ -44,13 +44,13 @@ export class RequestSession implements ResponseListener {
 
   constructor(
     engine: SessionEngine,
-    unit: Unit,
+    state: RequestState,
     request: FrameworkRequest,
     response: ServerResponse,
     way: CookieWay,
   ) {
     this.#engine = engine;
-    this.unit = unit;
+    this.state = state;
     this.#request = request;
     this.#response = response;
     this.#way = way;
@@ -58,9 +58,9 @@ export class RequestSession implements ResponseListener {
 
   /** The session as the application sees it. From now on the response is not for everybody. */
   get session(): Session {
-    if (this.unit.refusal !== undefined) throw asHttp(this.unit.refusal);
-    this.unit.accessed = true;
-    return (this.#session ??= new Session(this.unit, this.#engine));
+    if (this.state.refusal !== undefined) throw asHttp(this.state.refusal);
+    this.state.accessed = true;
+    return (this.#session ??= new Session(this.state, this.#engine));
   }
 
   /** The request as the server made it; Express makes its own of it, Fastify wraps it. */
@@ -85,26 +85,26 @@ export class RequestSession implements ResponseListener {
   }
 
   commit(success: boolean): void | Promise<void> {
-    this.unit.tooLateForCookie = this.over || this.#response.headersSent;
-    return this.#engine.commit(this.unit, success);
+    this.state.tooLateForCookie = this.over || this.#response.headersSent;
+    return this.#engine.commit(this.state, success);
   }
 
   beforeHead(status: number): void | Promise<void> {
-    const { unit } = this;
-    if (unit.refusal !== undefined) return status >= 500 ? undefined : Promise.reject(unit.refusal);
+    const { state } = this;
+    if (state.refusal !== undefined) return status >= 500 ? undefined : Promise.reject(state.refusal);
     // An answer that already tells of the failure need not wait for it a second time.
-    const refused = unit.failure !== undefined && status >= 400;
+    const refused = state.failure !== undefined && status >= 400;
     const done = refused ? undefined : this.commit(status < 400);
-    unit.close();
+    state.close();
     return done;
   }
 
   onHead(response: ServerResponse): void {
-    const { unit } = this;
-    const cookie = this.#engine.cookieOf(unit);
+    const { state } = this;
+    const cookie = this.#engine.cookieOf(state);
     if (cookie !== undefined) this.#carry(cookie, response);
-    if (cookie !== undefined || (unit.accessed && !this.cacheable))
-      keepPrivate(response, unit.held?.record.subject !== undefined);
+    if (cookie !== undefined || (state.accessed && !this.cacheable))
+      keepPrivate(response, state.handle?.record.subject !== undefined);
   }
 
   /** No exception filter hears of it, so that what is nobody's refusal is logged here. */
@@ -120,11 +120,11 @@ export class RequestSession implements ResponseListener {
 
   /** Node 20 shows the asynchronous context on every timer and socket that is logged, and it leads to the request. */
   [inspect.custom](): string {
-    return `RequestSession ${inspect({ id: this.unit.id })}`;
+    return `RequestSession ${inspect({ id: this.state.id })}`;
   }
 
   toJSON(): Record<string, unknown> {
-    return { id: this.unit.id };
+    return { id: this.state.id };
   }
 
   /**
@@ -132,10 +132,10 @@ export class RequestSession implements ResponseListener {
    * and of this site's own, the browser is at least made to forget the cookie.
    */
   refuse(policy: HandlerPolicy): void {
-    const { refusal } = this.unit;
+    const { refusal } = this.state;
     if (refusal === undefined) return;
     const { headers } = this.#request;
-    if (policy.logout && !isCrossOrigin(headers, headers.host, [])) this.unit.fate = CookieFate.Expire;
+    if (policy.logout && !isCrossOrigin(headers, headers.host, [])) this.state.cookie = CookieAction.Expire;
     throw asHttp(refusal);
   }
 
@@ -146,7 +146,7 @@ export class RequestSession implements ResponseListener {
       return;
     }
     response.appendHeader('Set-Cookie', cookie);
-    if (this.unit.forget && channel === Channel.Tls)
+    if (this.state.forget && channel === Channel.Tls)
       response.setHeader('Clear-Site-Data', '"cookies", "storage"');
   }
 }
@@ -193,7 +193,7 @@ export function currentSession(): RequestSession | undefined {
  */
 export function sessionOf(context: ExecutionContext): RequestSession | undefined {
   const current = lookUp(context);
-  if (current?.unit.refusal !== undefined) current.refuse(policyOf(context));
+  if (current?.state.refusal !== undefined) current.refuse(policyOf(context));
   return current;
 }
 

@@ -33,9 +33,9 @@ class Outcome implements Gate {
   }
 
   declare(policy: HandlerPolicy): void {
-    const { unit } = this.#current;
-    unit.active = !policy.passive && !policy.logout;
-    unit.intent = policy.logout;
+    const { state } = this.#current;
+    state.countActivity(!policy.passive && !policy.logout);
+    if (policy.logout) state.intendLogout(policy.logout);
     this.#current.cacheable = policy.cacheable;
   }
 
@@ -49,9 +49,7 @@ class Outcome implements Gate {
 
   /** A handler that failed is neither activity nor a logout. */
   failed(cause: unknown): unknown {
-    const { unit } = this.#current;
-    unit.active = false;
-    unit.intent = undefined;
+    this.#current.state.withdraw();
     return asHttp(cause);
   }
 }

@@ -2,9 +2,9 @@ import type { ServerResponse } from 'node:http';
 import { Inject, Injectable, Logger, type NestMiddleware } from '@nestjs/common';
 import { isLoopbackAddress, isLoopbackHost } from '../../core/token/cookie.js';
 import type { SessionEngine } from '../../core/engine.js';
-import type { Unit } from '../../core/request/request-state.js';
+import type { RequestState } from '../../core/request/request-state.js';
 import { isSecure, RequestClient, type FrameworkRequest } from '../../http/request-facts.js';
-import { sewResponse } from '../../http/response-hook.js';
+import { hookResponse } from '../../http/response-hook.js';
 import { attach, attached, Channel, RequestSession, storage, type CookieWay } from './request-session.js';
 import type { SessionSettings } from '../options/session.settings.js';
 import { SESSION_ENGINE, SESSION_SETTINGS } from '../options/tokens.js';
@@ -31,13 +31,13 @@ export class SessionMiddleware implements NestMiddleware<FrameworkRequest, Serve
     const opened = this.#open(request.headers.cookie, client);
     if (!(opened instanceof Promise)) return this.#enter(opened, request, response, next);
     return opened.then(
-      (unit) => this.#enter(unit, request, response, next),
+      (state) => this.#enter(state, request, response, next),
       (error: Error) => this.#enter(this.#engine.refuse(client, error), request, response, next),
     );
   }
 
   /** A store that fails refuses the request, but only where its handler is known: a logout takes the cookie away. */
-  #open(cookie: string | undefined, client: RequestClient): Unit | Promise<Unit> {
+  #open(cookie: string | undefined, client: RequestClient): RequestState | Promise<RequestState> {
     try {
       return this.#engine.open(cookie, client);
     } catch (error) {
@@ -45,10 +45,10 @@ export class SessionMiddleware implements NestMiddleware<FrameworkRequest, Serve
     }
   }
 
-  #enter(unit: Unit, request: FrameworkRequest, response: ServerResponse, next: () => void): void {
-    const session = new RequestSession(this.#engine, unit, request, response, this);
+  #enter(state: RequestState, request: FrameworkRequest, response: ServerResponse, next: () => void): void {
+    const session = new RequestSession(this.#engine, state, request, response, this);
     attach(request, session);
-    sewResponse(response, session);
+    hookResponse(response, session);
     if (this.#context) storage.run(session, next);
     else next();
   }

@@ -9,14 +9,15 @@ import {
   type SessionRecord,
 } from '../../core/model/record.js';
 import type {
-  Committed,
-  Created,
-  Departed,
-  Epitaph,
-  Loaded,
+  CommitResult,
+  CreateResult,
+  EndedRecord,
+  LoadedRecord,
   SessionLimit,
   SessionStore,
   StoreContext,
+  Tombstone,
+  TombstoneReason,
 } from '../../core/storage/store.js';
 
 export interface MemoryStoreOptions {
@@ -26,12 +27,12 @@ export interface MemoryStoreOptions {
   maxBytes?: number;
 }
 
-type Entry = Loaded | Departed;
+type Entry = LoadedRecord | EndedRecord;
 type Entries = LRUCache<string, Entry>;
 
-const DEPARTED: Record<Epitaph, Departed> = {
-  replaced: Object.freeze({ departed: 'replaced' }),
-  evicted: Object.freeze({ departed: 'evicted' }),
+const ENDED: Record<TombstoneReason, EndedRecord> = {
+  replaced: Object.freeze({ ended: 'replaced' }),
+  evicted: Object.freeze({ ended: 'evicted' }),
 };
 
 /** What a record weighs beside its data, roughly, in bytes. */
@@ -96,12 +97,12 @@ export class MemoryStore implements SessionStore {
     return this.#loggedIn.size + this.#anonymous.size;
   }
 
-  load(id: string): Loaded | Departed | undefined {
+  load(id: string): LoadedRecord | EndedRecord | undefined {
     const entry = this.#entry(id);
     return entry && 'record' in entry ? { record: copyOf(entry.record) } : entry;
   }
 
-  create(record: SessionRecord, ttl: number, limit?: SessionLimit, provedAt?: number): Created {
+  create(record: SessionRecord, ttl: number, limit?: SessionLimit, provedAt?: number): CreateResult {
     if (this.#loggedIn.has(record.id) || this.#anonymous.has(record.id))
       throw new Error('a session of this id exists');
     this.#assertFits(record);
@@ -115,7 +116,7 @@ export class MemoryStore implements SessionStore {
     return { outcome: 'created', evicted };
   }
 
-  commit(id: string, delta: RecordDelta): Committed {
+  commit(id: string, delta: RecordDelta): CommitResult {
     const record = this.#live(id);
     if (!record || !mayCommit(record, delta.epoch)) return { outcome: 'gone' };
     if (delta.revision !== undefined && delta.revision !== record.revision) return { outcome: 'conflict' };
@@ -126,8 +127,8 @@ export class MemoryStore implements SessionStore {
     return { outcome: 'saved', revision: next.revision };
   }
 
-  destroy(id: string, word?: { epitaph: Epitaph; linger: number }): SessionRecord | undefined {
-    return this.#remove(id, word);
+  destroy(id: string, tombstone?: Tombstone): SessionRecord | undefined {
+    return this.#remove(id, tombstone);
   }
 
   list(subject: string, limit?: number): SessionRecord[] {
@@ -183,7 +184,7 @@ export class MemoryStore implements SessionStore {
    *
    * @throws Error where an anonymous session grows into the room of those who are logged in: it could log out all
    */
-  #makeRoom(record: SessionRecord, replaces: boolean, bytes: number): void {
+  #preallocate(record: SessionRecord, replaces: boolean, bytes: number): void {
     const count = replaces ? 0 : 1;
     if (this.#fits(count, bytes)) return;
     this.#sweepBeforeEviction();
@@ -197,8 +198,8 @@ export class MemoryStore implements SessionStore {
   }
 
   #fits(count: number, bytes: number): boolean {
-    const held = this.#loggedIn.calculatedSize + this.#anonymous.calculatedSize;
-    return this.size + count <= this.#maxCount && held + bytes <= this.#maxBytes;
+    const handle = this.#loggedIn.calculatedSize + this.#anonymous.calculatedSize;
+    return this.size + count <= this.#maxCount && handle + bytes <= this.#maxBytes;
   }
 
   /** So that what has expired makes room first. It looks at every entry, so not more than once a second. */
@@ -209,13 +210,13 @@ export class MemoryStore implements SessionStore {
     this.sweep();
   }
 
-  #remove(id: string, word?: { epitaph: Epitaph; linger: number }): SessionRecord | undefined {
+  #remove(id: string, tombstone?: Tombstone): SessionRecord | undefined {
     const record = this.#live(id);
     if (!record) return undefined;
     this.#entriesOf(record).delete(id);
     // 0 would mean "for ever" to the cache.
-    if (word && word.linger > 0)
-      this.#anonymous.set(id, DEPARTED[word.epitaph], { ttl: Math.max(1, Math.ceil(word.linger)) });
+    if (tombstone && tombstone.ttl > 0)
+      this.#anonymous.set(id, ENDED[tombstone.reason], { ttl: Math.max(1, Math.ceil(tombstone.ttl)) });
     return record;
   }
 
@@ -249,8 +250,8 @@ export class MemoryStore implements SessionStore {
     const entry = { record: copyOf(record) };
     if (this.#maxBytes < Infinity) {
       const grows = sizeOf(entry, record.id) - (before ? sizeOf(before, record.id) : 0);
-      this.#makeRoom(record, before !== undefined, Math.max(0, grows));
-    } else if (!before) this.#makeRoom(record, false, 0);
+      this.#preallocate(record, before !== undefined, Math.max(0, grows));
+    } else if (!before) this.#preallocate(record, false, 0);
     // 0 would mean "for ever" to the cache.
     entries.set(record.id, entry, { ttl: Math.max(1, Math.ceil(ttl)) });
   }
@@ -264,7 +265,7 @@ export class MemoryStore implements SessionStore {
     if (surplus <= 0) return [];
     if (limit.onExceeded === 'reject') return undefined;
     const evicted = others.slice(0, surplus);
-    for (const { id } of evicted) this.#remove(id, { epitaph: 'evicted', linger: limit.linger });
+    for (const { id } of evicted) this.#remove(id, { reason: 'evicted', ttl: limit.tombstoneTtl });
     return evicted;
   }
 

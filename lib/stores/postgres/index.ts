@@ -2,14 +2,15 @@ import { isSessionError, SessionError } from '../../core/util/errors.js';
 import type { SessionEvent } from '../../core/events/events.js';
 import type { RecordDelta, SessionRecord } from '../../core/model/record.js';
 import type {
-  Committed,
-  Created,
-  Departed,
-  Epitaph,
-  Loaded,
+  CommitResult,
+  CreateResult,
+  EndedRecord,
+  LoadedRecord,
   SessionLimit,
   SessionStore,
   StoreContext,
+  Tombstone,
+  TombstoneReason,
 } from '../../core/storage/store.js';
 import { PostgresEvents } from './events.js';
 import { ask, inTransaction, run, type PostgresClient, type PostgresPool, type PostgresRow } from './pool.js';
@@ -107,12 +108,12 @@ export class PostgresStore implements SessionStore {
     this.#sweeper ??= setInterval(() => void this.#sweepQuietly(), SWEEP_EVERY).unref();
   }
 
-  async load(id: string): Promise<Loaded | Departed | undefined> {
+  async load(id: string): Promise<LoadedRecord | EndedRecord | undefined> {
     if (NOT_TEXT.test(id)) return undefined;
     const [row] = await this.#rows(this.#sql.load(id));
     if (!row) return undefined;
     const departed = row['departed'];
-    if (departed != null) return { departed: departed as Epitaph };
+    if (departed != null) return { ended: departed as TombstoneReason };
     return { record: recordOf(row), time: Number(row['time']) };
   }
 
@@ -126,7 +127,7 @@ export class PostgresStore implements SessionStore {
     ttl: number,
     limit?: SessionLimit,
     provedAt?: number,
-  ): Promise<Created> {
+  ): Promise<CreateResult> {
     const { id, subject } = record;
     if (subject === undefined) {
       await this.#rows(this.#sql.create(record, ttl));
@@ -141,7 +142,7 @@ export class PostgresStore implements SessionStore {
     return { outcome: 'revoked' };
   }
 
-  async commit(id: string, delta: RecordDelta): Promise<Committed> {
+  async commit(id: string, delta: RecordDelta): Promise<CommitResult> {
     if (NOT_TEXT.test(id)) return { outcome: 'gone' };
     const [row] = await this.#rows(this.#sql.commit(id, delta));
     if (!row) return { outcome: 'gone' };
@@ -150,9 +151,11 @@ export class PostgresStore implements SessionStore {
       : { outcome: 'saved', revision: Number(row['revision']) };
   }
 
-  async destroy(id: string, word?: { epitaph: Epitaph; linger: number }): Promise<SessionRecord | undefined> {
+  async destroy(id: string, tombstone?: Tombstone): Promise<SessionRecord | undefined> {
     if (NOT_TEXT.test(id)) return undefined;
-    const statement = word ? this.#sql.bury(id, word.epitaph, word.linger) : this.#sql.destroy(id);
+    const statement = tombstone
+      ? this.#sql.endWithTombstone(id, tombstone.reason, tombstone.ttl)
+      : this.#sql.destroy(id);
     const [row] = await this.#rows(statement);
     return row && recordOf(row);
   }
@@ -227,7 +230,7 @@ export class PostgresStore implements SessionStore {
     ttl: number,
     limit: SessionLimit | undefined,
     provedAt: number | undefined,
-  ): Promise<Created> {
+  ): Promise<CreateResult> {
     if (limit) {
       return inTransaction(this.#pool, (client) =>
         this.#createWithin(client, record, subject, ttl, limit, provedAt),
@@ -244,7 +247,7 @@ export class PostgresStore implements SessionStore {
     ttl: number,
     limit: SessionLimit,
     provedAt: number | undefined,
-  ): Promise<Created> {
+  ): Promise<CreateResult> {
     const { rows } = await run(client, ...this.#sql.lockSubject(subject, provedAt));
     // Nobody has to make room for a session that is refused.
     if (rows[0]!['revoked'] === 't') return { outcome: 'revoked' };
@@ -264,14 +267,14 @@ export class PostgresStore implements SessionStore {
   async #evictWithin(
     client: PostgresClient,
     subject: string,
-    { replaces, linger }: SessionLimit,
+    { replaces, tombstoneTtl }: SessionLimit,
     room: number,
   ): Promise<{ evicted: SessionRecord[]; more: boolean }> {
     const { rows } = await run(client, ...this.#sql.oldest(subject, replaces, EVICT_BATCH));
     const surplus = Math.max(0, Number(rows[0]?.['total'] ?? 0) - room);
     if (surplus === 0) return { evicted: [], more: false };
     const ids = rows.slice(0, surplus).map((row) => row['id']);
-    const ended = await run(client, ...this.#sql.evict(ids, linger));
+    const ended = await run(client, ...this.#sql.evict(ids, tombstoneTtl));
     return { evicted: readable(ended.rows), more: surplus > EVICT_BATCH };
   }
 

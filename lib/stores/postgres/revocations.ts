@@ -8,7 +8,7 @@ import { confirmedOf, readRevocation, scopeOf, writeRevocation } from '../../rev
 import {
   SharedRevocations,
   type Added,
-  type Changes,
+  type RevocationPage,
   type RevocationSource,
   type SharedRevocationsOptions,
 } from '../../revocations/replicated.js';
@@ -144,8 +144,8 @@ class Statements {
       SELECT rank, until, body, fresh, pg_notify($5, ''), (
         SELECT count(*) FROM (
           SELECT FROM ${this.#table} AS one WHERE ${ofSubject} LIMIT ${MOST_PER_SUBJECT + 1}
-        ) AS held
-      ) AS held FROM written`;
+        ) AS handle
+      ) AS handle FROM written`;
   }
 
   get one(): string {
@@ -175,7 +175,7 @@ class PostgresSource implements RevocationSource {
     this.#sql = statements;
   }
 
-  async changes(cursor: number, now: number | undefined): Promise<Changes> {
+  async changes(cursor: number, now: number | undefined): Promise<RevocationPage> {
     await this.#prune(now);
     const { rows } = await ask(this.#pool, this.#sql.changes, [cursor]);
     const [first] = rows;
@@ -214,11 +214,11 @@ class PostgresSource implements RevocationSource {
     if (row) {
       const fresh = row['fresh'] === 't';
       // The count is of before it was written.
-      const held = Number(row['held']) + (fresh ? 1 : 0);
+      const handle = Number(row['handle']) + (fresh ? 1 : 0);
       return {
         added: scope !== 'only' || fresh || broken !== null,
         standing: read(row) ?? revocation,
-        crowded: held > MOST_PER_SUBJECT && scope !== 'all',
+        crowded: handle > MOST_PER_SUBJECT && scope !== 'all',
       };
     }
     const [there] = (await ask(this.#pool, this.#sql.one, [key])).rows;

@@ -135,15 +135,15 @@ export class PostgresStatements {
   }
 
   /** Ends the session and leaves a word in its row; returns the row as it was. */
-  bury(id: string, epitaph: string, linger: number): Statement {
+  endWithTombstone(id: string, reason: string, ttl: number): Statement {
     return [
       `WITH last AS MATERIALIZED (
          SELECT ${HEAD}, data FROM ${this.#table} WHERE id = $1 AND ${LIVE} FOR UPDATE
-       ), buried AS (
+       ), marked AS (
          UPDATE ${this.#table} AS kept SET ${emptied('$2', '$3')} FROM last WHERE kept.id = last.id
        )
        SELECT * FROM last`,
-      [id, epitaph, linger],
+      [id, reason, ttl],
     ];
   }
 
@@ -206,16 +206,16 @@ export class PostgresStatements {
     ];
   }
 
-  /** Like {@link bury}, of many. */
-  evict(ids: readonly (string | null | undefined)[], linger: number): Statement {
+  /** Like {@link endWithTombstone}, of many. */
+  evict(ids: readonly (string | null | undefined)[], ttl: number): Statement {
     return [
       `WITH last AS MATERIALIZED (
          SELECT ${HEAD}, data FROM ${this.#table} WHERE id = ANY($1) AND ${LIVE} FOR UPDATE
-       ), buried AS (
+       ), marked AS (
          UPDATE ${this.#table} AS kept SET ${emptied('$2', '$3')} FROM last WHERE kept.id = last.id
        )
        SELECT * FROM last ORDER BY created_at, id`,
-      [ids, 'evicted', linger],
+      [ids, 'evicted', ttl],
     ];
   }
 
@@ -260,8 +260,8 @@ function assignments(delta: RecordDelta, value: (one: unknown) => string): strin
 }
 
 /** What is left of a row that only says why its session ended. */
-function emptied(epitaph: string, linger: string): string {
-  return `departed = ${epitaph}, expires_at = ${after(linger)}, subject = NULL, secret_hash = '', previous = NULL,
+function emptied(reason: string, ttl: string): string {
+  return `departed = ${reason}, expires_at = ${after(ttl)}, subject = NULL, secret_hash = '', previous = NULL,
     factors = '{}', device = NULL, data = '{}'`;
 }
 

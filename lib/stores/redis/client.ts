@@ -1,6 +1,6 @@
 import { throwWithoutValues } from '../../core/storage/driver-error.js';
 import { SessionError } from '../../core/util/errors.js';
-import { explain, Patience } from './command-timeout.js';
+import { explainTimeout, SharedCommandTimeout } from './command-timeout.js';
 
 /** What we need of a node-redis client (5 or later), as `createClient()` makes it. */
 export interface NodeRedisClient {
@@ -33,27 +33,27 @@ export type RedisClient = NodeRedisClient | NodeRedisCluster | IoRedisClient;
 export type Reply = string | null | Reply[];
 
 /** A connection of our own that listens. */
-export interface Listening {
+export interface Subscription {
   stop(): void;
 }
 
 /** The one way in which the rest of the store speaks with the server. */
-export interface RedisPort {
+export interface RedisAdapter {
   /** True where keys lie on several servers, so that two commands keep no order unless one waits. */
   readonly cluster: boolean;
   /** What keeps the client from working, for a warning at start. */
-  readonly trouble: string | undefined;
+  readonly problem: string | undefined;
   /** @param key by which a cluster finds the server; without one any will do */
   send(key: string | undefined, ...args: [string, ...string[]]): Promise<Reply>;
   /** Hears a channel on a connection of its own, for as long as it takes, through reconnects. Never throws. */
-  listen(channel: string, onMessage: (text: string) => void, onError: (error: unknown) => void): Listening;
+  listen(channel: string, onMessage: (text: string) => void, onError: (error: unknown) => void): Subscription;
 }
 
 /** @throws SessionError `ERR_OPTIONS` for what is no client of a driver that we know */
-export function portOf(client: RedisClient): RedisPort {
-  if (isIoRedis(client)) return new IoRedisPort(client);
-  if (isNodeRedisCluster(client)) return new NodeRedisClusterPort(client);
-  if (isNodeRedis(client)) return new NodeRedisPort(client);
+export function adaptClient(client: RedisClient): RedisAdapter {
+  if (isIoRedis(client)) return new IoRedisAdapter(client);
+  if (isNodeRedisCluster(client)) return new NodeRedisClusterAdapter(client);
+  if (isNodeRedis(client)) return new NodeRedisAdapter(client);
   throw new SessionError(
     'ERR_OPTIONS',
     'client: this is no Redis client that is known here. Give what createClient() or createCluster() of "redis" (5 or later) returns, or a Redis or Cluster of "ioredis".',
@@ -72,31 +72,35 @@ const isNodeRedis = (client: RedisClient): client is NodeRedisClient =>
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
-class NodeRedisPort implements RedisPort {
+class NodeRedisAdapter implements RedisAdapter {
   readonly cluster = false;
   readonly #client: NodeRedisClient;
   /** None where the application said how long a command may wait. */
-  readonly #patience: Patience | undefined;
+  readonly #timeout: SharedCommandTimeout | undefined;
 
   constructor(client: NodeRedisClient) {
     this.#client = client;
-    if (client.options?.commandOptions?.timeout === undefined) this.#patience = new Patience();
+    if (client.options?.commandOptions?.timeout === undefined) this.#timeout = new SharedCommandTimeout();
   }
 
-  get trouble(): string | undefined {
+  get problem(): string | undefined {
     return notOpen(this.#client);
   }
 
   send(_key: string | undefined, ...args: [string, ...string[]]): Promise<Reply> {
-    return this.#client.sendCommand(args, this.#patience?.options).then(normalised, explain);
+    return this.#client.sendCommand(args, this.#timeout?.options).then(normalised, explainTimeout);
   }
 
-  listen(channel: string, onMessage: (text: string) => void, onError: (error: unknown) => void): Listening {
+  listen(
+    channel: string,
+    onMessage: (text: string) => void,
+    onError: (error: unknown) => void,
+  ): Subscription {
     return listenNodeRedis(this.#client, channel, onMessage, onError);
   }
 }
 
-class NodeRedisClusterPort implements RedisPort {
+class NodeRedisClusterAdapter implements RedisAdapter {
   readonly cluster = true;
   readonly #client: NodeRedisCluster;
 
@@ -104,7 +108,7 @@ class NodeRedisClusterPort implements RedisPort {
     this.#client = client;
   }
 
-  get trouble(): string | undefined {
+  get problem(): string | undefined {
     return notOpen(this.#client);
   }
 
@@ -113,12 +117,16 @@ class NodeRedisClusterPort implements RedisPort {
     return this.#client.sendCommand(key, false, args).then(normalised, throwWithoutValues);
   }
 
-  listen(channel: string, onMessage: (text: string) => void, onError: (error: unknown) => void): Listening {
+  listen(
+    channel: string,
+    onMessage: (text: string) => void,
+    onError: (error: unknown) => void,
+  ): Subscription {
     return listenNodeRedis(this.#client, channel, onMessage, onError);
   }
 }
 
-class IoRedisPort implements RedisPort {
+class IoRedisAdapter implements RedisAdapter {
   readonly cluster: boolean;
   readonly #client: IoRedisClient;
 
@@ -127,7 +135,7 @@ class IoRedisPort implements RedisPort {
     this.cluster = client.isCluster;
   }
 
-  get trouble(): string | undefined {
+  get problem(): string | undefined {
     return this.#client.status === 'end' ? 'it was closed' : undefined;
   }
 
@@ -135,7 +143,11 @@ class IoRedisPort implements RedisPort {
     return this.#client.call(...args).then(normalised, throwWithoutValues);
   }
 
-  listen(channel: string, onMessage: (text: string) => void, onError: (error: unknown) => void): Listening {
+  listen(
+    channel: string,
+    onMessage: (text: string) => void,
+    onError: (error: unknown) => void,
+  ): Subscription {
     const own = this.#duplicate();
     let stopped = false;
     own.on('error', onError);
@@ -176,7 +188,7 @@ function listenNodeRedis(
   channel: string,
   onMessage: (text: string) => void,
   onError: (error: unknown) => void,
-): Listening {
+): Subscription {
   const own = client.duplicate() as NodeRedisSubscriber;
   let stopped = false;
   const stop = () => {

@@ -1,7 +1,7 @@
 import { withoutValues } from '../../core/storage/driver-error.js';
 import { SessionError } from '../../core/util/errors.js';
 import type { Device, PredecessorSecret, RecordDelta, SessionRecord } from '../../core/model/record.js';
-import type { Departed, Epitaph } from '../../core/storage/store.js';
+import type { EndedRecord, TombstoneReason } from '../../core/storage/store.js';
 import { byKey } from '../../core/util/texts.js';
 import { olderOf, type OlderSecrets } from '../../core/storage/predecessor-format.js';
 
@@ -36,7 +36,7 @@ const FIELD = {
   /** Of the last commit that was made for one revision only: tells whether it was carried out. */
   commit: 'n',
   /** Stands alone: the session ended, and this is the word it left. */
-  epitaph: 'x',
+  reason: 'x',
 } as const;
 
 /** Everything but the data. Scripts know some of them by name. */
@@ -148,10 +148,10 @@ const flag = (value: boolean): string => (value ? '1' : '0');
  *
  * @throws SessionError `ERR_RECORD_CORRUPT`
  */
-export function decode(id: string, fields: Fields): SessionRecord | Departed | undefined {
+export function decode(id: string, fields: Fields): SessionRecord | EndedRecord | undefined {
   if (fields.size === 0) return undefined;
-  const epitaph = fields.get(FIELD.epitaph);
-  if (epitaph !== undefined) return { departed: epitaph as Epitaph };
+  const reason = fields.get(FIELD.reason);
+  if (reason !== undefined) return { ended: reason as TombstoneReason };
   try {
     return decodeRecord(id, fields);
   } catch (error) {

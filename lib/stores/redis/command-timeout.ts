@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { withoutValues } from '../../core/storage/driver-error.js';
 
 /** How long a command may wait to be sent before the driver drops it, in milliseconds. */
-const PATIENCE = 5_000;
+const COMMAND_TIMEOUT = 5_000;
 
 /** Commands that were given within so many milliseconds give up together. */
 const SPAN = 250;
@@ -17,7 +17,7 @@ export interface CommandOptions {
  * Keeps the queue of node-redis from growing while there is no connection, as the driver does by itself: with a
  * signal and a timer for each command, though, which costs more than the command. Here many share one.
  */
-export class Patience {
+export class SharedCommandTimeout {
   #options: CommandOptions | undefined;
   #renewAt = -Infinity;
 
@@ -25,7 +25,7 @@ export class Patience {
   get options(): CommandOptions {
     const now = performance.now();
     if (!this.#options || now >= this.#renewAt) {
-      this.#options = { timeout: undefined, abortSignal: signalIn(PATIENCE) };
+      this.#options = { timeout: undefined, abortSignal: signalIn(COMMAND_TIMEOUT) };
       this.#renewAt = now + SPAN;
     }
     return this.#options;
@@ -41,8 +41,8 @@ function signalIn(milliseconds: number): AbortSignal {
 }
 
 /** Rejects as the driver did, but says why: it drops a command only as long as that was not sent. */
-export function explain(error: unknown): never {
+export function explainTimeout(error: unknown): never {
   if (error instanceof Error && error.constructor.name === 'AbortError')
-    throw new Error(`no connection to Redis within ${PATIENCE / 1000} seconds`, { cause: error });
+    throw new Error(`no connection to Redis within ${COMMAND_TIMEOUT / 1000} seconds`, { cause: error });
   throw withoutValues(error);
 }

@@ -3,16 +3,16 @@ import { isSessionError, SessionError } from '../../core/util/errors.js';
 import type { SessionEvent } from '../../core/events/events.js';
 import type { RecordDelta, SessionRecord } from '../../core/model/record.js';
 import type {
-  Committed,
-  Created,
-  Departed,
-  Epitaph,
-  Loaded,
+  CommitResult,
+  CreateResult,
+  EndedRecord,
+  LoadedRecord,
   SessionLimit,
   SessionStore,
   StoreContext,
+  Tombstone,
 } from '../../core/storage/store.js';
-import { portOf, type RedisClient, type RedisPort, type Reply } from './client.js';
+import { adaptClient, type RedisClient, type RedisAdapter, type Reply } from './client.js';
 import { corrupt, decode, encode, encodeDelta, fieldsOf, FORMAT_VERSION } from './codec.js';
 import { RedisEvents } from './events.js';
 import { SubjectIndex, type Standing } from './subject-index.js';
@@ -44,38 +44,38 @@ export interface RedisStoreOptions {
  * node-redis and `enableOfflineQueue: false` of ioredis stop that.
  */
 export class RedisStore implements SessionStore {
-  readonly #port: RedisPort;
+  readonly #redis: RedisAdapter;
   readonly #prefix: string;
   readonly #index: SubjectIndex;
   readonly #events: RedisEvents;
   #warn: (message: string) => void = () => undefined;
-  #troubleTold = false;
+  #warned = false;
 
   /** @throws SessionError `ERR_OPTIONS` for a client that is of no known driver */
   constructor({ client, prefix = 'nest-sessions:' }: RedisStoreOptions) {
     if (typeof prefix !== 'string') {
       throw new SessionError('ERR_OPTIONS', 'RedisStore: prefix is the text that all keys begin with.');
     }
-    this.#port = portOf(client);
+    this.#redis = adaptClient(client);
     this.#prefix = prefix;
-    this.#index = new SubjectIndex(this.#port, prefix, (id) => this.#key(id));
-    this.#events = new RedisEvents(this.#port, prefix, (error) => this.#tellOnce(error));
+    this.#index = new SubjectIndex(this.#redis, prefix, (id) => this.#key(id));
+    this.#events = new RedisEvents(this.#redis, prefix, (error) => this.#warnOnce(error));
   }
 
   bind(context: StoreContext): void {
     const { warn } = context;
     this.#warn = warn;
     this.#events.bind(context);
-    const { trouble } = this.#port;
-    if (trouble) warn(`The Redis client of the session store does not work yet: ${trouble}.`);
+    const { problem } = this.#redis;
+    if (problem) warn(`The Redis client of the session store does not work yet: ${problem}.`);
   }
 
-  load(id: string): Promise<Loaded | Departed | undefined> {
-    return LOAD.run(this.#port, this.#key(id)).then((reply) => {
+  load(id: string): Promise<LoadedRecord | EndedRecord | undefined> {
+    return LOAD.run(this.#redis, this.#key(id)).then((reply) => {
       const [seconds, micros, flat] = reply as [string, string, Reply];
       if (!Array.isArray(flat)) throw corrupt(id);
       const found = decode(id, fieldsOf(flat as string[]));
-      if (!found || 'departed' in found) return found;
+      if (!found || 'ended' in found) return found;
       return { record: found, time: milliseconds(seconds, micros) };
     });
   }
@@ -85,7 +85,7 @@ export class RedisStore implements SessionStore {
     ttl: number,
     limit?: SessionLimit,
     provedAt?: number,
-  ): Promise<Created> {
+  ): Promise<CreateResult> {
     const { subject } = record;
     if (subject === undefined) {
       await this.#write(record, ttl);
@@ -98,7 +98,7 @@ export class RedisStore implements SessionStore {
     return { outcome: 'created', evicted, ...(more && { more }) };
   }
 
-  async commit(id: string, delta: RecordDelta): Promise<Committed> {
+  async commit(id: string, delta: RecordDelta): Promise<CommitResult> {
     const { epoch, revision, rotate, ttl } = delta;
     // A retry of `update()` on top of a commit that was carried out, but never answered, would count twice.
     const commit = revision === undefined ? '' : randomBytes(6).toString('base64url');
@@ -117,7 +117,7 @@ export class RedisStore implements SessionStore {
       ...[set, confirm.set, confirm.remove].map(({ length }) => String(length)),
     ];
     const fields = [...set, ...confirm.set, ...confirm.remove, ...remove];
-    const done = (await COMMIT.run(this.#port, this.#key(id), ...args, ...fields)) as Reply[];
+    const done = (await COMMIT.run(this.#redis, this.#key(id), ...args, ...fields)) as Reply[];
     const [outcome, revisionNow, subject] = done as [string, string, string | null | undefined];
     if (outcome === 'corrupt') throw corrupt(id);
     if (outcome === 'gone' || outcome === 'conflict') return { outcome };
@@ -125,10 +125,10 @@ export class RedisStore implements SessionStore {
     return { outcome: 'saved', revision: Number(revisionNow) };
   }
 
-  async destroy(id: string, word?: { epitaph: Epitaph; linger: number }): Promise<SessionRecord | undefined> {
-    const record = await this.#destroy(id, word);
+  async destroy(id: string, tombstone?: Tombstone): Promise<SessionRecord | undefined> {
+    const record = await this.#destroy(id, tombstone);
     // Nobody waits for it: an id that stays is found dead later.
-    if (record?.subject !== undefined) void this.#index.leave(record.subject, id);
+    if (record?.subject !== undefined) void this.#index.remove(record.subject, id);
     return record;
   }
 
@@ -147,7 +147,7 @@ export class RedisStore implements SessionStore {
 
   /** The server's clock. In a cluster that of any of them, which ought to agree. */
   async time(): Promise<number> {
-    const [seconds, micros] = (await this.#port.send(undefined, 'TIME')) as [string, string];
+    const [seconds, micros] = (await this.#redis.send(undefined, 'TIME')) as [string, string];
     return milliseconds(seconds, micros);
   }
 
@@ -180,9 +180,9 @@ export class RedisStore implements SessionStore {
     counted: boolean,
     provedAt: number | undefined,
   ): Promise<Standing | undefined> {
-    const entered = ttl > 0 ? this.#index.enter(subject, record.id, ttl) : NOTHING;
+    const entered = ttl > 0 ? this.#index.add(subject, record.id, ttl) : NOTHING;
     // On one connection the order is kept without waiting: one round trip for all.
-    if (this.#port.cluster) await entered;
+    if (this.#redis.cluster) await entered;
     const written = this.#write(record, ttl);
     if (!counted && provedAt === undefined) {
       await Promise.all([entered, written]);
@@ -196,7 +196,7 @@ export class RedisStore implements SessionStore {
     subject: string,
     provedAt: number | undefined,
   ): Promise<Standing> {
-    if (this.#port.cluster) await Promise.all(writes);
+    if (this.#redis.cluster) await Promise.all(writes);
     const checked = this.#index.check(subject, provedAt);
     const [standing, ...written] = await Promise.all([checked, ...writes]);
     return written.some(({ late }) => late) ? this.#index.check(subject, provedAt) : standing;
@@ -204,14 +204,14 @@ export class RedisStore implements SessionStore {
 
   async #write(record: SessionRecord, ttl: number): Promise<{ late: boolean }> {
     const args = [String(Math.ceil(ttl)), record.secretHash, ...encode(record)];
-    const { reply, late } = await CREATE.tell(this.#port, this.#key(record.id), ...args);
+    const { reply, late } = await CREATE.tell(this.#redis, this.#key(record.id), ...args);
     if (reply !== '1') throw new Error('a session of this id exists');
     return { late };
   }
 
-  async #revoked(id: string, subject: string): Promise<Created> {
+  async #revoked(id: string, subject: string): Promise<CreateResult> {
     await this.#destroy(id);
-    await this.#index.leave(subject, id);
+    await this.#index.remove(subject, id);
     return { outcome: 'revoked' };
   }
 
@@ -225,9 +225,9 @@ export class RedisStore implements SessionStore {
     limit: SessionLimit,
   ): Promise<{ evicted: SessionRecord[]; more: boolean }> {
     const { ids, more } = await this.#index.surplus(subject, count, limit);
-    const word = { epitaph: 'evicted', linger: limit.linger } as const;
-    const ended = await Promise.all(ids.map((id) => this.#destroy(id, word).catch(unlessCorrupt)));
-    void this.#index.leave(subject, ...ids);
+    const tombstone = { reason: 'evicted', ttl: limit.tombstoneTtl } as const;
+    const ended = await Promise.all(ids.map((id) => this.#destroy(id, tombstone).catch(unlessCorrupt)));
+    void this.#index.remove(subject, ...ids);
     return { evicted: ended.filter((record) => record !== undefined), more };
   }
 
@@ -238,26 +238,23 @@ export class RedisStore implements SessionStore {
     ttl: number,
     limit: SessionLimit,
     provedAt: number | undefined,
-  ): Promise<Created> {
+  ): Promise<CreateResult> {
     const { id } = record;
-    const admission = await this.#index.apply(subject, id, ttl, limit);
-    if (admission.full) {
-      await this.#index.leave(subject, id);
+    const reservation = await this.#index.reserve(subject, id, ttl, limit);
+    if (reservation.full) {
+      await this.#index.remove(subject, id);
       return { outcome: 'rejected' };
     }
     const { revoked } = await this.#checkAfter([this.#write(record, ttl)], subject, provedAt);
     if (revoked) return this.#revoked(id, subject);
-    this.#index.admit(subject, id, admission);
+    this.#index.confirm(subject, id, reservation);
     return { outcome: 'created', evicted: [] };
   }
 
-  async #destroy(
-    id: string,
-    word?: { epitaph: Epitaph; linger: number },
-  ): Promise<SessionRecord | undefined> {
-    const said = word && word.linger > 0;
-    const args = said ? [word.epitaph, String(Math.ceil(word.linger))] : ['', ''];
-    const last = await DESTROY.run(this.#port, this.#key(id), ...args);
+  async #destroy(id: string, tombstone?: Tombstone): Promise<SessionRecord | undefined> {
+    const said = tombstone && tombstone.ttl > 0;
+    const args = said ? [tombstone.reason, String(Math.ceil(tombstone.ttl))] : ['', ''];
+    const last = await DESTROY.run(this.#redis, this.#key(id), ...args);
     if (last === null) return undefined;
     if (!Array.isArray(last)) throw corrupt(id);
     return decode(id, fieldsOf(last as string[])) as SessionRecord;
@@ -266,16 +263,16 @@ export class RedisStore implements SessionStore {
   /** Nobody waits for it: the index outlives the session by as much again, so a later roll will do as well. */
   #extend(subject: string, id: string, ttl: number): void {
     if (ttl > 0) this.#index.extend(subject, id, ttl);
-    else void this.#index.leave(subject, id);
+    else void this.#index.remove(subject, id);
   }
 
   #key(id: string): string {
     return `${this.#prefix}s:${id}`;
   }
 
-  #tellOnce(error: unknown): void {
-    if (this.#troubleTold) return;
-    this.#troubleTold = true;
+  #warnOnce(error: unknown): void {
+    if (this.#warned) return;
+    this.#warned = true;
     const why = error instanceof Error ? error.message : String(error);
     this.#warn(
       `Events of other nodes may be missed: Redis pub/sub failed (${why}). Sessions themselves are not affected. Told once.`,

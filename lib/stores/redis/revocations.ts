@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { SessionError } from '../../core/util/errors.js';
 import { MOST_PER_SUBJECT } from '../../revocations/revocation-table.js';
 import type { Revocation } from '../../revocations/revocation-list.js';
-import { portOf, type RedisClient, type RedisPort } from './client.js';
+import { adaptClient, type RedisClient, type RedisAdapter } from './client.js';
 import { Script } from './scripts.js';
 import { confirmedOf, readRevocation, scopeOf, writeRevocation } from '../../revocations/revocation-codec.js';
 import {
   SharedRevocations,
   type Added,
-  type Changes,
+  type RevocationPage,
   type RevocationSource,
   type SharedRevocationsOptions,
 } from '../../revocations/replicated.js';
@@ -33,7 +33,7 @@ export class RedisRevocations extends SharedRevocations {
     if (typeof prefix !== 'string') {
       throw new SessionError('ERR_OPTIONS', 'RedisRevocations: prefix is the text that all keys begin with.');
     }
-    super(new RedisSource(portOf(client), prefix), options);
+    super(new RedisSource(adaptClient(client), prefix), options);
   }
 }
 
@@ -102,13 +102,13 @@ local seq = redis.call('HINCRBY', base, 'seq', 1)
 redis.call('HSET', entries, key, entry)
 redis.call('ZADD', log, seq, key)
 redis.call('ZADD', expiry, till, key)
-local held = 0
+local handle = 0
 if subject ~= '' then
   redis.call('SADD', keysOf(subject), key)
-  held = redis.call('SCARD', keysOf(subject))
+  handle = redis.call('SCARD', keysOf(subject))
 end
 redis.call('PUBLISH', channel, '${NOTICE}')
-return {added, entry, tostring(held)}`);
+return {added, entry, tostring(handle)}`);
 
 /**
  * ARGV: the number of the last write that is known, how many at most, the time or '' for the server's own, epoch.
@@ -130,20 +130,20 @@ for i = 1, #found, 2 do answer[#answer + 1] = redis.call('HGET', entries, found[
 return answer`);
 
 class RedisSource implements RevocationSource {
-  readonly #port: RedisPort;
+  readonly #redis: RedisAdapter;
   readonly #key: string;
   readonly #channel: string;
 
-  constructor(port: RedisPort, prefix: string) {
-    this.#port = port;
+  constructor(redis: RedisAdapter, prefix: string) {
+    this.#redis = redis;
     this.#key = `{${prefix}revocations}`;
     this.#channel = `${prefix}revocations`;
   }
 
-  async changes(cursor: number, now: number | undefined): Promise<Changes> {
+  async changes(cursor: number, now: number | undefined): Promise<RevocationPage> {
     const time = now === undefined ? '' : String(now);
     const args = [String(cursor), String(LIMIT), time, newEpoch()];
-    const answer = (await CHANGES.run(this.#port, this.#key, ...args)) as string[];
+    const answer = (await CHANGES.run(this.#redis, this.#key, ...args)) as string[];
     const [epoch, seconds, microseconds, next, ...texts] = answer as [
       string,
       string,
@@ -177,8 +177,8 @@ class RedisSource implements RevocationSource {
       broken,
       confirmedOf(revocation),
     ];
-    const answer = (await ADD.run(this.#port, this.#key, ...args)) as [string, string, string];
-    const [added, text, held] = answer;
+    const answer = (await ADD.run(this.#redis, this.#key, ...args)) as [string, string, string];
+    const [added, text, handle] = answer;
     const standing = parse(text);
     // What nobody can read ends nothing, so it does not stand in the way.
     if (!standing && added !== '1') {
@@ -188,13 +188,13 @@ class RedisSource implements RevocationSource {
     return {
       added: added === '1',
       standing: standing ?? revocation,
-      crowded: Number(held) > MOST_PER_SUBJECT,
+      crowded: Number(handle) > MOST_PER_SUBJECT,
     };
   }
 
   listen(onNotice: () => void): () => void {
     // A feed that fails makes nobody uncertain: the list is asked for what is new in any case.
-    const listening = this.#port.listen(this.#channel, onNotice, () => undefined);
+    const listening = this.#redis.listen(this.#channel, onNotice, () => undefined);
     return () => listening.stop();
   }
 }

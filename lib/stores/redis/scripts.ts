@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { RedisPort, Reply } from './client.js';
+import type { RedisAdapter, Reply } from './client.js';
 
 /**
  * A script of a single key, so that it runs in a cluster as well. The server knows it by its digest; one
@@ -14,17 +14,17 @@ export class Script {
     this.#digest = createHash('sha1').update(text).digest('hex');
   }
 
-  async run(port: RedisPort, key: string, ...args: string[]): Promise<Reply> {
-    return (await this.tell(port, key, ...args)).reply;
+  async run(redis: RedisAdapter, key: string, ...args: string[]): Promise<Reply> {
+    return (await this.tell(redis, key, ...args)).reply;
   }
 
   /** Tells also whether it was `late`: the text had to be sent, so that it ran after what was sent behind it. */
-  tell(port: RedisPort, key: string, ...args: string[]): Promise<{ reply: Reply; late: boolean }> {
-    return port.send(key, 'EVALSHA', this.#digest, '1', key, ...args).then(
+  tell(redis: RedisAdapter, key: string, ...args: string[]): Promise<{ reply: Reply; late: boolean }> {
+    return redis.send(key, 'EVALSHA', this.#digest, '1', key, ...args).then(
       (reply) => ({ reply, late: false }),
       async (error: unknown) => {
         if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-        return { reply: await port.send(key, 'EVAL', this.#text, '1', key, ...args), late: true };
+        return { reply: await redis.send(key, 'EVAL', this.#text, '1', key, ...args), late: true };
       },
     );
   }

@@ -15,10 +15,10 @@ local now = time[1] * 1000000 + time[2]`;
 
 /**
  * Puts a session into the index of its subject. The score is the server's time in microseconds, made unique
- * and rising, so it tells the order of arrival; it is negative while the session is awaiting admission.
+ * and rising, so it tells the order of arrival; it is negative while the session is awaiting reservation.
  *
- * ARGV: id, ttl, 1 if it awaits admission, how many of those before it to tell. Answers how many there are if it is
- * new, the score, the time in microseconds and, at an admission, who awaits it and the newest of the others, with scores.
+ * ARGV: id, ttl, 1 if it awaits reservation, how many of those before it to tell. Answers how many there are if it is
+ * new, the score, the time in microseconds and, at an reservation, who awaits it and the newest of the others, with scores.
  */
 export const ENTER = new Script(`${SLICE}
 local others, newest = {}, {}
@@ -40,7 +40,7 @@ return {tostring(count), score, string.format('%.0f', now), others, newest}`);
 
 /**
  * ARGV: 1 to go from the oldest to the newest, the score to begin with, how many, 1 to tell as well all that await
- * admission, in the order of their scores. Answers the time in microseconds, these, and the members with their scores.
+ * reservation, in the order of their scores. Answers the time in microseconds, these, and the members with their scores.
  */
 export const MEMBERS = new Script(`${SLICE}
 local others = ARGV[4] == '1' and awaiting() or {}

@@ -1,13 +1,13 @@
 import { isSessionError } from '../../core/util/errors.js';
 import type { SessionRecord } from '../../core/model/record.js';
 import { decode, HEAD_FIELDS, type Fields } from './codec.js';
-import type { RedisPort, Reply } from './client.js';
+import type { RedisAdapter, Reply } from './client.js';
 import { CHECK, ENTER, MARK, MEMBERS, REVOKE } from './subject-index-scripts.js';
 import { HEAD } from './scripts.js';
 
-/** What became of a session that asked for admission. */
-export interface Admission {
-  /** To be given back to {@link SubjectIndex.admit}. */
+/** What became of a session that asked for reservation. */
+export interface Reservation {
+  /** To be given back to {@link SubjectIndex.confirm}. */
   score: string;
   /** Whether as many sessions came before as may be, those included that are just being created. */
   full: boolean;
@@ -23,7 +23,7 @@ export interface Standing {
 
 interface Entry {
   id: string;
-  /** Microseconds of the server's time, negative while it awaits admission. */
+  /** Microseconds of the server's time, negative while it awaits reservation. */
   score: number;
 }
 
@@ -61,14 +61,14 @@ const COMPARED = 1_000;
  * Beside the ids it holds the mark of the last revocation, with its time as the score.
  */
 export class SubjectIndex {
-  readonly #port: RedisPort;
+  readonly #redis: RedisAdapter;
   readonly #prefix: string;
   readonly #keyOf: (id: string) => string;
   /** What nobody waits for. */
   readonly #underway = new Set<Promise<unknown>>();
 
-  constructor(port: RedisPort, prefix: string, keyOf: (id: string) => string) {
-    this.#port = port;
+  constructor(redis: RedisAdapter, prefix: string, keyOf: (id: string) => string) {
+    this.#redis = redis;
     this.#prefix = prefix;
     this.#keyOf = keyOf;
   }
@@ -79,30 +79,30 @@ export class SubjectIndex {
    *
    * Tells whether it ran `late`, after what was sent behind it.
    */
-  async enter(subject: string, id: string, ttl: number): Promise<{ late: boolean }> {
-    const { reply, late } = await this.#enter(subject, id, ttl);
+  async add(subject: string, id: string, ttl: number): Promise<{ late: boolean }> {
+    const { reply, late } = await this.#add(subject, id, ttl);
     const [count] = reply as [string];
     if (hasDoubled(Number(count))) void this.#background(this.list(subject));
     return { late };
   }
 
-  /** {@link enter} that nobody waits for: a set that was lost, or lives too short, is mended by a later one. */
+  /** {@link add} that nobody waits for: a set that was lost, or lives too short, is mended by a later one. */
   extend(subject: string, id: string, ttl: number): void {
-    void this.#background(this.enter(subject, id, ttl));
+    void this.#background(this.add(subject, id, ttl));
   }
 
   /**
    * Adds a session that may yet be refused, and tells whether there is room: one after the other, for all nodes. No
    * more sessions are looked at than it takes to know.
    */
-  async apply(
+  async reserve(
     subject: string,
     id: string,
     ttl: number,
     { max, replaces }: { max: number; replaces?: string },
-  ): Promise<Admission> {
+  ): Promise<Reservation> {
     const size = Math.max(1, Math.min(SLICE, max + 1));
-    const { reply } = await this.#enter(subject, id, ttl, size);
+    const { reply } = await this.#add(subject, id, ttl, size);
     const [, score, now, awaiting, newest] = reply as [string, string, string, string[], string[]];
     const own = Math.abs(Number(score));
     let occupied = 0;
@@ -119,17 +119,17 @@ export class SubjectIndex {
   }
 
   /** The session that applied is written: from now on it counts for as long as it lives. */
-  admit(subject: string, id: string, { score }: Admission): void {
+  confirm(subject: string, id: string, { score }: Reservation): void {
     const key = this.#key(subject);
-    void this.#background(this.#port.send(key, 'ZADD', key, 'XX', score.replace('-', ''), id));
+    void this.#background(this.#redis.send(key, 'ZADD', key, 'XX', score.replace('-', ''), id));
   }
 
   /** Takes ids out. One that stays, since that failed, is found dead later. */
-  async leave(subject: string, ...ids: string[]): Promise<void> {
+  async remove(subject: string, ...ids: string[]): Promise<void> {
     const [first, ...rest] = ids;
     if (first === undefined) return;
     const key = this.#key(subject);
-    await this.#background(this.#port.send(key, 'ZREM', key, first, ...rest));
+    await this.#background(this.#redis.send(key, 'ZREM', key, first, ...rest));
   }
 
   /**
@@ -137,14 +137,14 @@ export class SubjectIndex {
    * the session when it lists them.
    */
   async check(subject: string, provedAt: number | undefined): Promise<Standing> {
-    const [mark, count] = (await CHECK.run(this.#port, this.#key(subject))) as [string | null, string];
+    const [mark, count] = (await CHECK.run(this.#redis, this.#key(subject))) as [string | null, string];
     const revoked = mark !== null && provedAt !== undefined && microseconds(provedAt) <= Number(mark);
     return { revoked, count: Number(count) };
   }
 
   async markRevoked(subject: string, at: number, ttl: number): Promise<void> {
     const args = [String(microseconds(at)), String(Math.max(1, Math.ceil(ttl)))];
-    await REVOKE.run(this.#port, this.#key(subject), ...args);
+    await REVOKE.run(this.#redis, this.#key(subject), ...args);
   }
 
   /**
@@ -222,21 +222,21 @@ export class SubjectIndex {
     return found;
   }
 
-  #enter(
+  #add(
     subject: string,
     id: string,
     ttl: number,
     applying?: number,
   ): Promise<{ reply: Reply; late: boolean }> {
     const args = applying === undefined ? ['', '0'] : ['1', String(applying)];
-    return ENTER.tell(this.#port, this.#key(subject), id, String(2 * Math.ceil(ttl)), ...args);
+    return ENTER.tell(this.#redis, this.#key(subject), id, String(2 * Math.ceil(ttl)), ...args);
   }
 
   /**
    * The members in the order of their arrival, or the other way round, slice by slice; none twice. A member moves
    * only when it is admitted, and then from those that are read first to where it came in, so none is missed.
    *
-   * @param first what was read already: the time, who awaits admission, and the first slice
+   * @param first what was read already: the time, who awaits reservation, and the first slice
    */
   async *#walk(
     subject: string,
@@ -275,7 +275,7 @@ export class SubjectIndex {
     withAwaiting: boolean,
   ): Promise<[string, string[], string[]]> {
     const args = [rising ? '1' : '', from, String(count), withAwaiting ? '1' : ''];
-    return (await MEMBERS.run(this.#port, this.#key(subject), ...args)) as [string, string[], string[]];
+    return (await MEMBERS.run(this.#redis, this.#key(subject), ...args)) as [string, string[], string[]];
   }
 
   /** Those whose session lives; takes out those that are over. */
@@ -291,7 +291,7 @@ export class SubjectIndex {
         else if (!isYoung(entry, now)) dead.push(entry.id);
       }
     }
-    void this.leave(subject, ...dead);
+    void this.remove(subject, ...dead);
     return living;
   }
 
@@ -299,7 +299,7 @@ export class SubjectIndex {
   async #record(subject: string, id: string): Promise<SessionRecord | undefined> {
     const key = this.#keyOf(id);
     try {
-      const values = (await HEAD.run(this.#port, key, ...HEAD_FIELDS)) as (string | null)[];
+      const values = (await HEAD.run(this.#redis, key, ...HEAD_FIELDS)) as (string | null)[];
       const found = decode(id, headOf(values));
       return found && 'id' in found && found.subject === subject ? found : undefined;
     } catch (error) {

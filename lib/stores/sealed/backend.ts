@@ -3,17 +3,17 @@ import { nextMoment, TICK } from '../../core/util/clock.js';
 import { loginRevoked, revocationUnavailable, SessionError, unavailable } from '../../core/util/errors.js';
 import {
   Dead,
-  type Change,
+  type BackendWrite,
   type Client,
   type CreateTerms,
   type EndedSession,
-  type Held,
-  type Issued,
-  type Keeper,
-  type KeeperContext,
-  type Opened,
+  type SessionHandle,
+  type IssueResult,
+  type SessionBackend,
+  type BackendContext,
+  type OpenResult,
   type Rotation,
-  type Saved,
+  type SaveResult,
 } from '../../core/storage/backend.js';
 import { authenticatedAt, Standing, standingOf } from '../../core/model/policy.js';
 import { MOST_PER_SUBJECT } from '../../revocations/revocation-table.js';
@@ -26,12 +26,12 @@ import {
   type Verdict,
 } from '../../revocations/revocation-list.js';
 import { isSettled, isTimeout } from '../../core/storage/store-backend.js';
-import type { Awaitable, Epitaph, SessionLimit, SessionStore } from '../../core/storage/store.js';
+import type { Awaitable, SessionLimit, SessionStore, Tombstone } from '../../core/storage/store.js';
 import type { SealedCodec } from './formats/format.js';
 import { readContent, writeContent, type Content } from './payload.js';
-import { SealedHeld, tooLarge } from './handle.js';
-import { SealedIndex } from './session-index.js';
-import { SealedMemory } from './cache.js';
+import { SealedHandle, tooLarge } from './handle.js';
+import { SessionIndex } from './session-index.js';
+import { SealedCache } from './cache.js';
 
 export interface SealedParts {
   codec: SealedCodec;
@@ -69,15 +69,15 @@ function sparedOf(ids: readonly string[]): string[] {
 }
 
 /** Keeps each session in its cookie; only what was revoked is kept elsewhere. */
-export class SealedKeeper implements Keeper {
+export class SealedBackend implements SessionBackend {
   readonly cookieIsRecord = true;
   readonly #parts: SealedParts;
-  readonly #context: KeeperContext;
-  readonly #index: SealedIndex;
-  readonly #memory = new SealedMemory();
+  readonly #context: BackendContext;
+  readonly #index: SessionIndex;
+  readonly #memory = new SealedCache();
 
   /** @throws SessionError `ERR_OPTIONS` for `maxSessions` without an index */
-  constructor(parts: SealedParts, context: KeeperContext) {
+  constructor(parts: SealedParts, context: BackendContext) {
     if (context.countsSessions && !parts.index) {
       throw new SessionError(
         'ERR_OPTIONS',
@@ -87,19 +87,19 @@ export class SealedKeeper implements Keeper {
     this.#parts = parts;
     this.#context = context;
     parts.list?.bind(context);
-    this.#index = new SealedIndex(parts.index, context);
+    this.#index = new SessionIndex(parts.index, context);
   }
 
   /** Form, length, version, key, seal, times, revocation: in this order. */
-  open(value: string, client: Client): Awaitable<Opened> {
+  open(value: string, client: Client): Awaitable<OpenResult> {
     const now = this.#now();
     const binding = this.#parts.bindTo?.(client);
     const content = this.#contentOf(value, binding);
     if (!content) return dead(this.#parts.codec.hasForm(value) ? Dead.Tampered : Dead.Foreign);
     if (!this.#inTime(content, now)) return dead(Dead.Unknown, content.id);
-    const held = new SealedHeld(content, value, binding, true);
+    const handle = new SealedHandle(content, value, binding, true);
     const waiting = this.#parts.list?.fresh();
-    return waiting ? waiting.then(() => this.#admit(held)) : this.#admit(held);
+    return waiting ? waiting.then(() => this.#admit(handle)) : this.#admit(handle);
   }
 
   isGenuine(value: string, client: Client): boolean {
@@ -117,7 +117,12 @@ export class SealedKeeper implements Keeper {
     return () => Math.max(revoked, moment + this.#skew);
   }
 
-  async create(draft: SessionRecord, ttl: number, client: Client, terms: CreateTerms = {}): Promise<Issued> {
+  async create(
+    draft: SessionRecord,
+    ttl: number,
+    client: Client,
+    terms: CreateTerms = {},
+  ): Promise<IssueResult> {
     await this.#current(draft.subject);
     this.#assertProvedSince(draft.subject, terms.provedAt);
     const content: Content = {
@@ -130,21 +135,21 @@ export class SealedKeeper implements Keeper {
       expiresAt: draft.lastSeenAt + ttl,
       endsAt: this.#endOf(draft, draft.createdAt),
     };
-    const held = this.#seal(content, this.#bindingOf(client), {});
-    const evicted = await this.#makeRoom(draft, terms.limit);
+    const handle = this.#seal(content, this.#bindingOf(client), {});
+    const evicted = await this.#preallocate(draft, terms.limit);
     // Others may have come in between, so the index counts again.
     const surplus = await this.#enlist(draft, ttl, terms);
     evicted.push(...(await this.#evictUnlisted(surplus, draft.id, terms.limit)));
-    return { held, evicted };
+    return { handle, evicted };
   }
 
   async #enlist(draft: SessionRecord, ttl: number, terms: CreateTerms): Promise<SessionRecord[]> {
     try {
-      return await this.#index.enlist(draft, ttl, terms);
+      return await this.#index.add(draft, ttl, terms);
     } catch (error) {
       // It may be there although the store did not say so, and nobody holds it.
-      if (isTimeout(error)) void this.#index.delist(draft.id).catch(ignore);
-      else if (!isSettled(error)) await this.#index.delist(draft.id).catch(ignore);
+      if (isTimeout(error)) void this.#index.remove(draft.id).catch(ignore);
+      else if (!isSettled(error)) await this.#index.remove(draft.id).catch(ignore);
       throw error;
     }
   }
@@ -153,11 +158,11 @@ export class SealedKeeper implements Keeper {
    * Ends those that have to go for a login. Revoked first and taken out of the index after: whatever fails in
    * between, no session lives that the index does not know, for nobody could end it by its id.
    */
-  async #makeRoom(draft: SessionRecord, limit: SessionLimit | undefined): Promise<SessionRecord[]> {
+  async #preallocate(draft: SessionRecord, limit: SessionLimit | undefined): Promise<SessionRecord[]> {
     const evicted: SessionRecord[] = [];
     for (const one of await this.#index.surplus(draft, limit)) {
       if (await this.#evict(one, limit)) evicted.push(one);
-      await this.#index.delist(one.id);
+      await this.#index.remove(one.id);
     }
     return evicted;
   }
@@ -175,7 +180,7 @@ export class SealedKeeper implements Keeper {
       return evicted;
     } catch (error) {
       for (const one of left) await this.#index.relist(one, this.#context.limitsOf(one).idle).catch(ignore);
-      await this.#index.delist(newcomer).catch(ignore);
+      await this.#index.remove(newcomer).catch(ignore);
       throw error;
     }
   }
@@ -183,13 +188,13 @@ export class SealedKeeper implements Keeper {
   /** False where another login evicted it first, and told of it. */
   async #evict(one: SessionRecord, limit: SessionLimit | undefined): Promise<boolean> {
     const { list } = this.#parts;
-    const terms = { why: 'evicted', grace: this.#now() + (limit?.linger ?? 0) } as const;
+    const terms = { why: 'evicted', grace: this.#now() + (limit?.tombstoneTtl ?? 0) } as const;
     return list ? list.add(this.#revocation(one, terms)) : true;
   }
 
-  async save(held: Held, change: Change, now: number, ttl?: number): Promise<Saved> {
+  async save(handle: SessionHandle, change: BackendWrite, now: number, ttl?: number): Promise<SaveResult> {
     await this.#parts.list?.fresh();
-    const before = held as SealedHeld;
+    const before = handle as SealedHandle;
     const { content } = before;
     const verdict = this.#check(content);
     if (!verdict.live) return { outcome: 'gone' };
@@ -203,17 +208,23 @@ export class SealedKeeper implements Keeper {
       if (!(await this.#raise(after.content, rotation, now, older))) return { outcome: 'conflict' };
     } else await this.#confirm(before, verdict.rotation, change, now);
     await this.#index.note(content.id, change.head, ttl);
-    return { outcome: 'saved', held: after };
+    return { outcome: 'saved', handle: after };
   }
 
-  async reload(held: Held): Promise<Held | undefined> {
+  async reload(handle: SessionHandle): Promise<SessionHandle | undefined> {
     await this.#parts.list?.fresh();
-    const verdict = this.#check((held as SealedHeld).content);
-    return verdict.live ? this.#atVersion(held as SealedHeld, verdict.version) : undefined;
+    const verdict = this.#check((handle as SealedHandle).content);
+    return verdict.live ? this.#atVersion(handle as SealedHandle, verdict.version) : undefined;
   }
 
   /** @throws SessionError `ERR_COOKIE_TOO_LARGE` */
-  #changed(before: SealedHeld, change: Change, version: number, now: number, ttl?: number): SealedHeld {
+  #changed(
+    before: SealedHandle,
+    change: BackendWrite,
+    version: number,
+    now: number,
+    ttl?: number,
+  ): SealedHandle {
     // Only told to the list.
     if (!(change.data ?? change.head ?? change.rotate)) return before;
     const { content, binding } = before;
@@ -230,19 +241,19 @@ export class SealedKeeper implements Keeper {
     return this.#seal(next, binding, content.record.data);
   }
 
-  async destroy(held: Held, word?: { epitaph: Epitaph; linger: number }): Promise<SessionRecord | undefined> {
+  async destroy(handle: SessionHandle, tombstone?: Tombstone): Promise<SessionRecord | undefined> {
     const { list } = this.#parts;
     await list?.fresh();
-    const { content } = held as SealedHeld;
+    const { content } = handle as SealedHandle;
     const verdict = this.#check(content);
     if (!verdict.live && !ofLiveSession(verdict)) {
       // Where an earlier try failed after the list was told.
-      await this.#index.delist(content.id);
+      await this.#index.remove(content.id);
       return undefined;
     }
-    const terms = { why: word?.epitaph ?? 'ended', grace: this.#now() + (word?.linger ?? 0) } as const;
+    const terms = { why: tombstone?.reason ?? 'ended', grace: this.#now() + (tombstone?.ttl ?? 0) } as const;
     const added = list ? await list.add(this.#revocation(content.record, terms)) : true;
-    await this.#index.delist(content.id);
+    await this.#index.remove(content.id);
     return added ? content.record : undefined;
   }
 
@@ -264,7 +275,7 @@ export class SealedKeeper implements Keeper {
         ? this.#revocation(known ?? { id }, { why: 'ended', grace: 0 })
         : subjectRevocationOf(subject, this.#voidBefore(subject), this.#longestIdle(), { only: [id] });
     const added = await list.add(revocation);
-    await this.#index.delist(id);
+    await this.#index.remove(id);
     return added ? [known ?? { id, ...(subject !== undefined && { subject }) }] : [];
   }
 
@@ -285,7 +296,7 @@ export class SealedKeeper implements Keeper {
     for (const one of known) {
       // A login that came after it is listed as well.
       if (except.includes(one.id) || !provedBy(one, at)) continue;
-      if (await this.#index.delist(one.id)) onEnded(one);
+      if (await this.#index.remove(one.id)) onEnded(one);
     }
   }
 
@@ -328,7 +339,7 @@ export class SealedKeeper implements Keeper {
   #contentOf(value: string, binding: string | undefined): Content | undefined {
     const { codec } = this.#parts;
     if (value.length > MAX_COOKIE_OCTETS) return undefined;
-    const known = codec.byValueAlone ? this.#memory.recall(value) : undefined;
+    const known = codec.byValueAlone ? this.#memory.get(value) : undefined;
     if (known) return known;
     const text = codec.open(value, -Infinity, binding);
     const content = text === undefined ? undefined : readContent(text);
@@ -340,10 +351,10 @@ export class SealedKeeper implements Keeper {
     if (this.#parts.codec.byValueAlone) this.#memory.keep(value, content);
   }
 
-  #admit(held: SealedHeld): Awaitable<Opened> {
-    const { id } = held.content;
-    const verdict = this.#check(held.content);
-    if (verdict.live) return this.#live(held, verdict);
+  #admit(handle: SealedHandle): Awaitable<OpenResult> {
+    const { id } = handle.content;
+    const verdict = this.#check(handle.content);
+    if (verdict.live) return this.#live(handle, verdict);
     switch (verdict.why) {
       case 'ended':
         return dead(Dead.Unknown, id);
@@ -352,25 +363,25 @@ export class SealedKeeper implements Keeper {
       case 'replaced':
         return { ...dead(Dead.Superseded, id), lately: true };
       case 'superseded': {
-        const former = { held, everywhere: true };
+        const former = { handle, everywhere: true };
         return { ...dead(Dead.Superseded, id), former, lately: verdict.lately };
       }
       case 'reused':
-        return { ...dead(Dead.Reused, id), former: { held, everywhere: false } };
+        return { ...dead(Dead.Reused, id), former: { handle, everywhere: false } };
     }
   }
 
-  #live(held: SealedHeld, { version, rotation }: Verdict & { live: true }): Opened {
-    const current = this.#atVersion(held, version);
-    const renewed = current !== held;
+  #live(handle: SealedHandle, { version, rotation }: Verdict & { live: true }): OpenResult {
+    const current = this.#atVersion(handle, version);
+    const renewed = current !== handle;
     const confirms = !renewed && isPending(rotation);
-    return { kind: 'live', held: current, now: this.#now(), present: !renewed, renewed, confirms };
+    return { kind: 'live', handle: current, now: this.#now(), present: !renewed, renewed, confirms };
   }
 
   /** What the request that rotated was given, for one that came late: rotated by now, so that it does not rotate again. */
-  #atVersion(held: SealedHeld, version: number): SealedHeld {
-    const { content, binding } = held;
-    if (version === content.version) return held;
+  #atVersion(handle: SealedHandle, version: number): SealedHandle {
+    const { content, binding } = handle;
+    if (version === content.version) return handle;
     const record = { ...content.record, rotatedAt: this.#now() };
     return this.#seal({ ...content, version, record }, binding, record.data);
   }
@@ -396,7 +407,7 @@ export class SealedKeeper implements Keeper {
   }
 
   /** A re-login kills what was before; a periodic rotation does where the application wants to pay for it. */
-  #enforced(rotation: Change['rotate']): Change['rotate'] {
+  #enforced(rotation: BackendWrite['rotate']): BackendWrite['rotate'] {
     return rotation && (!rotation.honoured || this.#parts.enforceRotation) ? rotation : undefined;
   }
 
@@ -423,9 +434,9 @@ export class SealedKeeper implements Keeper {
    * whoever presents it next tells the list again.
    */
   async #confirm(
-    { content, presented }: SealedHeld,
+    { content, presented }: SealedHandle,
     rotation: SessionTerms | undefined,
-    change: Change,
+    change: BackendWrite,
     now: number,
   ): Promise<void> {
     const told = change.confirm ?? change.rotate;
@@ -497,14 +508,14 @@ export class SealedKeeper implements Keeper {
   }
 
   /** @throws SessionError `ERR_COOKIE_TOO_LARGE` */
-  #seal(content: Content, binding: string | undefined, before: SessionRecord['data']): SealedHeld {
+  #seal(content: Content, binding: string | undefined, before: SessionRecord['data']): SealedHandle {
     const { lastSeenAt, subject } = content.record;
     const envelope = { lastSeenAt, subject, expiresAt: content.expiresAt, binding };
     const value = this.#parts.codec.seal(writeContent(content), envelope);
     const octets = this.#context.cookieName.length + value.length;
     if (octets > MAX_COOKIE_OCTETS) throw tooLarge(octets, before, content.record.data);
     this.#keep(value, content);
-    return new SealedHeld(content, value, binding, false);
+    return new SealedHandle(content, value, binding, false);
   }
 
   /** @throws SessionError `ERR_LOGIN_REVOKED` for a login that was under way when the subject's sessions were revoked */
@@ -558,4 +569,4 @@ function provedBy({ factors }: SessionRecord, time: number): boolean {
 
 function ignore(): void {}
 
-const dead = (why: Dead, id = ''): Opened & { kind: 'dead' } => ({ kind: 'dead', why, id });
+const dead = (why: Dead, id = ''): OpenResult & { kind: 'dead' } => ({ kind: 'dead', why, id });

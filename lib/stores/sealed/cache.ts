@@ -13,10 +13,10 @@ const OVERHEAD = 1_500;
  * derivation, decryption and parsing. Under the SHA-256 of the whole value: any other value is opened anew, and
  * no cookie can be made of what is kept. Says nothing of whether the session is alive.
  */
-export class SealedMemory {
+export class SealedCache {
   readonly #contents = new LRUCache<string, Content>({ maxSize: ROOM, sizeCalculation: sizeOf });
 
-  recall(value: string): Content | undefined {
+  get(value: string): Content | undefined {
     return this.#contents.get(nameOf(value));
   }
 

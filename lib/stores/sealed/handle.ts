@@ -1,11 +1,11 @@
 import { MAX_COOKIE_OCTETS } from '../../core/token/cookie.js';
 import { SessionError } from '../../core/util/errors.js';
-import type { Held } from '../../core/storage/backend.js';
+import type { SessionHandle } from '../../core/storage/backend.js';
 import type { SessionRecord } from '../../core/model/record.js';
 import type { Content } from './payload.js';
 
 /** A session with the cookie that holds it. Shows its value to nobody but the cookie. */
-export class SealedHeld implements Held {
+export class SealedHandle implements SessionHandle {
   readonly legacy = false;
   /** Whether the client came with this value, rather than being about to get it. */
   readonly presented: boolean;

@@ -2,7 +2,12 @@ import { createSecretKey } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { SessionError } from '../../core/util/errors.js';
-import type { Client, Keeper, KeeperContext, KeeperFactory } from '../../core/storage/backend.js';
+import type {
+  Client,
+  SessionBackend,
+  BackendContext,
+  SessionBackendFactory,
+} from '../../core/storage/backend.js';
 import type { RevocationList } from '../../revocations/revocation-list.js';
 import type { SessionStore } from '../../core/storage/store.js';
 import { LiuFormat } from './formats/liu.js';
@@ -10,7 +15,7 @@ import { MemoryRevocations } from '../../revocations/memory.js';
 import { ScsFormat, type ScsCompression, type ScsKeySet } from './formats/rfc6896.js';
 import type { SealedCodec } from './formats/format.js';
 import { SealedFormat } from './formats/sealed.js';
-import { SealedKeeper } from './backend.js';
+import { SealedBackend } from './backend.js';
 
 export { MemoryRevocations } from '../../revocations/memory.js';
 export type { ScsCompression, ScsKeySet } from './formats/rfc6896.js';
@@ -72,7 +77,7 @@ export interface SealedCookieOptions {
  *
  * @example SessionModule.forRoot({ secret, store: new SealedCookie({ revocations: new RedisRevocations({ client }) }) })
  */
-export class SealedCookie implements KeeperFactory {
+export class SealedCookie implements SessionBackendFactory {
   readonly #options: SealedCookieOptions;
 
   /** @throws SessionError `ERR_OPTIONS` for options that contradict each other */
@@ -83,7 +88,7 @@ export class SealedCookie implements KeeperFactory {
   }
 
   /** Called by the module. */
-  createKeeper(context: KeeperContext): Keeper {
+  createBackend(context: BackendContext): SessionBackend {
     const { revocations, index, enforceRotation = false, bindTo } = this.#options;
     const parts = {
       codec: codecOf(this.#options, context),
@@ -92,11 +97,11 @@ export class SealedCookie implements KeeperFactory {
       enforceRotation,
       bindTo: bindTo && bindingOf(bindTo),
     };
-    return new SealedKeeper(parts, context);
+    return new SealedBackend(parts, context);
   }
 }
 
-function codecOf({ format, compress, keySets }: SealedCookieOptions, context: KeeperContext): SealedCodec {
+function codecOf({ format, compress, keySets }: SealedCookieOptions, context: BackendContext): SealedCodec {
   const { cookieName, secrets, limitsOf } = context;
   const ring = secrets.map((secret) => createSecretKey(Buffer.from(secret)));
   switch (format) {

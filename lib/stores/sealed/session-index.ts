@@ -1,6 +1,6 @@
 import { listUnavailable, loginRevoked, sessionLimitReached } from '../../core/util/errors.js';
 import { hashSecret, newSecret } from '../../core/token/ids.js';
-import type { CreateTerms, KeeperContext } from '../../core/storage/backend.js';
+import type { CreateTerms, BackendContext } from '../../core/storage/backend.js';
 import type { RecordDelta, SessionRecord } from '../../core/model/record.js';
 import { inTime } from '../../core/storage/store-backend.js';
 import type { Awaitable, SessionLimit, SessionStore } from '../../core/storage/store.js';
@@ -12,11 +12,11 @@ const MARK_TTL = 24 * 60 * 60 * 1000;
  * Who is logged in where, for `list()` and `maxSessions` over sealed cookies: a store that is written at the
  * turns of a session's life and never asked to open one. Without a store it knows nothing and does nothing.
  */
-export class SealedIndex {
+export class SessionIndex {
   readonly #store: SessionStore | undefined;
-  readonly #context: KeeperContext;
+  readonly #context: BackendContext;
 
-  constructor(store: SessionStore | undefined, context: KeeperContext) {
+  constructor(store: SessionStore | undefined, context: BackendContext) {
     this.#store = store;
     this.#context = context;
     store?.bind?.(context);
@@ -39,15 +39,11 @@ export class SealedIndex {
   /**
    * Puts a login in, and returns who had to go for it. @throws SessionError `ERR_SESSION_LIMIT`, `ERR_LOGIN_REVOKED`
    */
-  async enlist(
-    draft: SessionRecord,
-    ttl: number,
-    { limit, provedAt }: CreateTerms,
-  ): Promise<SessionRecord[]> {
+  async add(draft: SessionRecord, ttl: number, { limit, provedAt }: CreateTerms): Promise<SessionRecord[]> {
     const store = this.#store;
     if (!store || draft.subject === undefined) return [];
     // Nobody opens a session by the index, so it need not keep a word of those that had to go.
-    const wordless = limit && { ...limit, linger: 0 };
+    const wordless = limit && { ...limit, tombstoneTtl: 0 };
     const created = await this.#ask(() => store.create(this.#entryOf(draft), ttl, wordless, provedAt));
     if (created.outcome === 'rejected') throw sessionLimitReached();
     if (created.outcome === 'revoked') throw loginRevoked();
@@ -68,7 +64,7 @@ export class SealedIndex {
   }
 
   /** False if it was not there. */
-  async delist(id: string): Promise<boolean> {
+  async remove(id: string): Promise<boolean> {
     const store = this.#store;
     return store !== undefined && (await this.#ask(() => store.destroy(id))) !== undefined;
   }

@@ -1,9 +1,9 @@
 import { newId } from '../../core/token/ids.js';
-import type { Epitaph } from '../../core/storage/store.js';
+import type { TombstoneReason } from '../../core/storage/store.js';
 import type { TestRunner } from './runner.js';
 import { aSubject, atOnce, pause, rotation, TEST_TIMEOUT, TTL, type StoreSubject } from './subject.js';
 
-const EPITAPHS: Epitaph[] = ['replaced', 'evicted'];
+const REASONS: TombstoneReason[] = ['replaced', 'evicted'];
 
 export function destroyingSpecs({ describe, it }: TestRunner, subject: StoreSubject): void {
   describe('destroying', () => {
@@ -35,17 +35,17 @@ export function destroyingSpecs({ describe, it }: TestRunner, subject: StoreSubj
       expect(answers.filter((answer) => answer !== undefined)).toEqual([record]);
     });
 
-    for (const epitaph of EPITAPHS) {
-      it(`leaves the word ${epitaph} for those that come late`, async () => {
+    for (const reason of REASONS) {
+      it(`leaves the word ${reason} for those that come late`, async () => {
         const record = await subject.given({ subject: aSubject() });
-        expect(await subject.destroy(record.id, { epitaph, linger: TTL })).toEqual(record);
-        expect(await subject.load(record.id)).toEqual({ departed: epitaph });
+        expect(await subject.destroy(record.id, { reason, ttl: TTL })).toEqual(record);
+        expect(await subject.load(record.id)).toEqual({ ended: reason });
         expect(await subject.list(record.subject!)).toEqual([]);
         for (const delta of [{ epoch: 0, set: { a: '1' }, ttl: TTL }, rotation(record)]) {
           expect(await subject.commit(record.id, delta)).toEqual({ outcome: 'gone' });
         }
         expect(await subject.destroy(record.id)).toBeUndefined();
-        expect(await subject.load(record.id)).toEqual({ departed: epitaph });
+        expect(await subject.load(record.id)).toEqual({ ended: reason });
       });
     }
 
@@ -53,11 +53,11 @@ export function destroyingSpecs({ describe, it }: TestRunner, subject: StoreSubj
       'keeps the first word where another is left for the same session',
       async () => {
         const { id } = await subject.given();
-        await subject.destroy(id, { epitaph: 'replaced', linger: TTL });
-        expect(await subject.destroy(id, { epitaph: 'evicted', linger: 20 })).toBeUndefined();
-        expect(await subject.load(id)).toEqual({ departed: 'replaced' });
+        await subject.destroy(id, { reason: 'replaced', ttl: TTL });
+        expect(await subject.destroy(id, { reason: 'evicted', ttl: 20 })).toBeUndefined();
+        expect(await subject.load(id)).toEqual({ ended: 'replaced' });
         await pause(60);
-        expect(await subject.load(id)).toEqual({ departed: 'replaced' });
+        expect(await subject.load(id)).toEqual({ ended: 'replaced' });
       },
       TEST_TIMEOUT,
     );
@@ -65,20 +65,20 @@ export function destroyingSpecs({ describe, it }: TestRunner, subject: StoreSubj
     it('leaves no word of a session that ended without one', async () => {
       const { id } = await subject.given();
       await subject.destroy(id);
-      await subject.destroy(id, { epitaph: 'replaced', linger: TTL });
+      await subject.destroy(id, { reason: 'replaced', ttl: TTL });
       expect(await subject.load(id)).toBeUndefined();
     });
 
     it('leaves no word of a session that it did not have', async () => {
       const id = newId();
-      await subject.destroy(id, { epitaph: 'replaced', linger: TTL });
+      await subject.destroy(id, { reason: 'replaced', ttl: TTL });
       expect(await subject.load(id)).toBeUndefined();
     });
 
-    it('leaves no word whose linger is zero or less', async () => {
-      for (const linger of [0, -1]) {
+    it('leaves no tombstone whose ttl is zero or less', async () => {
+      for (const ttl of [0, -1]) {
         const record = await subject.given();
-        expect(await subject.destroy(record.id, { epitaph: 'replaced', linger })).toEqual(record);
+        expect(await subject.destroy(record.id, { reason: 'replaced', ttl })).toEqual(record);
         expect(await subject.load(record.id)).toBeUndefined();
       }
     });
@@ -87,25 +87,25 @@ export function destroyingSpecs({ describe, it }: TestRunner, subject: StoreSubj
       'forgets the word in time',
       async () => {
         const { id } = await subject.given();
-        await subject.destroy(id, { epitaph: 'replaced', linger: 50 });
+        await subject.destroy(id, { reason: 'replaced', ttl: 50 });
         await subject.untilGone(id);
       },
       TEST_TIMEOUT,
     );
 
     it(
-      'takes a linger with a fraction, and one of more than 2^31 - 1 milliseconds',
+      'takes a ttl with a fraction, and one of more than 2^31 - 1 milliseconds',
       async () => {
         const short = await subject.given();
-        await subject.destroy(short.id, { epitaph: 'replaced', linger: 20.5 });
+        await subject.destroy(short.id, { reason: 'replaced', ttl: 20.5 });
         const ids: string[] = [];
-        for (const linger of [TTL + 0.5, 2 ** 31 + 10, 2 ** 32 + 20]) {
+        for (const ttl of [TTL + 0.5, 2 ** 31 + 10, 2 ** 32 + 20]) {
           const { id } = await subject.given();
-          await subject.destroy(id, { epitaph: 'evicted', linger });
+          await subject.destroy(id, { reason: 'evicted', ttl });
           ids.push(id);
         }
         await pause(60);
-        for (const id of ids) expect(await subject.load(id)).toEqual({ departed: 'evicted' });
+        for (const id of ids) expect(await subject.load(id)).toEqual({ ended: 'evicted' });
         await subject.untilGone(short.id);
       },
       TEST_TIMEOUT,

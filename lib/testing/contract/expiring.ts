@@ -163,7 +163,7 @@ export function expiringSpecs({ describe, it }: TestRunner, subject: StoreSubjec
       'destroys nothing that expired by itself',
       async () => {
         const { id } = await subject.outlasting(() => Promise.resolve(true));
-        expect(await subject.destroy(id, { epitaph: 'replaced', linger: TTL })).toBeUndefined();
+        expect(await subject.destroy(id, { reason: 'replaced', ttl: TTL })).toBeUndefined();
         expect(await subject.load(id)).toBeUndefined();
       },
       TEST_TIMEOUT,

@@ -78,7 +78,7 @@ export function isolatingSpecs({ describe, it }: TestRunner, subject: StoreSubje
   });
 }
 
-/** Changes all that can be changed; what is frozen refuses, and is safe. */
+/** RevocationPage all that can be changed; what is frozen refuses, and is safe. */
 function spoil(value: unknown): void {
   if (typeof value !== 'object' || value === null) return;
   for (const child of Object.values(value)) spoil(child);

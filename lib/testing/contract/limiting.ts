@@ -1,5 +1,5 @@
 import type { SessionRecord } from '../../core/model/record.js';
-import type { Created, SessionLimit } from '../../core/storage/store.js';
+import type { CreateResult, SessionLimit } from '../../core/storage/store.js';
 import { MANY } from './listing.js';
 import type { TestRunner } from './runner.js';
 import { aRecord, aSubject, atOnce, TEST_TIMEOUT, TTL, type StoreSubject } from './subject.js';
@@ -16,13 +16,13 @@ export function limitingSpecs({ describe, it }: TestRunner, subject: StoreSubjec
   const limit = (rest: Partial<SessionLimit> = {}): SessionLimit => ({
     max: 3,
     onExceeded: 'evict-oldest',
-    linger: TTL,
+    tombstoneTtl: TTL,
     ...rest,
   });
   const create = (record: SessionRecord, rest?: Partial<SessionLimit>) =>
     subject.create(record, TTL, limit(rest));
 
-  const evictedBy = (created: Created): SessionRecord[] => {
+  const evictedBy = (created: CreateResult): SessionRecord[] => {
     expect(created.outcome).toBe('created');
     return created.outcome === 'created' ? created.evicted : [];
   };
@@ -50,7 +50,7 @@ export function limitingSpecs({ describe, it }: TestRunner, subject: StoreSubjec
       const [oldest, second, third] = await givenThree(owner);
       const fourth = aRecord({ subject: owner });
       expect(evictedBy(await create(fourth))).toMatchObject([{ id: oldest!.id, subject: owner }]);
-      expect(await subject.load(oldest!.id)).toEqual({ departed: 'evicted' });
+      expect(await subject.load(oldest!.id)).toEqual({ ended: 'evicted' });
       expect(await subject.idsOf(owner)).toEqual([second!.id, third!.id, fourth.id].sort());
     });
 
@@ -79,7 +79,7 @@ export function limitingSpecs({ describe, it }: TestRunner, subject: StoreSubjec
         }
         expect(evicted.map(({ id }) => id).sort()).toEqual(records.map(({ id }) => id).sort());
         expect(await subject.idsOf(owner)).toEqual([newcomer.id]);
-        expect(await subject.load(evicted.at(-1)!.id)).toEqual({ departed: 'evicted' });
+        expect(await subject.load(evicted.at(-1)!.id)).toEqual({ ended: 'evicted' });
       },
       TEST_TIMEOUT,
     );
@@ -91,7 +91,7 @@ export function limitingSpecs({ describe, it }: TestRunner, subject: StoreSubjec
       expect(await subject.store.evict(owner, limit())).toEqual({ evicted: [], more: false });
       const { evicted, more } = await subject.store.evict(owner, limit({ max: 2 }));
       expect([evicted.map(({ id }) => id), more]).toEqual([[oldest!.id], false]);
-      expect(await subject.load(oldest!.id)).toEqual({ departed: 'evicted' });
+      expect(await subject.load(oldest!.id)).toEqual({ ended: 'evicted' });
       expect(await subject.idsOf(owner)).toEqual(others.map(({ id }) => id).sort());
     });
 
@@ -100,7 +100,7 @@ export function limitingSpecs({ describe, it }: TestRunner, subject: StoreSubjec
       async () => {
         const owner = aSubject();
         const [oldest] = await givenThree(owner);
-        await create(aRecord({ subject: owner }), { linger: 30.5 });
+        await create(aRecord({ subject: owner }), { tombstoneTtl: 30.5 });
         await subject.untilGone(oldest!.id);
       },
       TEST_TIMEOUT,
@@ -113,7 +113,7 @@ export function limitingSpecs({ describe, it }: TestRunner, subject: StoreSubjec
       const older = await subject.given({ subject: owner, createdAt: now - 200 });
       await create(aRecord({ subject: owner }), { max: 2 });
       expect(await subject.record(younger.id)).toBeDefined();
-      expect(await subject.load(older.id)).toEqual({ departed: 'evicted' });
+      expect(await subject.load(older.id)).toEqual({ ended: 'evicted' });
     });
 
     it('keeps the newcomer where others began at the very same time', async () => {
@@ -131,7 +131,7 @@ export function limitingSpecs({ describe, it }: TestRunner, subject: StoreSubjec
       await subject.commit(oldest!.id, { epoch: 0, head: { createdAt: Date.now() } });
       await create(aRecord({ subject: owner }));
       expect(await subject.record(oldest!.id)).toBeDefined();
-      expect(await subject.load(second!.id)).toEqual({ departed: 'evicted' });
+      expect(await subject.load(second!.id)).toEqual({ ended: 'evicted' });
     });
 
     it('rejects the newcomer, writes nothing and holds no place for it', async () => {
@@ -176,7 +176,7 @@ export function limitingSpecs({ describe, it }: TestRunner, subject: StoreSubjec
     it('does not count what has ended', async () => {
       const owner = aSubject();
       const [destroyed, expired] = await givenThree(owner);
-      await subject.destroy(destroyed!.id, { epitaph: 'replaced', linger: TTL });
+      await subject.destroy(destroyed!.id, { reason: 'replaced', ttl: TTL });
       await subject.commit(expired!.id, { epoch: 0, ttl: 0 });
       for (let more = 0; more < 2; more++) {
         expect(await create(aRecord({ subject: owner }), { onExceeded: 'reject' })).toEqual({
@@ -216,7 +216,7 @@ export function limitingSpecs({ describe, it }: TestRunner, subject: StoreSubjec
         expect(left).toHaveLength(3);
         // Each of the others was told of once.
         expect([...evicted.map(({ id }) => id), ...left].sort()).toEqual(records.map(({ id }) => id).sort());
-        for (const { id } of evicted) expect(await subject.load(id)).toEqual({ departed: 'evicted' });
+        for (const { id } of evicted) expect(await subject.load(id)).toEqual({ ended: 'evicted' });
       },
       TEST_TIMEOUT,
     );

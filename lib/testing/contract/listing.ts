@@ -99,7 +99,7 @@ export function listingSpecs({ describe, it }: TestRunner, subject: StoreSubject
         const owner = aSubject();
         const ended = await givenInOrder(owner, 3);
         const live = await subject.given({ subject: owner });
-        await subject.destroy(ended[0]!, { epitaph: 'replaced', linger: 60_000 });
+        await subject.destroy(ended[0]!, { reason: 'replaced', ttl: 60_000 });
         await subject.destroy(ended[1]!);
         await subject.commit(ended[2]!, { epoch: 0, ttl: 0 });
         expect(await subject.list(owner, 1)).toMatchObject([{ id: live.id }]);

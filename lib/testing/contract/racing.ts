@@ -16,11 +16,11 @@ import {
 /** How often a race is run whose outcome depends on who is faster. */
 const ROUNDS = 20;
 
-const WORDS = { 'without a word': undefined, 'with a word': { epitaph: 'replaced', linger: TTL } } as const;
+const WORDS = { 'without a word': undefined, 'with a word': { reason: 'replaced', ttl: TTL } } as const;
 
 const LIMITS: Record<string, SessionLimit | undefined> = {
   'without a limit': undefined,
-  'with a limit': { max: 5, onExceeded: 'evict-oldest', linger: TTL },
+  'with a limit': { max: 5, onExceeded: 'evict-oldest', tombstoneTtl: TTL },
 };
 
 export function racingSpecs({ describe, it }: TestRunner, subject: StoreSubject): void {
@@ -65,7 +65,7 @@ export function racingSpecs({ describe, it }: TestRunner, subject: StoreSubject)
       TEST_TIMEOUT,
     );
 
-    for (const [which, word] of Object.entries(WORDS)) {
+    for (const [which, tombstone] of Object.entries(WORDS)) {
       it(
         `destroy ${which} during a write: what was saved is in the record that the destroy returns`,
         async () => {
@@ -73,10 +73,10 @@ export function racingSpecs({ describe, it }: TestRunner, subject: StoreSubject)
             const { id } = await subject.given();
             const [committed, last] = await Promise.all([
               subject.commit(id, { epoch: 0, set: { a: '1' } }),
-              subject.destroy(id, word),
+              subject.destroy(id, tombstone),
             ]);
             expect(last!.data).toEqual(committed.outcome === 'saved' ? { a: '1' } : {});
-            expect(await subject.load(id)).toEqual(word && { departed: word.epitaph });
+            expect(await subject.load(id)).toEqual(tombstone && { ended: tombstone.reason });
           }
         },
         TEST_TIMEOUT,

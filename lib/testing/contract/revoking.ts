@@ -4,8 +4,8 @@ import { aRecord, aSubject, pause, TEST_TIMEOUT, TTL, type StoreSubject } from '
 
 const LIMITS: Record<string, SessionLimit | undefined> = {
   'without a limit': undefined,
-  'with a limit that evicts': { max: 1, onExceeded: 'evict-oldest', linger: TTL },
-  'with a limit that rejects': { max: 2, onExceeded: 'reject', linger: TTL },
+  'with a limit that evicts': { max: 1, onExceeded: 'evict-oldest', tombstoneTtl: TTL },
+  'with a limit that rejects': { max: 2, onExceeded: 'reject', tombstoneTtl: TTL },
 };
 
 export function revokingSpecs({ describe, it }: TestRunner, subject: StoreSubject): void {
@@ -56,7 +56,7 @@ export function revokingSpecs({ describe, it }: TestRunner, subject: StoreSubjec
         expect(await subject.record(there.id)).toEqual(there);
         expect(await subject.idsOf(owner)).toEqual([there.id]);
         // Nor is a place held for it.
-        const rejecting = { max: 2, onExceeded: 'reject', linger: TTL } as const;
+        const rejecting = { max: 2, onExceeded: 'reject', tombstoneTtl: TTL } as const;
         expect(await login(owner, at + 1, rejecting)).toBe('created');
       });
 
@@ -99,7 +99,7 @@ export function revokingSpecs({ describe, it }: TestRunner, subject: StoreSubjec
       await subject.commit(after.id, { epoch: 0, head: { lastSeenAt: 5 }, ttl: TTL });
       await subject.list(owner);
       expect(await login(owner, at)).toBe('revoked');
-      await subject.destroy(after.id, { epitaph: 'replaced', linger: TTL });
+      await subject.destroy(after.id, { reason: 'replaced', ttl: TTL });
       expect(await subject.list(owner)).toEqual([]);
       expect(await login(owner, at)).toBe('revoked');
     });

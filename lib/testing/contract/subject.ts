@@ -2,14 +2,14 @@ import { createSecretKey } from 'node:crypto';
 import { hashSecret, newId, newNonce, newSecret } from '../../core/token/ids.js';
 import type { PredecessorSecret, RecordDelta, SessionRecord } from '../../core/model/record.js';
 import type {
-  Committed,
-  Created,
-  Departed,
-  Epitaph,
-  Loaded,
+  CommitResult,
+  CreateResult,
+  EndedRecord,
+  LoadedRecord,
   SessionLimit,
   SessionStore,
   StoreContext,
+  Tombstone,
 } from '../../core/storage/store.js';
 
 /** Long enough for any test, in milliseconds. */
@@ -94,7 +94,7 @@ export class StoreSubject {
     return this.#store;
   }
 
-  async load(id: string): Promise<Loaded | Departed | undefined> {
+  async load(id: string): Promise<LoadedRecord | EndedRecord | undefined> {
     return this.store.load(id);
   }
 
@@ -104,7 +104,12 @@ export class StoreSubject {
     return found && 'record' in found ? found.record : undefined;
   }
 
-  async create(record: SessionRecord, ttl = TTL, limit?: SessionLimit, provedAt?: number): Promise<Created> {
+  async create(
+    record: SessionRecord,
+    ttl = TTL,
+    limit?: SessionLimit,
+    provedAt?: number,
+  ): Promise<CreateResult> {
     return this.store.create(record, ttl, limit, provedAt);
   }
 
@@ -115,12 +120,12 @@ export class StoreSubject {
     return record;
   }
 
-  async commit(id: string, delta: RecordDelta): Promise<Committed> {
+  async commit(id: string, delta: RecordDelta): Promise<CommitResult> {
     return this.store.commit(id, delta);
   }
 
-  async destroy(id: string, word?: { epitaph: Epitaph; linger: number }): Promise<SessionRecord | undefined> {
-    return this.store.destroy(id, word);
+  async destroy(id: string, tombstone?: Tombstone): Promise<SessionRecord | undefined> {
+    return this.store.destroy(id, tombstone);
   }
 
   async list(subject: string, limit?: number): Promise<SessionRecord[]> {

@@ -20,7 +20,7 @@ class OtherGuard {
   }
 }
 
-const settings = { tellEvicted: true, relogin: { within: 300_000, url: undefined } } as never;
+const settings = { discloseEviction: true, relogin: { within: 300_000, url: undefined } } as never;
 
 const Guarded = () => applyDecorators(UseGuards(OtherGuard), UseGuards(LoginGuard));
 

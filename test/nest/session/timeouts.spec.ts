@@ -3,8 +3,8 @@ import {
   LoginGuard,
   MemoryStore,
   Session,
-  type Loaded,
-  type Departed,
+  type LoadedRecord,
+  type EndedRecord,
   type SessionModuleOptions,
 } from 'nest-sessions';
 import { AppController, type Data } from '../../support/app.js';
@@ -265,7 +265,7 @@ class AheadStore extends MemoryStore {
     return Date.now() + this.ahead;
   }
 
-  override load(id: string): Loaded | Departed | undefined {
+  override load(id: string): LoadedRecord | EndedRecord | undefined {
     const found = super.load(id);
     return found && 'record' in found ? { ...found, time: this.time() } : found;
   }

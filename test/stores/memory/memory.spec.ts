@@ -220,8 +220,8 @@ describe('the memory store', () => {
   it('forgets the word of a departed session in time', () => {
     const { store, record, clock } = open();
     store.create(record('a'), MINUTE);
-    store.destroy('a', { epitaph: 'replaced', linger: 10_000 });
-    expect(store.load('a')).toEqual({ departed: 'replaced' });
+    store.destroy('a', { reason: 'replaced', ttl: 10_000 });
+    expect(store.load('a')).toEqual({ ended: 'replaced' });
     expect(store.commit('a', { epoch: 0, set: { x: '1' } })).toEqual({ outcome: 'gone' });
     clock.advance(10_001);
     expect(store.load('a')).toBeUndefined();
@@ -272,7 +272,7 @@ describe('the memory store, when it is full', () => {
   it('counts what is left of ended sessions as anonymous', () => {
     const { store, record, fill } = open({ maxCount: 10 });
     fill(10, 'user', { subject: 'alice' });
-    for (let i = 0; i < 5; i++) store.destroy(`user${i}`, { epitaph: 'replaced', linger: MINUTE });
+    for (let i = 0; i < 5; i++) store.destroy(`user${i}`, { reason: 'replaced', ttl: MINUTE });
     expect(store.size).toBe(10);
     for (let i = 0; i < 5; i++) store.create(record(`new${i}`, { subject: 'alice' }), MINUTE);
     expect(store.size).toBe(10);

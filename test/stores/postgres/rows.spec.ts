@@ -170,14 +170,14 @@ describePostgres('the table of PostgresStore', (server) => {
       const [broken, newcomer] = [aRecord({ subject: 'alice' }), aRecord({ subject: 'alice' })];
       await store.create(broken, HOUR);
       await server().ask(`UPDATE ${table} SET data = '[]'`);
-      const limit = { max: 1, onExceeded: 'evict-oldest', linger: HOUR } as const;
+      const limit = { max: 1, onExceeded: 'evict-oldest', tombstoneTtl: HOUR } as const;
       expect(await store.create(newcomer, HOUR, limit)).toMatchObject({ outcome: 'created' });
-      expect(await store.load(broken.id)).toEqual({ departed: 'evicted' });
+      expect(await store.load(broken.id)).toEqual({ ended: 'evicted' });
     });
   });
 
   describe('an ending that leaves a word', () => {
-    const word = { epitaph: 'replaced', linger: HOUR } as const;
+    const tombstone = { reason: 'replaced', ttl: HOUR } as const;
 
     it('waits for whoever writes, and returns what they wrote', async () => {
       const { store, table } = await aStore();
@@ -186,20 +186,20 @@ describePostgres('the table of PostgresStore', (server) => {
       const writer = await server().pool().connect();
       await writer.query('BEGIN');
       await writer.query(`UPDATE ${table} SET data = '{"late": "1"}'`);
-      const destroyed = store.destroy(record.id, word);
+      const destroyed = store.destroy(record.id, tombstone);
       const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%${table}"%'`;
       await until(async () => (await server().ask(waiting)).length === 1, 'the waiting');
       await writer.query('COMMIT');
       writer.release();
       expect((await destroyed)!.data).toEqual({ late: '1' });
-      expect(await store.load(record.id)).toEqual({ departed: 'replaced' });
+      expect(await store.load(record.id)).toEqual({ ended: 'replaced' });
     });
 
     it('returns the record to one of many', async () => {
       const { store } = await aStore();
       const record = aRecord();
       await store.create(record, HOUR);
-      const all = await Promise.all(Array.from({ length: 20 }, () => store.destroy(record.id, word)));
+      const all = await Promise.all(Array.from({ length: 20 }, () => store.destroy(record.id, tombstone)));
       expect(all.filter((last) => last !== undefined)).toEqual([record]);
     });
   });
@@ -211,7 +211,7 @@ describePostgres('the table of PostgresStore', (server) => {
       const [live, departed] = [aRecord(), aRecord()];
       await store.create(live, HOUR);
       await store.create(departed, HOUR);
-      await store.destroy(departed.id, { epitaph: 'replaced', linger: 0 });
+      await store.destroy(departed.id, { reason: 'replaced', ttl: 0 });
       expect(await count()).toBe(10_002);
       expect(await store.sweep()).toBe(10_001);
       expect(await count()).toBe(1);

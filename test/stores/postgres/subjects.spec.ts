@@ -59,7 +59,7 @@ describePostgres('subjects in PostgreSQL', (server) => {
       return { stopped: new PostgresStore({ pool: held(pool) }), isReached, letGo: letGo! };
     };
 
-    const limit = { max: 3, linger: HOUR };
+    const limit = { max: 3, tombstoneTtl: HOUR };
 
     it.each([
       undefined,

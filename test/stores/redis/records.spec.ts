@@ -1,5 +1,5 @@
 import { Controller, Get } from '@nestjs/common';
-import { Session, type Loaded, type PredecessorSecret, type SessionEvent } from 'nest-sessions';
+import { Session, type LoadedRecord, type PredecessorSecret, type SessionEvent } from 'nest-sessions';
 import { RedisStore, type RedisClient } from 'nest-sessions/redis';
 import { closeAll, platforms } from '../../support/platforms.js';
 import { startOverRedis } from '../../support/redis-app.js';
@@ -205,10 +205,10 @@ describeWithRedis('records in Redis', () => {
       const { store, record } = await bound(await nodeRedis(server.url));
       const one = record({ subject: 'alice', data: { a: '1' } });
       await store.create(one, 60_000);
-      await store.destroy(record().id, { epitaph: 'evicted', linger: 60_000 });
+      await store.destroy(record().id, { reason: 'evicted', ttl: 60_000 });
       const other = record();
       await store.create(other, 60_000);
-      await store.destroy(other.id, { epitaph: 'evicted', linger: 60_000 });
+      await store.destroy(other.id, { reason: 'evicted', ttl: 60_000 });
       const names = (await server.cli('KEYS', '*')).split('\n');
       expect(names).toHaveLength(3);
       for (const name of names) expect(Number(await server.cli('PTTL', name))).toBeGreaterThan(0);
@@ -223,7 +223,7 @@ describeWithRedis('records in Redis', () => {
         [true, 0],
         [false, 0],
       ] as const) {
-        const { record: now } = (await store.load(one.id)) as Loaded;
+        const { record: now } = (await store.load(one.id)) as LoadedRecord;
         const from = now.secretHash;
         const previous = {
           hash: from,
@@ -257,17 +257,17 @@ describeWithRedis('records in Redis', () => {
       expect(fields.split('\n')).toEqual(['before', '5.5', '0', 'n', 'before', '1', '3', older]);
       // A rotation of its own.
       await server.cli('HSET', key, 'h', 'next', 'ph', one.secretHash, 'pu', '9', 'po', '1', 'pn', 'm');
-      const { record: rotated } = (await store.load(one.id)) as Loaded;
+      const { record: rotated } = (await store.load(one.id)) as LoadedRecord;
       expect(rotated.previous).toEqual({ hash: one.secretHash, until: 9, honoured: true, nonce: 'm' });
       expect(await store.commit(one.id, { epoch: 3 })).toEqual({ outcome: 'gone' });
       expect(await store.commit(one.id, { epoch: 0 })).toMatchObject({ outcome: 'saved' });
       // And one of ours after that, of which nothing is left that it does not say.
       const rotate = { from: 'next', to: 'last', previous: { ...previous, hash: 'next' } };
       await store.commit(one.id, { epoch: 0, rotate });
-      expect(((await store.load(one.id)) as Loaded).record.previous).toEqual(rotate.previous);
+      expect(((await store.load(one.id)) as LoadedRecord).record.previous).toEqual(rotate.previous);
       const plain = { hash: 'last', until: 9, honoured: true, nonce: 'k' };
       await store.commit(one.id, { epoch: 3, rotate: { from: 'last', to: 'plain', previous: plain } });
-      expect(((await store.load(one.id)) as Loaded).record.previous).toEqual(plain);
+      expect(((await store.load(one.id)) as LoadedRecord).record.previous).toEqual(plain);
       expect(await server.cli('HKEYS', key)).not.toMatch(/^p[sper]$/m);
     });
 

@@ -97,7 +97,7 @@ describeWithRedis('subjects in Redis', () => {
       };
     };
 
-    const limit = { max: 3, linger: HOUR };
+    const limit = { max: 3, tombstoneTtl: HOUR };
     const limits = [
       undefined,
       { ...limit, onExceeded: 'evict-oldest' },
@@ -157,7 +157,7 @@ describeWithRedis('subjects in Redis', () => {
         expect(new Set(listed)).toEqual(new Set(ids.slice(0, limit)));
         expect(listed).toHaveLength(Math.min(limit, 6));
       }
-      const rejecting = { max: 7, onExceeded: 'reject', linger: HOUR } as const;
+      const rejecting = { max: 7, onExceeded: 'reject', tombstoneTtl: HOUR } as const;
       expect(await one.create(aRecord({ subject }), HOUR, rejecting)).toMatchObject({ outcome: 'created' });
       expect(await one.create(aRecord({ subject }), HOUR, rejecting)).toEqual({ outcome: 'rejected' });
       await one.close();
@@ -223,11 +223,11 @@ describeWithRedis('subjects in Redis', () => {
           return seen.commands - before;
         };
         expect(await spent(() => one.list(subject, 10))).toBeLessThan(20);
-        const rejecting = { max: 10, onExceeded: 'reject', linger: HOUR } as const;
+        const rejecting = { max: 10, onExceeded: 'reject', tombstoneTtl: HOUR } as const;
         expect(await spent(() => one.create(aRecord({ subject }), HOUR, rejecting))).toBeLessThan(20);
-        const evicting = { max: 10, onExceeded: 'evict-oldest', linger: HOUR } as const;
+        const evicting = { max: 10, onExceeded: 'evict-oldest', tombstoneTtl: HOUR } as const;
         expect(await spent(() => one.create(aRecord({ subject }), HOUR, evicting))).toBeLessThan(1_200);
-        expect(await one.load(`copy-${COUNT - 1}`)).toEqual({ departed: 'evicted' });
+        expect(await one.load(`copy-${COUNT - 1}`)).toEqual({ ended: 'evicted' });
         expect(await one.load('copy-1')).toMatchObject({ record: { subject } });
         expect(await one.list(subject)).toHaveLength(COUNT - 499);
         await one.close();

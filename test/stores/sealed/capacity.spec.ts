@@ -15,7 +15,7 @@ import {
 import { newId } from '../../../lib/core/token/ids.js';
 import {
   SharedRevocations,
-  type Changes,
+  type RevocationPage,
   type RevocationSource,
 } from '../../../lib/revocations/replicated.js';
 
@@ -90,10 +90,10 @@ function isStale(list: SharedRevocations): boolean {
 /** A list that does what it is told to. */
 class ScriptedSource implements RevocationSource {
   epoch = 'one';
-  answer: () => Awaitable<Partial<Changes>> = () => ({});
+  answer: () => Awaitable<Partial<RevocationPage>> = () => ({});
   asked: number[] = [];
 
-  async changes(cursor: number): Promise<Changes> {
+  async changes(cursor: number): Promise<RevocationPage> {
     this.asked.push(cursor);
     const said = await this.answer();
     return { epoch: this.epoch, time: 0, cursor, revocations: [], unreadable: 0, more: false, ...said };

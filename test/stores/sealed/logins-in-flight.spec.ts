@@ -1,7 +1,7 @@
 import { MemoryStore } from 'nest-sessions';
 import { SealedCookie, type RevocationList } from 'nest-sessions/sealed';
 import { FakeClock } from 'nest-sessions/testing';
-import type { Keeper, KeeperContext } from '../../../lib/core/storage/backend.js';
+import type { SessionBackend, BackendContext } from '../../../lib/core/storage/backend.js';
 import { subjectRevocationOf } from '../../../lib/revocations/revocation-list.js';
 import { Signer } from '../../../lib/core/token/signer.js';
 import { gate, type Gate } from '../../support/gate.js';
@@ -24,20 +24,20 @@ class SlowIndex extends MemoryStore {
 describe.each(hosts)('logins while all sessions are revoked, over a list in %s', (name) => {
   let host: RevocationHost;
   let clock: FakeClock;
-  const keepers: Keeper[] = [];
+  const backends: SessionBackend[] = [];
 
   beforeAll(async () => {
     host = await startHost(name);
   }, 60_000);
   beforeEach(() => (clock = new FakeClock()));
   afterEach(async () => {
-    for (const keeper of keepers.splice(0)) await keeper.close();
+    for (const backend of backends.splice(0)) await backend.close();
   });
   afterAll(() => host.stop(), 60_000);
 
-  async function node(index?: SlowIndex): Promise<Keeper & { list_: RevocationList }> {
+  async function node(index?: SlowIndex): Promise<SessionBackend & { list_: RevocationList }> {
     const list = await host.list();
-    const context: KeeperContext = {
+    const context: BackendContext = {
       secrets: [SECRET],
       signer: new Signer([SECRET], 'session', 66),
       cookieName: 'session',
@@ -49,16 +49,20 @@ describe.each(hosts)('logins while all sessions are revoked, over a list in %s',
       clockInjected: true,
       warn: () => undefined,
     };
-    const keeper = new SealedCookie({ revocations: list, ...(index && { index }) }).createKeeper(context);
-    keepers.push(keeper);
+    const backend = new SealedCookie({ revocations: list, ...(index && { index }) }).createBackend(context);
+    backends.push(backend);
     await list.sync();
-    return Object.assign(keeper, { list_: list });
+    return Object.assign(backend, { list_: list });
   }
 
   let subjects = 0;
   const newSubject = () => `subject-${name}-${++subjects}`;
 
-  async function login(keeper: Keeper, subject: string, proof = keeper.proof(subject)): Promise<string> {
+  async function login(
+    backend: SessionBackend,
+    subject: string,
+    proof = backend.proof(subject),
+  ): Promise<string> {
     const now = clock.now();
     const provedAt = proof(0);
     const draft = {
@@ -73,13 +77,13 @@ describe.each(hosts)('logins while all sessions are revoked, over a list in %s',
       persistent: false,
       data: {},
     };
-    const { held } = await keeper.create(draft, LIMITS.idle, {}, { provedAt });
-    return held.token!;
+    const { handle } = await backend.create(draft, LIMITS.idle, {}, { provedAt });
+    return handle.token!;
   }
 
-  const opens = async (keeper: Keeper & { list_: RevocationList }, token: string) => {
-    await keeper.list_.sync();
-    return (await keeper.open(token, {})).kind === 'live';
+  const opens = async (backend: SessionBackend & { list_: RevocationList }, token: string) => {
+    await backend.list_.sync();
+    return (await backend.open(token, {})).kind === 'live';
   };
 
   const refused = { code: 'ERR_LOGIN_REVOKED' };

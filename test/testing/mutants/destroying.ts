@@ -6,11 +6,11 @@ const LAST = 'returns the record as it was last, once';
 const REPLACED = 'leaves the word replaced for those that come late';
 const EVICTED = 'leaves the word evicted for those that come late';
 const FIRST_WORD = 'keeps the first word where another is left for the same session';
-const LINGER = 'takes a linger with a fraction, and one of more than 2^31 - 1 milliseconds';
+const LINGER = 'takes a ttl with a fraction, and one of more than 2^31 - 1 milliseconds';
 
 export const destroying = [
   mutant('destroy', 'returns nothing', LAST, (was) => ({
-    destroy: async (id, word) => void (await was.destroy(id, word)),
+    destroy: async (id, tombstone) => void (await was.destroy(id, tombstone)),
   })),
   mutant('destroy', 'returns the record as it was created', LAST, (was) => {
     const created = new Map<string, SessionRecord>();
@@ -19,19 +19,19 @@ export const destroying = [
         created.set(record.id, record);
         return was.create(record, ...rest);
       },
-      destroy: async (id, word) => (await was.destroy(id, word)) && created.get(id),
+      destroy: async (id, tombstone) => (await was.destroy(id, tombstone)) && created.get(id),
     };
   }),
   mutant('destroy', 'returns the record without its data', LAST, (was) => ({
-    destroy: async (id, word) => {
-      const last = await was.destroy(id, word);
+    destroy: async (id, tombstone) => {
+      const last = await was.destroy(id, tombstone);
       return last && { ...last, data: {} };
     },
   })),
   mutant('destroy', 'returns the record each time', LAST, (was, store) => ({
-    destroy: async (id, word) => {
+    destroy: async (id, tombstone) => {
       const record = store.engine.entries.get(id)?.record;
-      await was.destroy(id, word);
+      await was.destroy(id, tombstone);
       if (record) store.put(record, -Infinity);
       return record;
     },
@@ -46,8 +46,8 @@ export const destroying = [
     (was, store) => {
       const ended: SessionRecord[] = [];
       return {
-        destroy: async (id, word) => {
-          const last = await was.destroy(id, word);
+        destroy: async (id, tombstone) => {
+          const last = await was.destroy(id, tombstone);
           if (last) ended.push(last);
           return last;
         },
@@ -65,8 +65,8 @@ export const destroying = [
     (was) => {
       const emptied = new Set<string | undefined>();
       return {
-        destroy: async (id, word) => {
-          const last = await was.destroy(id, word);
+        destroy: async (id, tombstone) => {
+          const last = await was.destroy(id, tombstone);
           emptied.add(last?.subject);
           return last;
         },
@@ -79,32 +79,32 @@ export const destroying = [
     'gives the record to all that ask at the same time',
     'gives the record to one of many that destroy it',
     (was, store) => ({
-      destroy: async (id, word) => {
+      destroy: async (id, tombstone) => {
         const record = store.live(id);
         await hop();
-        return (await was.destroy(id, word)) ?? record;
+        return (await was.destroy(id, tombstone)) ?? record;
       },
     }),
   ),
   mutant('destroy', 'leaves the word evicted in any case', REPLACED, (was) => ({
-    leave: (id, { linger }) => was.leave(id, { epitaph: 'evicted', linger }),
+    leave: (id, { ttl }) => was.leave(id, { reason: 'evicted', ttl }),
   })),
   mutant('destroy', 'leaves the word replaced in any case', EVICTED, (was) => ({
-    leave: (id, { linger }) => was.leave(id, { epitaph: 'replaced', linger }),
+    leave: (id, { ttl }) => was.leave(id, { reason: 'replaced', ttl }),
   })),
   mutant('destroy', 'leaves no word', [REPLACED, EVICTED], () => ({ leave: () => undefined })),
   mutant('destroy', 'removes the word at the next destroy', [REPLACED, EVICTED], (was, store) => ({
-    destroy: async (id, word) => {
+    destroy: async (id, tombstone) => {
       store.engine.words.delete(id);
-      return was.destroy(id, word);
+      return was.destroy(id, tombstone);
     },
   })),
   mutant('destroy', 'lists a session that left a word', [REPLACED, EVICTED], (was, store) => {
     const departed: SessionRecord[] = [];
     return {
-      remove: (id, word) => {
-        const record = was.remove(id, word);
-        if (record && word) departed.push(record);
+      remove: (id, tombstone) => {
+        const record = was.remove(id, tombstone);
+        if (record && tombstone) departed.push(record);
         return record;
       },
       of: (subject) => [
@@ -116,10 +116,10 @@ export const destroying = [
   mutant('commit', 'brings back a session that left a word', [REPLACED, EVICTED], (was, store) => {
     const ended = new Map<string, Entry>();
     return {
-      remove: (id, word) => {
+      remove: (id, tombstone) => {
         const entry = store.entry(id);
         if (entry) ended.set(id, entry);
-        return was.remove(id, word);
+        return was.remove(id, tombstone);
       },
       commit: async (id, delta) => {
         const entry = store.word(id) && ended.get(id);
@@ -129,16 +129,16 @@ export const destroying = [
     };
   }),
   mutant('destroy', 'overwrites a word with another', FIRST_WORD, (was, store) => ({
-    destroy: async (id, word) => {
-      if (word && store.word(id)) store.leave(id, word);
-      return was.destroy(id, word);
+    destroy: async (id, tombstone) => {
+      if (tombstone && store.word(id)) store.leave(id, tombstone);
+      return was.destroy(id, tombstone);
     },
   })),
-  mutant('destroy', 'takes the linger of another word for the first one', FIRST_WORD, (was, store) => ({
-    destroy: async (id, word) => {
+  mutant('destroy', 'takes the tombstoneTtl of another word for the first one', FIRST_WORD, (was, store) => ({
+    destroy: async (id, tombstone) => {
       const first = store.word(id);
-      if (word && first) store.leave(id, { epitaph: first.epitaph, linger: word.linger });
-      return was.destroy(id, word);
+      if (tombstone && first) store.leave(id, { reason: first.reason, ttl: tombstone.ttl });
+      return was.destroy(id, tombstone);
     },
   })),
   mutant(
@@ -148,10 +148,10 @@ export const destroying = [
     (was, store) => {
       const ended = new Set<string>();
       return {
-        destroy: async (id, word) => {
-          if (word && ended.has(id)) store.leave(id, word);
+        destroy: async (id, tombstone) => {
+          if (tombstone && ended.has(id)) store.leave(id, tombstone);
           ended.add(id);
-          return was.destroy(id, word);
+          return was.destroy(id, tombstone);
         },
       };
     },
@@ -161,50 +161,51 @@ export const destroying = [
     'leaves a word for whatever id it is given',
     'leaves no word of a session that it did not have',
     (was, store) => ({
-      destroy: async (id, word) => {
-        const last = await was.destroy(id, word);
-        if (word && !store.word(id)) store.leave(id, word);
+      destroy: async (id, tombstone) => {
+        const last = await was.destroy(id, tombstone);
+        if (tombstone && !store.word(id)) store.leave(id, tombstone);
         return last;
       },
     }),
   ),
-  mutant('destroy', 'takes a linger of 0 for none', 'leaves no word whose linger is zero or less', (was) => ({
-    leave: (id, { epitaph, linger }) => was.leave(id, { epitaph, linger: linger || Infinity }),
+  mutant('destroy', 'takes a ttl of 0 for none', 'leaves no tombstone whose ttl is zero or less', (was) => ({
+    leave: (id, { reason, ttl }) => was.leave(id, { reason, ttl: ttl || Infinity }),
   })),
   mutant(
     'destroy',
-    'throws for a linger that is not positive',
-    'leaves no word whose linger is zero or less',
+    'throws for a ttl that is not positive',
+    'leaves no tombstone whose ttl is zero or less',
     (was) => ({
-      destroy: async (id, word) => {
-        if (word && word.linger <= 0) throw new Error('invalid expire time');
-        return was.destroy(id, word);
+      destroy: async (id, tombstone) => {
+        if (tombstone && tombstone.ttl <= 0) throw new Error('invalid expire time');
+        return was.destroy(id, tombstone);
       },
     }),
   ),
   mutant('destroy', 'keeps words for ever', 'forgets the word in time', (was) => ({
-    leave: (id, { epitaph, linger }) => was.leave(id, { epitaph, linger: linger > 0 ? Infinity : linger }),
+    leave: (id, { reason, ttl }) => was.leave(id, { reason, ttl: ttl > 0 ? Infinity : ttl }),
   })),
   mutant(
     'destroy',
     'keeps a word for as long as the session had',
     'forgets the word in time',
     (was, store) => ({
-      destroy: async (id, word) => {
+      destroy: async (id, tombstone) => {
         const entry = store.entry(id);
-        const last = await was.destroy(id, word);
-        if (entry && word) store.engine.words.set(id, { epitaph: word.epitaph, expires: entry.expires });
+        const last = await was.destroy(id, tombstone);
+        if (entry && tombstone)
+          store.engine.words.set(id, { reason: tombstone.reason, expires: entry.expires });
         return last;
       },
     }),
   ),
-  mutant('destroy', 'throws for a linger with a fraction', LINGER, (was) => ({
-    destroy: async (id, word) => {
-      if (word && !Number.isInteger(word.linger)) throw new Error('value is not an integer');
-      return was.destroy(id, word);
+  mutant('destroy', 'throws for a ttl with a fraction', LINGER, (was) => ({
+    destroy: async (id, tombstone) => {
+      if (tombstone && !Number.isInteger(tombstone.ttl)) throw new Error('value is not an integer');
+      return was.destroy(id, tombstone);
     },
   })),
-  mutant('destroy', 'keeps a linger in 32 bits', LINGER, (was) => ({
-    leave: (id, { epitaph, linger }) => was.leave(id, { epitaph, linger: linger | 0 }),
+  mutant('destroy', 'keeps a ttl in 32 bits', LINGER, (was) => ({
+    leave: (id, { reason, ttl }) => was.leave(id, { reason, ttl: ttl | 0 }),
   })),
 ];

@@ -18,7 +18,7 @@ const TWENTY = 'lets 20 logins at once leave 3';
 const THREE = 'lets 3 of 20 in at once where the rest is rejected';
 
 type Break = Parameters<typeof mutant>[3];
-type Created = Awaited<ReturnType<ReferenceStore['create']>>;
+type CreateResult = Awaited<ReturnType<ReferenceStore['create']>>;
 
 const limit =
   (change: (limit: SessionLimit) => SessionLimit | undefined): Break =>
@@ -27,7 +27,7 @@ const limit =
   });
 
 const creating =
-  (change: (created: Created) => Created): Break =>
+  (change: (created: CreateResult) => CreateResult): Break =>
   (was) => ({
     create: async (...all) => change(await was.create(...all)),
   });
@@ -43,7 +43,7 @@ const racing =
       if (onExceeded === 'reject')
         return surplus.length > 0 ? { outcome: 'rejected' } : was.create(record, ttl);
       const created = await was.create(record, ttl);
-      for (const { id } of surplus) store.remove(id, { epitaph: 'evicted', linger: given.linger });
+      for (const { id } of surplus) store.remove(id, { reason: 'evicted', ttl: given.tombstoneTtl });
       return created.outcome === 'created' ? { ...created, evicted: surplus } : created;
     },
   });
@@ -93,10 +93,11 @@ export const limiting = [
     limit((given) => ({ ...given, onExceeded: 'reject' })),
   ),
   mutant('create', 'leaves no word of those that it evicts', OLDEST, (was, store) => ({
-    remove: (id, word) => was.remove(id, store.live(id) && word?.epitaph === 'evicted' ? undefined : word),
+    remove: (id, tombstone) =>
+      was.remove(id, store.live(id) && tombstone?.reason === 'evicted' ? undefined : tombstone),
   })),
   mutant('create', 'leaves the word replaced of those that it evicts', OLDEST, (was) => ({
-    leave: (id, { linger }) => was.leave(id, { epitaph: 'replaced', linger }),
+    leave: (id, { ttl }) => was.leave(id, { reason: 'replaced', ttl }),
   })),
   mutant(
     'create',
@@ -173,7 +174,7 @@ export const limiting = [
   mutant('evict', 'ends the youngest', BY_ITSELF, (was, store) => ({
     evict: async (subject, given) => {
       const evicted = was.of(subject).slice(given.max);
-      for (const { id } of evicted) store.remove(id, { epitaph: 'evicted', linger: given.linger });
+      for (const { id } of evicted) store.remove(id, { reason: 'evicted', ttl: given.tombstoneTtl });
       return { evicted, more: false };
     },
   })),
@@ -181,14 +182,14 @@ export const limiting = [
     'create',
     'keeps the word of an evicted session for ever',
     'forgets the word of an evicted session in time',
-    limit((given) => ({ ...given, linger: Infinity })),
+    limit((given) => ({ ...given, tombstoneTtl: Infinity })),
   ),
   mutant(
     'create',
-    'throws for a linger with a fraction',
+    'throws for a ttl with a fraction',
     'forgets the word of an evicted session in time',
     limit((given) => {
-      if (!Number.isInteger(given.linger)) throw new Error('value is not an integer');
+      if (!Number.isInteger(given.tombstoneTtl)) throw new Error('value is not an integer');
       return given;
     }),
   ),
@@ -303,9 +304,9 @@ export const limiting = [
   mutant('create', 'counts what left a word', ENDED, (was, store) => {
     const ended: SessionRecord[] = [];
     return {
-      remove: (id, word) => {
-        const record = was.remove(id, word);
-        if (record && word) ended.push(record);
+      remove: (id, tombstone) => {
+        const record = was.remove(id, tombstone);
+        if (record && tombstone) ended.push(record);
         return record;
       },
       counted: (subject, given) => [

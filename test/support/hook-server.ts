@@ -2,7 +2,7 @@ import { createServer, request, type IncomingHttpHeaders, type Server, type Serv
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
-import { sewResponse, type ResponseListener } from '../../lib/http/response-hook.js';
+import { hookResponse, type ResponseListener } from '../../lib/http/response-hook.js';
 
 /** One call of an application on its response. */
 export interface Call {
@@ -32,19 +32,19 @@ export interface Run {
   lost: unknown[];
 }
 
-/** Puts something around the response, before or after the seam: compression, say. */
+/** Puts something around the response, before or after the hook: compression, say. */
 export type Front = (response: ServerResponse) => void;
 
 export interface Setting {
   before?: Front;
   after?: Front;
-  /** Without the seam. */
+  /** Without the hook. */
   plain?: boolean;
 }
 
 const nothing: Front = () => undefined;
 
-/** A server of plain Node whose handler carries out what it is told to, with the seam or without it. */
+/** A server of plain Node whose handler carries out what it is told to, with the hook or without it. */
 export class SeamServer {
   readonly #server: Server = createServer();
   #port = 0;
@@ -62,7 +62,7 @@ export class SeamServer {
     await once(this.#server, 'close');
   }
 
-  /** The plan's pauses are those of a run without the seam, too. */
+  /** The plan's pauses are those of a run without the hook, too. */
   async run(
     method: string,
     calls: readonly Call[],
@@ -77,7 +77,7 @@ export class SeamServer {
         before(response);
         let release = (): void => undefined;
         if (!plain)
-          sewResponse(
+          hookResponse(
             response,
             listenerOf(plan, run, (go) => (release = go)),
           );
