@@ -9,27 +9,14 @@ import { addVary, keepPrivate } from '../../http/cache-headers.js';
 import type { FrameworkRequest } from '../../http/request-facts.js';
 import { isCrossOrigin } from '../../http/csrf.js';
 import type { ResponseListener } from '../../http/response-hook.js';
+import { transportOf } from '../../http/transport.js';
 import { asHttp, failureAnswer } from './session.exceptions.js';
 import { policyOf, type HandlerPolicy } from './session.metadata.js';
+import { warnOfUndeliverable } from './undeliverable-cookie.js';
 
 const logger = new Logger('nest-sessions');
 
 const REQUEST_SESSION = Symbol.for('nest-sessions/request-session');
-
-/** The way a cookie may go: `Set-Cookie` with Secure over plain HTTP would only be dropped by the browser. */
-export enum Channel {
-  Tls = 'tls',
-  /** Plain HTTP that never leaves the machine. */
-  Loopback = 'loopback',
-  Plain = 'plain',
-}
-
-/** What is known of the way back to a client. */
-export interface CookieWay {
-  channel(request: FrameworkRequest): Channel;
-  /** A cookie could not be sent. */
-  undeliverable(request: FrameworkRequest): void;
-}
 
 /** The session of one request, and what its response owes to it. */
 export class RequestSession implements ResponseListener {
@@ -37,7 +24,6 @@ export class RequestSession implements ResponseListener {
   readonly #engine: SessionEngine;
   readonly #request: FrameworkRequest;
   readonly #response: ServerResponse;
-  readonly #way: CookieWay;
   #session: Session | undefined;
   /** The handler vouches that its answer does not depend on the session. */
   cacheable = false;
@@ -47,13 +33,11 @@ export class RequestSession implements ResponseListener {
     state: RequestState,
     request: FrameworkRequest,
     response: ServerResponse,
-    way: CookieWay,
   ) {
     this.#engine = engine;
     this.state = state;
     this.#request = request;
     this.#response = response;
-    this.#way = way;
   }
 
   /** The session as the application sees it. From now on the response is not for everybody. */
@@ -63,7 +47,7 @@ export class RequestSession implements ResponseListener {
     return (this.#session ??= new Session(this.state, this.#engine));
   }
 
-  /** The request as the server made it; Express makes its own of it, Fastify wraps it. */
+  /** The request as the framework sees it: with Fastify a wrapper around the raw one. */
   get request(): FrameworkRequest {
     return this.#request;
   }
@@ -140,13 +124,13 @@ export class RequestSession implements ResponseListener {
   }
 
   #carry(cookie: string, response: ServerResponse): void {
-    const channel = this.#way.channel(this.#request);
-    if (channel === Channel.Plain && this.#engine.config.cookie.secure) {
-      this.#way.undeliverable(this.#request);
+    const transport = transportOf(this.#request);
+    if (transport === 'plain' && this.#engine.config.cookie.secure) {
+      warnOfUndeliverable(this.#engine, this.#request);
       return;
     }
     response.appendHeader('Set-Cookie', cookie);
-    if (this.state.forget && channel === Channel.Tls)
+    if (this.state.forget && transport === 'tls')
       response.setHeader('Clear-Site-Data', '"cookies", "storage"');
   }
 }
