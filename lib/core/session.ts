@@ -127,13 +127,16 @@ export class Session<T extends object = SessionData> {
    * @throws SessionError `ERR_SESSION_ENDED`, `ERR_CONFLICT`, `ERR_STORE_UNAVAILABLE`, `ERR_UPDATE_NESTED` within an
    *   update of the same key
    */
-  update<K extends keyof T & string>(
+  async update<K extends keyof T & string>(
     key: K,
     fn: (value: T[K] | undefined) => Awaitable<T[K] | undefined>,
   ): Promise<T[K] | undefined> {
-    return this.#engine.update(this.#state, key, fn as (value: unknown) => unknown) as Promise<
-      T[K] | undefined
-    >;
+    try {
+      const value = await this.#engine.update(this.#state, key, fn as (value: unknown) => unknown);
+      return value as T[K] | undefined;
+    } catch (error) {
+      throw this.#engine.thrown(this.#state, error);
+    }
   }
 
   /**
@@ -143,7 +146,11 @@ export class Session<T extends object = SessionData> {
    * @throws SessionError `ERR_SESSION_ENDED`, `ERR_STORE_UNAVAILABLE`
    */
   async commit(): Promise<void> {
-    await this.#engine.save(this.#state);
+    try {
+      await this.#engine.save(this.#state);
+    } catch (error) {
+      throw this.#engine.thrown(this.#state, error);
+    }
   }
 
   [REQUEST_STATE](): RequestState {

@@ -32,6 +32,8 @@ export interface EngineConfig {
   /** Milliseconds that a store may take to answer. */
   storeTimeout: number;
   clock: Clock;
+  /** Turns an error into what the application gets within a request. @default the error itself */
+  asThrown?: (error: unknown) => unknown;
   /** Waits for so many milliseconds between two attempts of an update. @default a timer */
   pause?: (milliseconds: number) => Promise<void>;
 }
@@ -69,6 +71,12 @@ export class EngineContext {
 
   recordExpiry(record: SessionRecord): number {
     return expiryOf(record, this.limitsOf(record));
+  }
+
+  /** An error as the application gets it. Of a handshake no client awaits a response. */
+  thrown(state: RequestState, error: unknown): unknown {
+    const { asThrown } = this.config;
+    return state.detached || !asThrown ? error : asThrown(error);
   }
 
   /** How long a store has to keep the record. */

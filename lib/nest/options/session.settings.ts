@@ -6,6 +6,7 @@ import type { EngineConfig, ProtectionVerdict } from '../../core/request/engine-
 import { SessionError } from '../../core/util/errors.js';
 import type { Limits } from '../../core/model/policy.js';
 import type { Device } from '../../core/model/record.js';
+import { asHttp } from '../request/session.exceptions.js';
 import { dataValidator } from './data-validator.js';
 import { checkOptions } from './options.shape.js';
 import { revealSecret, type ConcealedOptions } from './module-definition.js';
@@ -60,6 +61,7 @@ export function resolveSettings(given: ConcealedOptions): SessionSettings {
       validate: data && dataValidator(data),
       storeTimeout: milliseconds(options.storeTimeout ?? '2s', 'storeTimeout'),
       clock: options.clock ?? systemClock,
+      asThrown: asHttp,
     },
     clockInjected: options.clock !== undefined,
     relogin: {
