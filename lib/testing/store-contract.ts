@@ -9,7 +9,7 @@ import { racingSpecs } from './contract/racing.js';
 import { revokingSpecs } from './contract/revoking.js';
 import { rotatingSpecs } from './contract/rotating.js';
 import { globalRunner, type TestRunner } from './contract/runner.js';
-import { StoreSubject, TEST_TIMEOUT } from './contract/subject.js';
+import { StoreUnderTest, TEST_TIMEOUT } from './contract/store-under-test.js';
 import { tellingSpecs, type MakeStore } from './contract/telling.js';
 
 export type { MakeStore, TestRunner };
@@ -43,22 +43,22 @@ export function describeSessionStore(
   { secondNode, runner = globalRunner(), patience }: StoreContractOptions = {},
 ): void {
   runner.describe(`${name} keeps the contract of a session store`, () => {
-    const subject = new StoreSubject(patience);
+    const store = new StoreUnderTest(patience);
 
-    runner.beforeAll(async () => subject.use(await makeStore()), TEST_TIMEOUT);
+    runner.beforeAll(async () => store.use(await makeStore()), TEST_TIMEOUT);
 
-    runner.afterAll(async () => subject.store.close?.(), TEST_TIMEOUT);
+    runner.afterAll(async () => store.raw.close?.(), TEST_TIMEOUT);
 
-    keepingSpecs(runner, subject);
-    isolatingSpecs(runner, subject);
-    expiringSpecs(runner, subject);
-    destroyingSpecs(runner, subject);
-    committingSpecs(runner, subject);
-    rotatingSpecs(runner, subject);
-    listingSpecs(runner, subject);
-    limitingSpecs(runner, subject);
-    revokingSpecs(runner, subject);
-    racingSpecs(runner, subject);
-    tellingSpecs(runner, subject, secondNode);
+    keepingSpecs(runner, store);
+    isolatingSpecs(runner, store);
+    expiringSpecs(runner, store);
+    destroyingSpecs(runner, store);
+    committingSpecs(runner, store);
+    rotatingSpecs(runner, store);
+    listingSpecs(runner, store);
+    limitingSpecs(runner, store);
+    revokingSpecs(runner, store);
+    racingSpecs(runner, store);
+    tellingSpecs(runner, store, secondNode);
   });
 }

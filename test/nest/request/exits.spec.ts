@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import compression from 'compression';
 import { Browser, send } from '../../support/browser.js';
 import { closeAll, platforms, start, type PlatformName } from '../../support/platforms.js';
-import { ProbedStore } from '../../support/stores.js';
+import { SpyStore } from '../../support/spy-store.js';
 import { ExitsModule } from './exits.app.js';
 
 afterEach(closeAll);
@@ -43,7 +43,8 @@ const exits: Exit[] = [
 const fronts: ['plain' | 'compressed'][] = [['plain'], ['compressed']];
 
 async function run(platform: PlatformName, front: 'plain' | 'compressed' = 'plain') {
-  const store = new ProbedStore();
+  const store = new SpyStore();
+  store.delay = 0;
   const running = await start(platform, {
     imports: [ExitsModule],
     options: { store },
@@ -83,7 +84,7 @@ describe.each(platforms)('the ways out on %s', (platform) => {
       '$method $path is a 503 when the store fails, with nothing of the answer',
       async (exit) => {
         const { url, store } = await run(platform, front);
-        store.failing = ['create'];
+        store.fail('rejects', 'create');
         const answer = await send(url + exit.path, exit.method ?? 'GET', {});
         expect(answer.status).toBe(503);
         expect(answer.setCookies).toEqual([]);

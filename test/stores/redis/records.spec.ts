@@ -198,7 +198,7 @@ describeWithRedis('records in Redis', () => {
       // Even an index that was lost comes back.
       await server.cli('DEL', 'nest-sessions:u:alice');
       await store.commit(one.id, { epoch: 0, ttl: 60_000 });
-      expect(await store.list('alice')).toHaveLength(1);
+      await until(async () => (await store.list('alice')).length === 1, 'a new index');
     });
 
     it('have a time to live from the first moment', async () => {

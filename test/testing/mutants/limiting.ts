@@ -186,7 +186,7 @@ export const limiting = [
   ),
   mutant(
     'create',
-    'throws for a ttl with a fraction',
+    'throws for a tombstoneTtl with a fraction',
     'forgets the word of an evicted session in time',
     limit((given) => {
       if (!Number.isInteger(given.tombstoneTtl)) throw new Error('value is not an integer');
