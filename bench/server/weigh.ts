@@ -42,7 +42,7 @@ function record(i: number): SessionRecord {
     createdAt: now,
     lastSeenAt: now,
     rotatedAt: now,
-    persistent: false,
+    remember: false,
     device: { userAgent: Buffer.from(USER_AGENT).toString(), ip: '192.0.2.1' },
     data,
   };

@@ -216,7 +216,7 @@ export class SessionService<T extends object = SessionData> {
       lastSeenAt: new Date(record.lastSeenAt),
       expiresAt: new Date(this.#engine.recordExpiry(record)),
       authenticatedAt: proved === undefined ? undefined : new Date(proved),
-      remember: record.persistent,
+      remember: record.remember,
       current: record.id === current,
     };
   }

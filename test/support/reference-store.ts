@@ -187,7 +187,7 @@ export class ReferenceStore implements SessionStore {
       ...record,
       ...head,
       ...(rotate && { secretHash: rotate.to, previous: rotate.previous }),
-      ...(confirm?.secret === record.secretHash &&
+      ...(confirm?.secretHash === record.secretHash &&
         record.previous?.pending === true && { previous: confirm.previous }),
       revision: record.revision + (set || remove ? 1 : 0),
       data,

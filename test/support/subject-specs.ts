@@ -14,7 +14,7 @@ export function aRecord(rest: Partial<SessionRecord> = {}): SessionRecord {
     secretHash: `hash-${n}`,
     revision: 0,
     factors: {},
-    persistent: false,
+    remember: false,
     data: {},
     ...rest,
   };
@@ -189,7 +189,7 @@ export function subjectSpecs(opened: () => SessionStore): void {
     const { pending: _, ...previous } = first;
     const now = async () => ((await store.load(record.id)) as { record: SessionRecord }).record;
     const commit = (secret: string, text: string) =>
-      store.commit(record.id, { epoch: 0, set: { text }, confirm: { secret, previous } });
+      store.commit(record.id, { epoch: 0, set: { text }, confirm: { secretHash: secret, previous } });
     expect(await commit('a', '1')).toEqual({ outcome: 'saved', revision: 1 });
     expect(await now()).toEqual({ ...record, revision: 1, data: { text: '1' } });
     expect(await commit('b', '2')).toEqual({ outcome: 'saved', revision: 2 });

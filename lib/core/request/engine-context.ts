@@ -52,8 +52,8 @@ export class EngineContext {
     readonly events: EventHub,
   ) {}
 
-  limitsOf(record: Pick<SessionRecord, 'persistent'> | undefined): Limits {
-    return record?.persistent ? this.config.rememberLimits : this.config.limits;
+  limitsOf(record: Pick<SessionRecord, 'remember'> | undefined): Limits {
+    return record?.remember ? this.config.rememberLimits : this.config.limits;
   }
 
   standing(record: SessionRecord, now: number): Standing {
@@ -109,7 +109,7 @@ export class EngineContext {
       createdAt: now,
       lastSeenAt: now,
       rotatedAt: now,
-      persistent: false,
+      remember: false,
       data: {},
       ...rest,
     };

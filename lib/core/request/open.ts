@@ -89,7 +89,7 @@ export class Opening {
     const state = this.#state(client, handle);
     state.skew = now - preciseNow(this.#context.config.clock);
     if (opened.renewed) state.cookie = CookieAction.Set;
-    if (opened.present) state.presented = handle.record.secretHash;
+    if (opened.present) state.presentedHash = handle.record.secretHash;
     state.confirms = opened.confirms;
     return this.#protect(state, handle);
   }

@@ -60,7 +60,7 @@ export class SessionOperations {
     const draft = this.#context.draft(now, {
       subject,
       factors: { [factor]: Math.min(now, Math.floor(provedAt)) },
-      persistent: remember,
+      remember,
       device: state.device,
       data,
     });

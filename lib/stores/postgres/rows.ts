@@ -50,7 +50,8 @@ function readRow(row: PostgresRow): SessionRecord {
     createdAt: numberOf(row, 'created_at'),
     lastSeenAt: numberOf(row, 'last_seen_at'),
     rotatedAt: numberOf(row, 'rotated_at'),
-    persistent: row['persistent'] === 't',
+    // The column has an older name.
+    remember: row['persistent'] === 't',
     factors: byKey(valuesOf(objectOf(row, 'factors'), 'factors', 'number') as SessionRecord['factors']),
     data: readData(row),
     ...(row['subject'] != null && { subject: row['subject'] }),

@@ -97,7 +97,7 @@ export class PostgresStatements {
         record.createdAt,
         record.lastSeenAt,
         record.rotatedAt,
-        record.persistent,
+        record.remember,
         jsonOrNull(record.device),
         dataText(record.data),
         ttl,
@@ -251,7 +251,7 @@ function assignments(delta: RecordDelta, value: (one: unknown) => string): strin
     changes.push(`secret_hash = ${value(rotate.to)}`, `previous = ${value(JSON.stringify(rotate.previous))}`);
   }
   if (confirm) {
-    const same = `kept.secret_hash = ${value(confirm.secret)} AND kept.previous ->> 'pending' = 'true'`;
+    const same = `kept.secret_hash = ${value(confirm.secretHash)} AND kept.previous ->> 'pending' = 'true'`;
     const previous = value(JSON.stringify(confirm.previous));
     changes.push(`previous = CASE WHEN ${same} THEN ${previous}::json ELSE kept.previous END`);
   }

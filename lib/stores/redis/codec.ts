@@ -21,7 +21,8 @@ const FIELD = {
   createdAt: 'c',
   lastSeenAt: 'l',
   rotatedAt: 't',
-  persistent: 'm',
+  /** 1 where the cookie is persistent. */
+  remember: 'm',
   device: 'd',
   previousHash: 'ph',
   previousUntil: 'pu',
@@ -64,7 +65,7 @@ export function encode(record: SessionRecord): string[] {
     ...[FIELD.createdAt, String(record.createdAt)],
     ...[FIELD.lastSeenAt, String(record.lastSeenAt)],
     ...[FIELD.rotatedAt, String(record.rotatedAt)],
-    ...[FIELD.persistent, flag(record.persistent)],
+    ...[FIELD.remember, flag(record.remember)],
   ];
   if (subject !== undefined) flat.push(FIELD.subject, subject);
   if (device) flat.push(FIELD.device, JSON.stringify(device));
@@ -181,7 +182,7 @@ function decodeRecord(id: string, fields: Fields): SessionRecord {
     createdAt: number(fields, FIELD.createdAt),
     lastSeenAt: number(fields, FIELD.lastSeenAt),
     rotatedAt: number(fields, FIELD.rotatedAt),
-    persistent: bool(fields, FIELD.persistent),
+    remember: bool(fields, FIELD.remember),
     data: dataOf(fields),
     ...(subject !== undefined && { subject }),
     ...(device !== undefined && { device: deviceOf(device) }),

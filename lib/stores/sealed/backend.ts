@@ -456,15 +456,15 @@ export class SealedBackend implements SessionBackend {
     version?: number,
   ) {
     const until =
-      record.persistent === undefined
+      record.remember === undefined
         ? this.#longestIdle()
-        : this.#expiredAfter(this.#context.limitsOf({ persistent: record.persistent }).idle);
+        : this.#expiredAfter(this.#context.limitsOf({ remember: record.remember }).idle);
     return revocationOf(record.id, until, { honoured: false, ...terms }, version);
   }
 
   /** When every token that exists now has expired for want of a roll. */
   #longestIdle(): number {
-    const idles = [true, false].map((persistent) => this.#context.limitsOf({ persistent }).idle);
+    const idles = [true, false].map((remember) => this.#context.limitsOf({ remember }).idle);
     return this.#expiredAfter(Math.max(...idles));
   }
 

@@ -24,7 +24,7 @@ type Head = [
   rotatedAt: number,
   expiresAt: number,
   endsAt: number,
-  persistent: 0 | 1,
+  remember: 0 | 1,
   revision: number,
   factors: Record<string, number>,
   subject: string | null,
@@ -49,7 +49,7 @@ export function writeContent({ record, version, epoch, issuedAt, expiresAt, ends
     record.rotatedAt,
     expiresAt,
     endsAt,
-    record.persistent ? 1 : 0,
+    record.remember ? 1 : 0,
     record.revision,
     record.factors,
     record.subject ?? null,
@@ -70,7 +70,7 @@ export function readContent(text: string): Content | undefined {
 
 function contentOf(head: Head, data: Record<string, string>): Content {
   const [, id, version, epoch, issuedAt, createdAt, lastSeenAt, rotatedAt, expiresAt, endsAt] = head;
-  const [persistent, revision, factors, subject, device] = [head[10], head[11], head[12], head[13], head[14]];
+  const [remember, revision, factors, subject, device] = [head[10], head[11], head[12], head[13], head[14]];
   const whose = subject === null ? {} : { subject };
   const record: SessionRecord = {
     id,
@@ -80,7 +80,7 @@ function contentOf(head: Head, data: Record<string, string>): Content {
     createdAt,
     lastSeenAt,
     rotatedAt,
-    persistent: persistent === 1,
+    remember: remember === 1,
     data,
     ...whose,
     ...(device && { device }),

@@ -26,7 +26,7 @@ export function committingSpecs({ describe, it }: TestRunner, store: StoreUnderT
     set: { a: '2' },
     remove: ['b'],
     head: { factors: { otp: 2 }, createdAt: 2, lastSeenAt: 2, rotatedAt: 2, device: { ip: '192.0.2.2' } },
-    confirm: { secret: record.secretHash, previous: aPredecessor() },
+    confirm: { secretHash: record.secretHash, previous: aPredecessor() },
     ttl: 0,
   });
 
@@ -113,7 +113,7 @@ export function committingSpecs({ describe, it }: TestRunner, store: StoreUnderT
         { ttl: TTL },
         { remove: ['a'] },
         { set: { a: '1' }, remove: ['b'] },
-        { confirm: { secret, previous: aPredecessor() } },
+        { confirm: { secretHash: secret, previous: aPredecessor() } },
         {},
       ]) {
         revisions.push(await store.commit(id, { epoch: 0, ...delta }));
@@ -201,13 +201,13 @@ export function committingSpecs({ describe, it }: TestRunner, store: StoreUnderT
     });
 
     it('never changes id, subject and persistence', async () => {
-      const record = await store.given({ subject: aSubject(), persistent: true });
+      const record = await store.given({ subject: aSubject(), remember: true });
       await store.commit(record.id, {
         ...severing(record),
-        set: { id: '1', subject: '2', persistent: '3' },
+        set: { id: '1', subject: '2', remember: '3' },
       });
-      const { id, subject: owner, persistent } = record;
-      expect(await store.record(id)).toMatchObject({ id, subject: owner, persistent });
+      const { id, subject: owner, remember } = record;
+      expect(await store.record(id)).toMatchObject({ id, subject: owner, remember });
     });
   });
 }

@@ -24,7 +24,7 @@ export function keepingSpecs({ describe, it }: TestRunner, store: StoreUnderTest
       createdAt: Date.now() - 3_000,
       lastSeenAt: Date.now() - 2_000,
       rotatedAt: Date.now() - 1_000,
-      persistent: true,
+      remember: true,
       device: { userAgent: 'Browser/1.0 (ü; "quoted")', ip: '2001:db8::1' },
       data: { cart: '[1]' },
     });

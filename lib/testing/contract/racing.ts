@@ -121,7 +121,7 @@ export function racingSpecs({ describe, it }: TestRunner, store: StoreUnderTest)
           const previous = aPredecessor({ pending: true });
           const record = await store.given({ previous });
           const confirm = {
-            secret: record.secretHash,
+            secretHash: record.secretHash,
             previous: { ...previous, pending: undefined, until: 1 },
           };
           const rotating = rotation(record);

@@ -32,7 +32,7 @@ export function aRecord(rest: Partial<SessionRecord> = {}): SessionRecord {
     createdAt: now,
     lastSeenAt: now,
     rotatedAt: now,
-    persistent: false,
+    remember: false,
     data: {},
     ...rest,
   };

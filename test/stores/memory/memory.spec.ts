@@ -33,7 +33,7 @@ function open(options?: MemoryStoreOptions) {
     createdAt: clock.now(),
     lastSeenAt: clock.now(),
     rotatedAt: clock.now(),
-    persistent: false,
+    remember: false,
     data: {},
     ...rest,
   });

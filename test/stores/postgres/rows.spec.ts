@@ -24,7 +24,7 @@ function aRecord(rest: Partial<SessionRecord> = {}): SessionRecord {
     createdAt: now,
     lastSeenAt: now,
     rotatedAt: now,
-    persistent: false,
+    remember: false,
     data: {},
     ...rest,
   };

@@ -74,7 +74,7 @@ describe.each(hosts)('logins while all sessions are revoked, over a list in %s',
       createdAt: now,
       lastSeenAt: now,
       rotatedAt: now,
-      persistent: false,
+      remember: false,
       data: {},
     };
     const { handle } = await backend.create(draft, LIMITS.idle, {}, { provedAt });

@@ -399,6 +399,6 @@ export const committing = [
     'commit',
     'forgets that a session is persistent',
     IDENTITY,
-    applying((next) => ({ ...next, persistent: false })),
+    applying((next) => ({ ...next, remember: false })),
   ),
 ];

@@ -20,7 +20,7 @@ export const keeping = [
     'create',
     'forgets that a session is persistent',
     EVERY_FIELD,
-    creating((record) => ({ ...record, persistent: false })),
+    creating((record) => ({ ...record, remember: false })),
   ),
   mutant(
     'create',
