@@ -141,7 +141,7 @@ function growth(results: Results): string {
     spread(grownCpu),
   ]);
   const head = ['', 'with', 'µs a request', 'over the first', 'µs of CPU a request', 'over the first'];
-  return `${caption(results)}\n\n${table(head, rows)}`;
+  return `${caption(results)}\n\n${table(head, rows)}${caches(results)}`;
 }
 
 function wire(results: Results): string {
@@ -155,6 +155,12 @@ function wire(results: Results): string {
   ]);
   return `${caption(results)}\n\n${table(['', 'request', 'round trips', 'bytes sent', 'bytes received'], rows)}`;
 }
+
+/** Under what tells of growth. */
+const caches = ({ caches: limits }: Results): string =>
+  limits
+    ? `\n\nEach request is of a session drawn from all of them, none twice before all had their turn; of a million in PostgreSQL 100,000 are drawn from, which lie scattered among the others. Caches: ${limits.join('; ')}.`
+    : '';
 
 const caption = ({ node }: Results): string => `Node ${node}`;
 const major = ({ node }: Results): number => Number(node.split('.')[0]);

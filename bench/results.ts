@@ -16,5 +16,7 @@ export interface Results {
   latency?: Latency[];
   memory?: Weight[];
   growth?: Growth[];
+  /** What the caches in the way hold, which is what growth is about. */
+  caches?: string[];
   wire?: Wire[];
 }

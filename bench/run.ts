@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync, existsSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { measureGrowth } from './growth.js';
+import { cachesOf } from './caches.js';
+import { CASES, measureGrowth } from './growth.js';
 import { measureLatency } from './latency.js';
 import { measureMemory } from './memory.js';
 import { planOf, readArguments, USAGE, type Plan } from './options.js';
@@ -10,7 +11,7 @@ import { report, writeFormatted } from './report.js';
 import { profiles } from './profiles.js';
 import type { Results } from './results.js';
 import { measureThroughput, type Measured } from './throughput.js';
-import { postgresUrl } from './postgres.js';
+import { dropTables, postgresUrl } from './postgres.js';
 import { measureWire } from './wire.js';
 
 /** The repository, seen from the compiled file. */
@@ -37,6 +38,7 @@ async function run(): Promise<void> {
     if (!plan.smoke) await write(plan, { pinned, ...results });
   } finally {
     redis?.stop();
+    if (postgres) await dropTables(postgres);
   }
 }
 
@@ -46,7 +48,7 @@ async function measure(plan: Plan): Promise<Partial<Results>> {
     ...(parts.has('throughput') && { throughput: await measureThroughput(plan) }),
     ...(parts.has('latency') && { latency: await measureLatency(plan) }),
     ...(parts.has('memory') && { memory: await measureMemory(plan) }),
-    ...(parts.has('growth') && { growth: await measureGrowth(plan) }),
+    ...(parts.has('growth') && { growth: await measureGrowth(plan, CASES), caches: await cachesOf(plan) }),
     ...(parts.has('wire') && { wire: await measureWire(plan) }),
   };
 }

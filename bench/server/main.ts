@@ -15,16 +15,6 @@ import type { FromServer, ServerSettings } from './settings.js';
 const settings = JSON.parse(process.argv[2]!) as ServerSettings;
 const { platform, kind, name } = contender(settings.contender);
 
-const peer = kind === 'peer' ? await peerOf(name) : undefined;
-const app = await create(await moduleOf(peer));
-await peer?.install(app);
-await app.listen(0, '127.0.0.1');
-const active = kind === 'ours' ? await fill(app, settings) : [];
-// Connections wait for their turn while others are measured, and some before their first request.
-Object.assign(app.getHttpServer(), { keepAliveTimeout: 3_600_000, headersTimeout: 0, requestTimeout: 0 });
-const { port } = app.getHttpServer().address() as { port: number };
-tell({ type: 'ready', port, active });
-
 process.on('message', (message) => {
   if (message === 'usage') {
     const { user, system } = process.cpuUsage();
@@ -32,6 +22,16 @@ process.on('message', (message) => {
   }
 });
 process.on('disconnect', () => process.exit(0));
+
+const peer = kind === 'peer' ? await peerOf(name) : undefined;
+const app = await create(await moduleOf(peer));
+await peer?.install(app);
+await app.listen(0, '127.0.0.1');
+if (kind === 'ours') await fill(app, settings);
+// Connections wait for their turn while others are measured, and some before their first request.
+Object.assign(app.getHttpServer(), { keepAliveTimeout: 3_600_000, headersTimeout: 0, requestTimeout: 0 });
+const { port } = app.getHttpServer().address() as { port: number };
+tell({ type: 'ready', port });
 
 function create(module: DynamicModule): Promise<INestApplication> {
   const adapter = platform === 'express' ? new ExpressAdapter() : new FastifyAdapter();

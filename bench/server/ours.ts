@@ -9,6 +9,7 @@ import {
   type SessionModuleOptions,
 } from 'nest-sessions';
 import { sessionData } from '../profiles.js';
+import { poolOf } from './pool.js';
 import { SECRET, type ServerSettings } from './settings.js';
 
 interface Data {
@@ -80,13 +81,8 @@ export async function ours(settings: ServerSettings): Promise<DynamicModule> {
   return { module: OurModule, imports: [sessions], controllers: [OurController] };
 }
 
-async function storeOf({
-  contender,
-  prefill = 0,
-  redis,
-  postgres,
-  table = 'bench_sessions',
-}: ServerSettings): Promise<Store> {
+async function storeOf(settings: ServerSettings): Promise<Store> {
+  const { contender, prefill = 0, redis, table = 'bench_sessions' } = settings;
   switch (contender) {
     case 'memory-no-context':
       return { context: false };
@@ -99,15 +95,8 @@ async function storeOf({
       return { store: new RedisStore({ client, prefix: 'bench:ours:' }) };
     }
     case 'postgres': {
-      const [{ default: pg }, { PostgresStore }] = await Promise.all([
-        import('pg'),
-        import('nest-sessions/postgres'),
-      ]);
-      const pool = new pg.Pool({
-        connectionString: postgres,
-        max: 10,
-        application_name: 'nest-sessions-bench',
-      });
+      const { PostgresStore } = await import('nest-sessions/postgres');
+      const pool = await poolOf(settings);
       const store = new PostgresStore({ pool, table });
       await store.migrate();
       return { store };
