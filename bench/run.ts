@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { cachesOf } from './caches.js';
 import { CASES, measureGrowth } from './growth.js';
 import { measureLatency } from './latency.js';
-import { measureMemory } from './memory.js';
+import { measureMemory, SIZES } from './memory.js';
 import { planOf, readArguments, USAGE, type Plan } from './options.js';
 import { pin, startRedis } from './processes.js';
 import { report, writeFormatted } from './report.js';
@@ -47,7 +47,7 @@ async function measure(plan: Plan): Promise<Partial<Results>> {
   return {
     ...(parts.has('throughput') && { throughput: await measureThroughput(plan) }),
     ...(parts.has('latency') && { latency: await measureLatency(plan) }),
-    ...(parts.has('memory') && { memory: await measureMemory(plan) }),
+    ...(parts.has('memory') && { memory: measureMemory(plan, SIZES) }),
     ...(parts.has('growth') && { growth: await measureGrowth(plan, CASES), caches: await cachesOf(plan) }),
     ...(parts.has('wire') && { wire: await measureWire(plan) }),
   };
