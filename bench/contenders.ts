@@ -8,6 +8,8 @@ export interface Contender {
   /** What it is: the scale, this library, or what else one could use. */
   kind: 'scale' | 'ours' | 'peer';
   needs?: 'redis' | 'postgres';
+  /** A package without which it is left out. */
+  package?: string;
   /** Bytes of JSON that fit, where the data travels in the cookie (4096 octets, encoded). */
   holds?: number;
   /** Only measured in these profiles. */
@@ -48,6 +50,14 @@ export const contenders: readonly Contender[] = [
     platform: 'express',
     kind: 'ours',
     needs: 'postgres',
+  },
+  {
+    name: 'connect-pg-simple',
+    title: 'express-session + connect-pg-simple',
+    platform: 'express',
+    kind: 'peer',
+    needs: 'postgres',
+    package: 'connect-pg-simple',
   },
   {
     name: 'sealed',

@@ -75,8 +75,18 @@ export function planOf(
     wants: (name) => profiles?.has(name) ?? true,
     wantsContender: (one) =>
       (one.needs === undefined || servers[one.needs] !== undefined) &&
+      (one.package === undefined || isInstalled(one.package)) &&
       (one.kind === 'scale' || (contenders?.has(one.name) ?? true)),
   };
+}
+
+export function isInstalled(name: string): boolean {
+  try {
+    import.meta.resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const listed = (text: string | undefined): Set<string> | undefined =>

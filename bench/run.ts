@@ -2,10 +2,11 @@ import { mkdirSync, readFileSync, existsSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { cachesOf } from './caches.js';
+import { contenders } from './contenders.js';
 import { CASES, measureGrowth } from './growth.js';
 import { measureLatency } from './latency.js';
 import { measureMemory, SIZES } from './memory.js';
-import { planOf, readArguments, USAGE, type Plan } from './options.js';
+import { isInstalled, planOf, readArguments, USAGE, type Plan } from './options.js';
 import { pin, startRedis } from './processes.js';
 import { report, writeFormatted } from './report.js';
 import { profiles } from './profiles.js';
@@ -33,6 +34,9 @@ async function run(): Promise<void> {
     console.log(`Node ${plan.version}, ${cpus().length} cores, ${pinned ? 'pinned' : 'not pinned'}`);
     for (const missing of ['redis', 'postgres'] as const) {
       if (plan[missing] === undefined) console.log(`without ${missing}: it does not run here`);
+    }
+    for (const { name, package: needed } of contenders) {
+      if (needed !== undefined && !isInstalled(needed)) console.log(`without ${name}: it is not installed`);
     }
     const results = await measure(plan);
     if (!plan.smoke) await write(plan, { pinned, ...results });

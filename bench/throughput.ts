@@ -101,8 +101,9 @@ async function runHeat(
   const entrants: Entrant[] = [];
   try {
     entrants.push(...(await Promise.all(entering.map((one) => enter(plan, servers, profile, one)))));
-    if (entering.some(({ needs }) => needs === 'postgres')) await pinBackends(plan.postgres!);
     await warmUp(plan, entrants);
+    // Pools have opened all of their connections by now.
+    if (entering.some(({ needs }) => needs === 'postgres')) await pinBackends(plan.postgres!);
     const started = Date.now();
     // Each round begins with another one, so that nobody always follows the same neighbour.
     for (let round = 0; round < plan.rounds; round++) {

@@ -48,6 +48,7 @@ function peerOf(name: string): Promise<Peer> {
   switch (name) {
     case 'express-session':
     case 'connect-redis':
+    case 'connect-pg-simple':
       return expressSession(settings);
     case 'cookie-session':
       return cookieSession();
