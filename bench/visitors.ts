@@ -2,12 +2,9 @@ import type { Contender } from './contenders.js';
 import { Repeated } from './exchange.js';
 import { Connection, request } from './load.js';
 import type { Server } from './processes.js';
-import { subjectOf, type Profile } from './profiles.js';
+import { MEANINGLESS, subjectOf, type Profile } from './profiles.js';
 
 type Cookies = Map<string, string>;
-
-/** A cookie that means nothing to an application without sessions: its requests are to be as long as the others'. */
-const MEANINGLESS = 'x'.repeat(96);
 
 /** Connections that are logged in as the profile wants it, each as another user. */
 export class Visitors {

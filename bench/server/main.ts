@@ -7,13 +7,14 @@ import { contender } from '../contenders.js';
 import { cookieSession, expressSession, ironSession } from './express-peers.js';
 import { fastifySession, secureSession } from './fastify-peers.js';
 import { ours } from './ours.js';
+import { installParts } from './parts.js';
 import { peerModule, type Peer } from './peers.js';
-import { floor, plain } from './plain.js';
+import { plain } from './plain.js';
 import { fill } from './prefill.js';
 import type { FromServer, ServerSettings } from './settings.js';
 
 const settings = JSON.parse(process.argv[2]!) as ServerSettings;
-const { platform, kind, name } = contender(settings.contender);
+const { platform, kind, name, parts = [] } = contender(settings.contender);
 
 process.on('message', (message) => {
   if (message === 'usage') {
@@ -26,6 +27,7 @@ process.on('disconnect', () => process.exit(0));
 const peer = kind === 'peer' ? await peerOf(name) : undefined;
 const app = await create(await moduleOf(peer));
 await peer?.install(app);
+if (kind === 'scale') installParts(app, platform, parts);
 await app.listen(0, '127.0.0.1');
 if (kind === 'ours') await fill(app, settings);
 // Connections wait for their turn while others are measured, and some before their first request.
@@ -40,8 +42,7 @@ function create(module: DynamicModule): Promise<INestApplication> {
 
 async function moduleOf(peer: Peer | undefined): Promise<DynamicModule> {
   if (peer) return peerModule(peer, settings.rolling);
-  if (kind === 'ours') return ours(settings);
-  return name.endsWith('floor') ? floor() : plain();
+  return kind === 'ours' ? ours(settings) : plain(parts);
 }
 
 function peerOf(name: string): Promise<Peer> {
