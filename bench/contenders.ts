@@ -2,7 +2,8 @@ export const PLATFORMS = ['express', 'fastify'] as const;
 export type Platform = (typeof PLATFORMS)[number];
 
 /**
- * What can be added to the application without sessions, each doing nothing but being there.
+ * What can be added to the application without sessions, each doing nothing but being there; to this library only
+ * the interceptor.
  */
 export type Part =
   /** A global guard. */
@@ -110,10 +111,46 @@ export const contenders: readonly Contender[] = [
   },
 ];
 
-export const scaleOf = (platform: Platform): string => (platform === 'express' ? 'none' : 'fastify-none');
+/** Only in the ablation: what lies between the application without sessions and this library. */
+export const steps: readonly Contender[] = PLATFORMS.flatMap((platform) => [
+  step(platform, 'guard', 'no-op global guard', ['guard']),
+  step(platform, 'middleware', "no-op guard, AsyncLocalStorage in Nest's middleware", [
+    'guard',
+    'middleware',
+  ]),
+  step(platform, 'hook', "no-op guard, AsyncLocalStorage in the framework's hook", ['guard', 'hook']),
+  step(platform, 'interceptor', "no-op guard, AsyncLocalStorage in the framework's hook, no-op interceptor", [
+    'guard',
+    'hook',
+    'interceptor',
+  ]),
+  step(
+    platform,
+    'response',
+    "no-op guard, AsyncLocalStorage in the framework's hook, no-op `writeHead` and `end`",
+    ['guard', 'hook', 'response'],
+  ),
+  {
+    ...step(platform, 'memory-interceptor', 'nest-sessions, memory, `SessionInterceptor` bound globally', [
+      'interceptor',
+    ]),
+    kind: 'ours',
+  },
+]);
+
+function step(platform: Platform, name: string, title: string, parts: Part[]): Contender {
+  return { name: nameOn(platform, name), title, platform, kind: 'scale', parts };
+}
+
+/** The counterpart of a contender of Express. */
+export function nameOn(platform: Platform, name: string): string {
+  return platform === 'express' ? name : `fastify-${name}`;
+}
+
+export const scaleOf = (platform: Platform): string => nameOn(platform, 'none');
 
 export function contender(name: string): Contender {
-  const found = contenders.find((one) => one.name === name);
+  const found = [...contenders, ...steps].find((one) => one.name === name);
   if (!found)
     throw new Error(`no contender "${name}"; there are: ${contenders.map((c) => c.name).join(', ')}`);
   return found;

@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
+import { STEPS } from './ablation.js';
 import { chart } from './chart.js';
-import { contenders, type Platform } from './contenders.js';
+import { contender, contenders, nameOn, PLATFORMS, type Platform } from './contenders.js';
 import { goalsOf, isReached } from './goals.js';
 import { profiles } from './profiles.js';
 import type { Results } from './results.js';
@@ -32,6 +33,7 @@ export async function writeFormatted(file: string, text: string): Promise<void> 
 
 const SECTIONS: Record<string, (results: Results) => string> = {
   goals,
+  ablation,
   throughput,
   latency,
   memory,
@@ -67,6 +69,21 @@ function goals(results: Results): string {
   return `${caption(results)}\n\n${table(['logged-in read', 'goal', 'by requests per second', 'by CPU time', ''], rows)}`;
 }
 
+function ablation(results: Results): string {
+  const { ablation: measured } = results;
+  if (!measured) return '';
+  const rows = STEPS.map((name) => [
+    contender(name).title,
+    ...PLATFORMS.flatMap((platform) => {
+      const found = measured.find((one) => one.contender === nameOn(platform, name));
+      return [cell(found?.share), cell(found?.cpuShare)];
+    }),
+  ]);
+  const ways = ['by requests per second', 'by CPU time'];
+  const head = ['', ...PLATFORMS.flatMap((platform) => ways.map((way) => `${TITLES[platform]}, ${way}`))];
+  return `${caption(results)}, logged-in read, shares of no sessions\n\n${table(head, rows)}`;
+}
+
 function throughput(results: Results): string {
   if (!results.throughput) return '';
   const chartFile = `../bench/results/read-node${major(results)}.svg`;
@@ -85,9 +102,9 @@ function throughputTable(
   shareOf: (measured: Measured) => Spread,
 ): string {
   const measured = results.throughput!;
-  const cell = (contender: string, profile: string): string => {
-    const found = measured.find((one) => one.contender === contender && one.profile === profile);
-    return found ? spread(shareOf(found)) : '–';
+  const shareIn = (name: string, profile: string): string => {
+    const found = measured.find((one) => one.contender === name && one.profile === profile);
+    return cell(found && shareOf(found));
   };
   const here = contenders.filter(
     ({ name, ...one }) => one.platform === platform && measured.some(({ contender }) => contender === name),
@@ -98,10 +115,9 @@ function throughputTable(
   const rows = here.map(({ name, title, kind }) => [
     kind === 'ours' ? `**${title}**` : title,
     cpuOf(results, name),
-    ...shown.map((profile) => cell(name, profile.name)),
+    ...shown.map((profile) => shareIn(name, profile.name)),
   ]);
-  const title = platform === 'express' ? 'Express' : 'Fastify';
-  return `${caption(results)}, ${title}, ${how}\n\n${table(['', 'CPU of a read, µs', ...shown.map((one) => one.title)], rows)}`;
+  return `${caption(results)}, ${TITLES[platform]}, ${how}\n\n${table(['', 'CPU of a read, µs', ...shown.map((one) => one.title)], rows)}`;
 }
 
 function cpuOf({ throughput: measured }: Results, contender: string): string {
@@ -167,6 +183,10 @@ const major = ({ node }: Results): number => Number(node.split('.')[0]);
 const titleOf = (name: string): string => contenders.find((one) => one.name === name)!.title;
 const ms = (value: number): string => value.toFixed(2);
 const count = (value: number): string => value.toLocaleString('en-US');
+
+const TITLES: Record<Platform, string> = { express: 'Express', fastify: 'Fastify' };
+
+const cell = (one: Spread | undefined): string => (one ? spread(one) : '–');
 
 const spread = ({ median, lower, upper }: Spread, digits = 2): string =>
   `${median.toFixed(digits)} <sub>${lower.toFixed(digits)}–${upper.toFixed(digits)}</sub>`;

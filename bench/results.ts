@@ -19,4 +19,5 @@ export interface Results {
   /** What the caches in the way hold, which is what growth is about. */
   caches?: string[];
   wire?: Wire[];
+  ablation?: Measured[];
 }

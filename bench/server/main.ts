@@ -42,7 +42,7 @@ function create(module: DynamicModule): Promise<INestApplication> {
 
 async function moduleOf(peer: Peer | undefined): Promise<DynamicModule> {
   if (peer) return peerModule(peer, settings.rolling);
-  return kind === 'ours' ? ours(settings) : plain(parts);
+  return kind === 'ours' ? ours(settings, parts) : plain(parts);
 }
 
 function peerOf(name: string): Promise<Peer> {

@@ -1,13 +1,16 @@
 import { Body, Controller, Get, HttpCode, Inject, Module, Post, UseGuards } from '@nestjs/common';
-import type { DynamicModule } from '@nestjs/common';
+import type { DynamicModule, Provider } from '@nestjs/common';
+import { APP_INTERCEPTOR } from '@nestjs/core';
 import {
   LoginGuard,
   MemoryStore,
   Session,
+  SessionInterceptor,
   SessionModule,
   SessionService,
   type SessionModuleOptions,
 } from 'nest-sessions';
+import type { Part } from '../contenders.js';
 import { sessionData } from '../profiles.js';
 import { poolOf } from './pool.js';
 import { SECRET, type ServerSettings } from './settings.js';
@@ -70,7 +73,7 @@ class OurModule {}
 
 type Store = Pick<SessionModuleOptions, 'store' | 'context'>;
 
-export async function ours(settings: ServerSettings): Promise<DynamicModule> {
+export async function ours(settings: ServerSettings, parts: readonly Part[]): Promise<DynamicModule> {
   const sessions = SessionModule.forRoot({
     secret: SECRET,
     // A tick that every request is later than.
@@ -78,7 +81,10 @@ export async function ours(settings: ServerSettings): Promise<DynamicModule> {
     ...(settings.still && { rollEvery: '25m' as const }),
     ...(await storeOf(settings)),
   });
-  return { module: OurModule, imports: [sessions], controllers: [OurController] };
+  const providers: Provider[] = [];
+  if (parts.includes('interceptor'))
+    providers.push({ provide: APP_INTERCEPTOR, useExisting: SessionInterceptor });
+  return { module: OurModule, imports: [sessions], controllers: [OurController], providers };
 }
 
 async function storeOf(settings: ServerSettings): Promise<Store> {
