@@ -21,17 +21,17 @@ export interface Plan {
   wantsContender(contender: Contender): boolean;
 }
 
-export const PARTS = ['throughput', 'latency', 'memory', 'growth', 'wire', 'ablation'] as const;
+export const PARTS = ['throughput', 'latency', 'memory', 'growth', 'wire', 'ablation', 'goals'] as const;
 
-/** Whether they run is seen in seconds. */
-const SMOKED = ['throughput', 'latency', 'wire', 'ablation'];
+/** Whether they run is seen in seconds; goals run what growth and memory run. */
+const SMOKED = ['throughput', 'latency', 'wire', 'ablation', 'goals'];
 
 export const USAGE = `npm run bench -- [options]
   --node <major>        run the servers on this Node, from npm; by default the one that runs the benches
   --rounds <n>          rounds of each contender in a heat (7)
   --seconds <n>         length of a round (0.25)
-  --heats <n>           times that what goals are about is measured, each with new servers (4; 2 for ablation)
-  --only <parts>        by commas: throughput, latency, memory, growth, wire, ablation
+  --heats <n>           times that what goals are about is measured, each with new servers (4; 2 for goals and ablation)
+  --only <parts>        by commas: throughput, latency, memory, growth, wire, ablation, goals
   --ablation            the same as --only ablation: what each part of the way costs
   --profiles <names>    by commas: anonymous, read, guard, write, roll, 4kB, 54kB, 54kB-all
   --contenders <names>  by commas: memory, express-session, ... (those without sessions always run)

@@ -4,10 +4,10 @@ import { format, resolveConfig } from 'prettier';
 import { STEPS } from './ablation.js';
 import { chart } from './chart.js';
 import { contender, contenders, nameOn, PLATFORMS, type Platform } from './contenders.js';
-import { goalsOf, isReached } from './goals.js';
+import { goalsOf, verdictOf, type Goal } from './goals.js';
 import { profiles } from './profiles.js';
 import type { Results } from './results.js';
-import type { Spread } from './statistics.js';
+import { inText, type Spread } from './statistics.js';
 import type { Measured } from './throughput.js';
 
 /** Renders all results: a table and a chart beside each, and the tables between the markers of the docs. */
@@ -59,14 +59,47 @@ function filledIn(text: string, all: Results[]): string {
 }
 
 function goals(results: Results): string {
-  const rows = goalsOf(results).map((goal) => {
-    const verdict = { true: 'reached', false: '**not reached**', undefined: 'not measured' }[
-      String(isReached(goal)) as 'true'
-    ];
-    const measured = [goal.byRate, goal.byCpu].map((one) => (one ? spread(one) : '–'));
-    return [goal.title, `${goal.most ? '≤' : '≥'} ${goal.goal}`, ...measured, verdict];
-  });
-  return `${caption(results)}\n\n${table(['logged-in read', 'goal', 'by requests per second', 'by CPU time', ''], rows)}`;
+  if (!results.goals) return '';
+  const rows = goalsOf(results.node, results.goals).map((goal) => [
+    goal.title,
+    goal.platform ? TITLES[goal.platform] : '',
+    bound(goal),
+    cell(goal.rate ?? goal.bytes),
+    cell(goal.cpu),
+    emphasised(verdictOf(goal)),
+  ]);
+  const head = ['logged-in read', 'adapter', 'goal', 'by requests per second', 'by CPU time', ''];
+  return `${caption(results)}\n\n${table(head, rows)}${caches(results)}`;
+}
+
+const bound = ({ goal, most }: Goal): string =>
+  goal === undefined ? '–' : `${most ? '≤' : '≥'} ${goal.toFixed(2)}`;
+
+const emphasised = (verdict: string): string =>
+  /^(only|not reached)/.test(verdict) ? `**${verdict}**` : verdict;
+
+/** The same for a terminal. */
+export function goalsText(results: Pick<Results, 'node' | 'goals'>): string {
+  const rows = goalsOf(results.node, results.goals!).map((goal) => [
+    [goal.title, goal.platform].filter(Boolean).join(', '),
+    bound(goal),
+    inTextOrNot(goal.rate ?? goal.bytes),
+    inTextOrNot(goal.cpu),
+    verdictOf(goal),
+  ]);
+  return columns([['', 'goal', 'by requests per second', 'by CPU time', ''], ...rows]);
+}
+
+function columns(rows: readonly string[][]): string {
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  return rows
+    .map((row) =>
+      row
+        .map((text, i) => text.padEnd(widths[i]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 function ablation(results: Results): string {
@@ -187,6 +220,7 @@ const count = (value: number): string => value.toLocaleString('en-US');
 const TITLES: Record<Platform, string> = { express: 'Express', fastify: 'Fastify' };
 
 const cell = (one: Spread | undefined): string => (one ? spread(one) : '–');
+const inTextOrNot = (one: Spread | undefined): string => (one ? inText(one) : '–');
 
 const spread = ({ median, lower, upper }: Spread, digits = 2): string =>
   `${median.toFixed(digits)} <sub>${lower.toFixed(digits)}–${upper.toFixed(digits)}</sub>`;

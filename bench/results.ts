@@ -1,3 +1,4 @@
+import type { GoalRun } from './goals.js';
 import type { Growth } from './growth.js';
 import type { Latency } from './latency.js';
 import type { Weight } from './memory.js';
@@ -20,4 +21,6 @@ export interface Results {
   caches?: string[];
   wire?: Wire[];
   ablation?: Measured[];
+  /** A run of its own, so that all of it is of the same time. */
+  goals?: GoalRun;
 }

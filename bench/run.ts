@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { measureAblation } from './ablation.js';
 import { cachesOf } from './caches.js';
 import { contenders } from './contenders.js';
+import { measureGoals } from './goals.js';
 import { CASES, measureGrowth } from './growth.js';
 import { measureLatency } from './latency.js';
 import { measureMemory, SIZES } from './memory.js';
 import { isInstalled, planOf, readArguments, USAGE, type Plan } from './options.js';
 import { pin, Servers, startRedis } from './processes.js';
-import { report, writeFormatted } from './report.js';
+import { goalsText, report, writeFormatted } from './report.js';
 import { profiles } from './profiles.js';
 import type { Results } from './results.js';
 import { allRaces, measureThroughput, type Measured } from './throughput.js';
@@ -42,6 +43,7 @@ async function run(): Promise<void> {
     }
     const results = await measure(plan);
     if (!plan.smoke) await write(plan, { pinned, ...results });
+    if (results.goals) console.log(`\n${goalsText({ node: plan.version, goals: results.goals })}`);
     if (plan.smoke) console.log('\nOne short round: that all of it runs, and nothing about speed.');
     console.log(`\n${((performance.now() - began) / 60_000).toFixed(1)} minutes`);
   } finally {
@@ -61,14 +63,16 @@ async function measure(plan: Plan): Promise<Partial<Results>> {
 
 async function measureParts(plan: Plan, servers: Servers): Promise<Partial<Results>> {
   const { parts } = plan;
+  const grows = parts.has('growth') || parts.has('goals');
   return {
     ...(parts.has('throughput') && { throughput: await measureThroughput(plan, servers, allRaces(plan)) }),
     ...(parts.has('latency') && { latency: await measureLatency(plan) }),
     ...(parts.has('memory') && { memory: measureMemory(plan, SIZES) }),
     ...(parts.has('growth') && { growth: await measureGrowth(plan, CASES) }),
-    ...(parts.has('growth') && { caches: await cachesOf(plan) }),
+    ...(grows && { caches: await cachesOf(plan) }),
     ...(parts.has('wire') && { wire: await measureWire(plan) }),
     ...(parts.has('ablation') && { ablation: await measureAblation(plan, servers) }),
+    ...(parts.has('goals') && { goals: await measureGoals(plan, servers) }),
   };
 }
 
