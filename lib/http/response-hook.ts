@@ -24,9 +24,16 @@ export interface ResponseListener {
   beforeHead(status: number): void | Promise<void>;
   /** The head is being written: the last moment for headers. An error is answered as a failure. */
   onHead(response: ServerResponse): void;
-  answerFailure(error: unknown): { status: number; body: string };
+  answerFailure(error: unknown): FailureAnswer;
   /** Something failed that no answer can tell of: the response was cut off, or the failure's own answer failed. */
   onLost(error: unknown): void;
+}
+
+export interface FailureAnswer {
+  status: number;
+  /** @default JSON */
+  contentType?: string;
+  body: string;
 }
 
 /** Headers that speak of the answer which a failure takes the place of. */
@@ -423,7 +430,7 @@ class ResponseHook {
 
   #answerFailure(error: unknown): void {
     const response = this.#response;
-    const { status, body } = this.#listener.answerFailure(error);
+    const { status, body, contentType } = this.#listener.answerFailure(error);
     // Of a header that is not there the removal is remembered: Node then writes neither length nor chunks.
     for (const name of OF_THE_BODY) if (response.hasHeader(name)) response.removeHeader(name);
     if (this.#headDone) response.setHeader('Cache-Control', 'no-store');
@@ -431,7 +438,7 @@ class ResponseHook {
       this.#headDone = true;
       this.#listener.onHead(response);
     }
-    this.#answer(status, body);
+    this.#answer(status, body, contentType);
   }
 
   /** Not even the failure could be told in the listener's words. */
@@ -448,10 +455,10 @@ class ResponseHook {
     }
   }
 
-  #answer(status: number, body: string): void {
+  #answer(status: number, body: string, contentType = 'application/json; charset=utf-8'): void {
     const response = this.#response;
     if (isHttp1(response)) response.statusMessage = '';
-    response.setHeader('Content-Type', 'application/json; charset=utf-8');
+    response.setHeader('Content-Type', contentType);
     response.setHeader('Content-Length', Buffer.byteLength(body));
     this.#headDone = true;
     this.#before.writeHead.call(response, status);
