@@ -18,6 +18,8 @@ const OF_THE_BODY = [
   'accept-ranges',
 ];
 
+const JSON_TYPE = 'application/json; charset=utf-8';
+
 /** Sends the listener's response for an error, or a plain one where that fails, too. Never throws. */
 export function sendFailure(original: OriginalResponse, error: unknown): void {
   try {
@@ -29,7 +31,7 @@ export function sendFailure(original: OriginalResponse, error: unknown): void {
 
 function sendFailureOfListener(original: OriginalResponse, error: unknown): void {
   const { response, listener } = original;
-  const { status, body } = listener.answerFailure(error);
+  const { status, body, contentType } = listener.answerFailure(error);
   // Node remembers the removal of a header that is not there, and then writes neither length nor chunks.
   for (const name of OF_THE_BODY) if (response.hasHeader(name)) response.removeHeader(name);
   if (original.headDone) response.setHeader('Cache-Control', 'no-store');
@@ -37,7 +39,7 @@ function sendFailureOfListener(original: OriginalResponse, error: unknown): void
     original.headDone = true;
     listener.onHead(response);
   }
-  sendJson(original, status, body);
+  send(original, status, body, contentType);
 }
 
 function sendPlainFailure(original: OriginalResponse, error: unknown): void {
@@ -47,16 +49,16 @@ function sendPlainFailure(original: OriginalResponse, error: unknown): void {
     listener.onLost(error);
     for (const name of response.getHeaderNames()) response.removeHeader(name);
     response.setHeader('Cache-Control', 'no-store');
-    sendJson(original, 500, '{"statusCode":500,"message":"Internal server error"}');
+    send(original, 500, '{"statusCode":500,"message":"Internal server error"}');
   } catch (third) {
     original.cutOff(third);
   }
 }
 
-function sendJson(original: OriginalResponse, status: number, body: string): void {
+function send(original: OriginalResponse, status: number, body: string, contentType = JSON_TYPE): void {
   const { response } = original;
   if (isHttp1(response)) response.statusMessage = '';
-  response.setHeader('Content-Type', 'application/json; charset=utf-8');
+  response.setHeader('Content-Type', contentType);
   response.setHeader('Content-Length', Buffer.byteLength(body));
   original.headDone = true;
   original.writeHead.call(response, status);

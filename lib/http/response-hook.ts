@@ -4,11 +4,11 @@ import { HeldResponse } from './held-response.js';
 import { HeadFailed, OriginalResponse } from './original-response.js';
 import { patchMethods, type Patch } from './patched-methods.js';
 import { admits, assertBody, isGone, writesAfterEnd, type Method } from './response-calls.js';
-import type { ResponseListener } from './response-listener.js';
+import type { FailureAnswer, ResponseListener } from './response-listener.js';
 import { discardCall, failAsEnded } from './unsent-calls.js';
 
 export { preallocate } from './patched-methods.js';
-export type { ResponseListener };
+export type { FailureAnswer, ResponseListener };
 
 /**
  * Lets the listener act before a raw response leaves, by whichever way: `end`, a stream, server-sent

@@ -9,7 +9,14 @@ export interface ResponseListener {
   beforeHead(status: number): void | Promise<void>;
   /** The head is being written: the last moment for headers. An error is answered as a failure. */
   onHead(response: ServerResponse): void;
-  answerFailure(error: unknown): { status: number; body: string };
+  answerFailure(error: unknown): FailureAnswer;
   /** Something failed that no response can report: it was cut off, or the response for a failure failed itself. */
   onLost(error: unknown): void;
+}
+
+export interface FailureAnswer {
+  status: number;
+  /** @default JSON */
+  contentType?: string;
+  body: string;
 }

@@ -8,8 +8,9 @@ import { CookieAction, type RequestState } from '../../core/request/request-stat
 import { addVary, keepPrivate } from '../../http/cache-headers.js';
 import type { FrameworkRequest } from '../../http/request-facts.js';
 import { isCrossOrigin } from '../../http/csrf.js';
-import type { ResponseListener } from '../../http/response-hook.js';
-import { asHttp, failureAnswer } from './session.exceptions.js';
+import type { FailureAnswer, ResponseListener } from '../../http/response-hook.js';
+import type { FailureResponse } from './failure-response.js';
+import { asHttp } from './session.exceptions.js';
 import { policyOf, type HandlerPolicy } from './session.metadata.js';
 
 const logger = new Logger('nest-sessions');
@@ -38,6 +39,7 @@ export class RequestSession implements ResponseListener {
   readonly #request: FrameworkRequest;
   readonly #response: ServerResponse;
   readonly #way: CookieWay;
+  readonly #failures: FailureResponse;
   #session: Session | undefined;
   /** Handlers whose requests are activity and that no guard of ours refused. */
   #activeHandlers = 0;
@@ -50,12 +52,14 @@ export class RequestSession implements ResponseListener {
     request: FrameworkRequest,
     response: ServerResponse,
     way: CookieWay,
+    failures: FailureResponse,
   ) {
     this.#engine = engine;
     this.state = state;
     this.#request = request;
     this.#response = response;
     this.#way = way;
+    this.#failures = failures;
   }
 
   /** The session as the application sees it. From now on the response is not for everybody. */
@@ -132,8 +136,9 @@ export class RequestSession implements ResponseListener {
   }
 
   /** No exception filter hears of it, so that what is nobody's refusal is logged here. */
-  answerFailure(error: unknown): { status: number; body: string } {
-    const answer = failureAnswer(error);
+  answerFailure(error: unknown): FailureAnswer {
+    this.vary('Accept');
+    const answer = this.#failures.of(error, this.#request);
     if (answer.status === 500) logger.error('A response was replaced by a failure.', traceOf(error));
     return answer;
   }

@@ -96,11 +96,3 @@ export function asHttp(error: unknown): unknown {
       return error;
   }
 }
-
-/** The answer where no exception filter can give one any more. */
-export function failureAnswer(error: unknown): { status: number; body: string } {
-  const mapped = asHttp(error);
-  if (mapped instanceof SessionHttpException)
-    return { status: mapped.getStatus(), body: JSON.stringify(mapped.getResponse()) };
-  return { status: 500, body: JSON.stringify({ statusCode: 500, message: 'Internal server error' }) };
-}
