@@ -40,6 +40,7 @@ function record(i: number): SessionRecord {
     subject: `user-${i}`,
     factors: { pwd: now },
     createdAt: now,
+    startedAt: now,
     lastSeenAt: now,
     rotatedAt: now,
     remember: false,
