@@ -212,7 +212,7 @@ export class ReferenceStore implements SessionStore {
 
   /** Those above the limit, the oldest first. */
   surplus(subject: string, limit: SessionLimit, newcomers: number): SessionRecord[] {
-    const others = this.counted(subject, limit).sort((a, b) => a.createdAt - b.createdAt);
+    const others = this.counted(subject, limit).sort((a, b) => a.startedAt - b.startedAt);
     return others.slice(0, Math.max(0, others.length + newcomers - limit.max));
   }
 

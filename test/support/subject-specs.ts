@@ -6,7 +6,7 @@ let made = 0;
 
 export function aRecord(rest: Partial<SessionRecord> = {}): SessionRecord {
   const now = Date.now();
-  const times = { createdAt: now, lastSeenAt: now, rotatedAt: now };
+  const times = { createdAt: now, startedAt: now, lastSeenAt: now, rotatedAt: now };
   const n = ++made;
   return {
     ...times,
@@ -35,7 +35,7 @@ export function subjectSpecs(opened: () => SessionStore): void {
   const given = async (count: number, rest: Partial<SessionRecord>) => {
     const records: SessionRecord[] = [];
     for (let i = 0; i < count; i++) {
-      const record = aRecord({ createdAt: 1_000 + i, ...rest });
+      const record = aRecord({ startedAt: 1_000 + i, ...rest });
       await opened().create(record, HOUR);
       records.push(record);
     }
@@ -214,7 +214,7 @@ export function subjectSpecs(opened: () => SessionStore): void {
 
     const many = async (count: number) => {
       const subject = aSubject();
-      const records = Array.from({ length: count }, (_, i) => aRecord({ subject, createdAt: 1_000 + i }));
+      const records = Array.from({ length: count }, (_, i) => aRecord({ subject, startedAt: 1_000 + i }));
       for (let i = 0; i < count; i += 200) {
         await Promise.all(records.slice(i, i + 200).map(async (one) => opened().create(one, HOUR)));
       }

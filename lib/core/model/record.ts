@@ -51,8 +51,10 @@ export interface SessionRecord {
   readonly subject?: string;
   /** How the subject proved itself, and when (RFC 8176 `amr` values). */
   readonly factors: Readonly<Record<string, number>>;
-  /** Where the absolute lifetime starts: creation, login or the last re-login. */
+  /** When the session began. Nothing moves it. */
   readonly createdAt: number;
+  /** Where the absolute lifetime starts: when the session began, or the last re-login. */
+  readonly startedAt: number;
   readonly lastSeenAt: number;
   readonly rotatedAt: number;
   /** Whether `login({ remember: true })` made it: the cookie is persistent and has its own limits. */
@@ -60,10 +62,15 @@ export interface SessionRecord {
   readonly device?: Device;
   /** JSON text by key, so that what nobody reads is neither parsed nor written. */
   readonly data: Readonly<Record<string, string>>;
+  /**
+   * What a newer version keeps of the session, JSON text by name. This one does not know what it means, so whatever becomes of
+   * the session it stays as it is: nodes of both versions may run side by side. Absent where there is none.
+   */
+  readonly extra?: Readonly<Record<string, string>>;
 }
 
 /** The fields that a commit may replace, each by itself. */
-export type RecordHead = Pick<SessionRecord, 'factors' | 'createdAt' | 'lastSeenAt' | 'rotatedAt' | 'device'>;
+export type RecordHead = Pick<SessionRecord, 'factors' | 'startedAt' | 'lastSeenAt' | 'rotatedAt' | 'device'>;
 
 /** What one commit changes. Fields that are absent stay as they are. */
 export interface RecordDelta {

@@ -64,7 +64,7 @@ export class EngineContext {
   expiryOf(state: RequestState): number {
     const now = state.now();
     return expiryOf(
-      state.handle?.record ?? { createdAt: now, lastSeenAt: now },
+      state.handle?.record ?? { startedAt: now, lastSeenAt: now },
       this.limitsOf(state.handle?.record),
     );
   }
@@ -107,6 +107,7 @@ export class EngineContext {
       revision: 0,
       factors: {},
       createdAt: now,
+      startedAt: now,
       lastSeenAt: now,
       rotatedAt: now,
       remember: false,

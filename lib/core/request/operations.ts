@@ -90,7 +90,7 @@ export class SessionOperations {
     const { record } = state.handle!;
     const now = state.now();
     const factors = proved(record.factors, factor, provedAt);
-    const head = { factors, createdAt: provedAt, lastSeenAt: now, rotatedAt: now, device: state.device };
+    const head = { factors, startedAt: provedAt, lastSeenAt: now, rotatedAt: now, device: state.device };
     return this.#rotate(state, { head }, now);
   }
 

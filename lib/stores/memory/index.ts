@@ -260,7 +260,7 @@ export class MemoryStore implements SessionStore {
   #surplus(record: SessionRecord, limit: SessionLimit): SessionRecord[] | undefined {
     const others = this.#of(record.subject!)
       .filter(({ id }) => id !== limit.replaces)
-      .sort((a, b) => a.createdAt - b.createdAt);
+      .sort((a, b) => a.startedAt - b.startedAt);
     const surplus = others.length + 1 - limit.max;
     if (surplus <= 0) return [];
     if (limit.onExceeded === 'reject') return undefined;
@@ -303,6 +303,7 @@ function copyOf(record: SessionRecord): SessionRecord {
   const copy: Writable<SessionRecord> = { ...record };
   copy.factors = { ...record.factors };
   copy.data = { ...record.data };
+  if (record.extra) copy.extra = { ...record.extra };
   if (record.device) copy.device = { ...record.device };
   if (record.previous) copy.previous = copyOfPredecessor(record.previous);
   return copy;

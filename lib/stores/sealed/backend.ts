@@ -133,7 +133,7 @@ export class SealedBackend implements SessionBackend {
       epoch: this.#parts.list?.epoch ?? '',
       record: draft,
       expiresAt: draft.lastSeenAt + ttl,
-      endsAt: this.#endOf(draft, draft.createdAt),
+      endsAt: this.#endOf(draft, draft.startedAt),
     };
     const handle = this.#seal(content, this.#bindingOf(client), {});
     const evicted = await this.#preallocate(draft, terms.limit);
@@ -236,7 +236,7 @@ export class SealedBackend implements SessionBackend {
       version,
       record,
       expiresAt: ttl === undefined ? content.expiresAt : now + ttl,
-      endsAt: head.createdAt === undefined ? content.endsAt : this.#endOf(record, record.createdAt),
+      endsAt: head.startedAt === undefined ? content.endsAt : this.#endOf(record, record.startedAt),
     };
     return this.#seal(next, binding, content.record.data);
   }

@@ -25,7 +25,7 @@ export function committingSpecs({ describe, it }: TestRunner, store: StoreUnderT
     epoch: 0,
     set: { a: '2' },
     remove: ['b'],
-    head: { factors: { otp: 2 }, createdAt: 2, lastSeenAt: 2, rotatedAt: 2, device: { ip: '192.0.2.2' } },
+    head: { factors: { otp: 2 }, startedAt: 2, lastSeenAt: 2, rotatedAt: 2, device: { ip: '192.0.2.2' } },
     confirm: { secretHash: record.secretHash, previous: aPredecessor() },
     ttl: 0,
   });
@@ -95,11 +95,11 @@ export function committingSpecs({ describe, it }: TestRunner, store: StoreUnderT
         factors: { pwd: 1 },
         device: { ip: '192.0.2.1', userAgent: 'old' },
       });
-      const [lastSeenAt, createdAt, rotatedAt] = [record.lastSeenAt + 1.5, record.createdAt + 2.25, 3];
+      const [lastSeenAt, startedAt, rotatedAt] = [record.lastSeenAt + 1.5, record.startedAt + 2.25, 3];
       await store.commit(record.id, { epoch: 0, head: { lastSeenAt } });
       expect(await store.record(record.id)).toEqual({ ...record, lastSeenAt });
-      const factors = { otp: record.createdAt + 0.5 };
-      const head = { factors, createdAt, lastSeenAt, rotatedAt, device: { userAgent: 'new' } };
+      const factors = { otp: record.startedAt + 0.5 };
+      const head = { factors, startedAt, lastSeenAt, rotatedAt, device: { userAgent: 'new' } };
       await store.commit(record.id, { epoch: 0, head });
       expect(await store.record(record.id)).toEqual({ ...record, ...head });
     });

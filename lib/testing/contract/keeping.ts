@@ -22,6 +22,7 @@ export function keepingSpecs({ describe, it }: TestRunner, store: StoreUnderTest
       subject: `user:${newId()} Ünï 🗝 'quoted" {braced} %`,
       factors: { pwd: Date.now() - 1_000, otp: Date.now(), ['__proto__']: 5 },
       createdAt: Date.now() - 3_000,
+      startedAt: Date.now() - 2_500,
       lastSeenAt: Date.now() - 2_000,
       rotatedAt: Date.now() - 1_000,
       remember: true,
@@ -65,7 +66,12 @@ export function keepingSpecs({ describe, it }: TestRunner, store: StoreUnderTest
 
     it('gives back times with their fraction of a millisecond', async () => {
       const now = Date.now();
-      const times = { createdAt: now + 0.25, lastSeenAt: now + 0.5, rotatedAt: now + 0.125 };
+      const times = {
+        createdAt: now + 0.25,
+        startedAt: now + 0.75,
+        lastSeenAt: now + 0.5,
+        rotatedAt: now + 0.125,
+      };
       const { id } = await store.given({ ...times, factors: { pwd: now + 0.0625 } });
       expect(await store.record(id)).toMatchObject({ ...times, factors: { pwd: now + 0.0625 } });
     });

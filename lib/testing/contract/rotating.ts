@@ -64,7 +64,7 @@ export function rotatingSpecs({ describe, it }: TestRunner, store: StoreUnderTes
         ...severing(record),
         set: { changed: '2', added: '2' },
         remove: ['removed'],
-        head: { factors: { otp: 1 }, createdAt: 7, lastSeenAt: 8, rotatedAt: 9, device: { ip: '192.0.2.3' } },
+        head: { factors: { otp: 1 }, startedAt: 7, lastSeenAt: 8, rotatedAt: 9, device: { ip: '192.0.2.3' } },
       };
       expect(await store.commit(record.id, delta)).toEqual({ outcome: 'saved', revision: 1 });
       const { to, previous } = delta.rotate;

@@ -30,6 +30,7 @@ export function aRecord(rest: Partial<SessionRecord> = {}): SessionRecord {
     revision: 0,
     factors: {},
     createdAt: now,
+    startedAt: now,
     lastSeenAt: now,
     rotatedAt: now,
     remember: false,

@@ -31,6 +31,7 @@ function open(options?: MemoryStoreOptions) {
     revision: 0,
     factors: {},
     createdAt: clock.now(),
+    startedAt: clock.now(),
     lastSeenAt: clock.now(),
     rotatedAt: clock.now(),
     remember: false,

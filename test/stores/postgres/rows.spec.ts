@@ -22,6 +22,7 @@ function aRecord(rest: Partial<SessionRecord> = {}): SessionRecord {
     revision: 0,
     factors: {},
     createdAt: now,
+    startedAt: now,
     lastSeenAt: now,
     rotatedAt: now,
     remember: false,

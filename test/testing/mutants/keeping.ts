@@ -166,6 +166,12 @@ export const keeping = [
   ),
   mutant(
     'create',
+    'rounds where the lifetime starts',
+    FRACTIONS,
+    creating((record) => ({ ...record, startedAt: Math.round(record.startedAt) })),
+  ),
+  mutant(
+    'create',
     'rounds when a session was last seen',
     FRACTIONS,
     creating((record) => ({ ...record, lastSeenAt: Math.floor(record.lastSeenAt) })),
