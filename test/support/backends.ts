@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { MemoryStore, type SessionModuleOptions } from 'nest-sessions';
+import { MemoryStore, type SessionModuleOptions, type SessionStore } from 'nest-sessions';
 import { SealedCookie } from 'nest-sessions/sealed';
 import { platforms, type PlatformName, type Site } from './platforms.js';
 import { COOKIE, forgedCookie } from './tokens.js';
@@ -7,7 +7,8 @@ import { COOKIE, forgedCookie } from './tokens.js';
 /** What keeps the sessions, and what a spec may expect of it. */
 export interface Backend {
   readonly name: string;
-  readonly store: () => SessionModuleOptions['store'];
+  /** Keeps sessions in this store, or what it keeps of them: who is logged in where. */
+  readonly over: (store: SessionStore) => SessionModuleOptions['store'];
   /** A Cookie header in the form that this backend writes, signed by a key that is none of ours. */
   readonly forgedCookie: () => string;
   /** Both of two requests that write at the same time are kept. In a cookie the response that arrives last wins. */
@@ -21,14 +22,14 @@ const random = (bytes: number): string => randomBytes(bytes).toString('base64url
 const backends: readonly Backend[] = [
   {
     name: 'a store',
-    store: () => new MemoryStore(),
+    over: (store) => store,
     forgedCookie,
     keepsOverlappingWrites: true,
     writesWithoutResponse: true,
   },
   {
     name: 'sealed cookies with an index',
-    store: () => new SealedCookie({ index: new MemoryStore(), enforceRotation: true }),
+    over: (index) => new SealedCookie({ index, enforceRotation: true }),
     forgedCookie: () => `${COOKIE}=v1.${random(6)}.${random(300)}`,
     keepsOverlappingWrites: false,
     writesWithoutResponse: false,
@@ -42,9 +43,7 @@ export class BackendSite implements Site {
     readonly backend: Backend,
   ) {}
 
-  get store(): Backend['store'] {
-    return this.backend.store;
-  }
+  readonly store = (): SessionModuleOptions['store'] => this.backend.over(new MemoryStore());
 
   toString(): string {
     return `${this.platform} over ${this.backend.name}`;

@@ -158,7 +158,7 @@ export function committingSpecs({ describe, it }: TestRunner, store: StoreUnderT
       }
     });
 
-    it('tells a delta of another epoch nothing of revision and secret', async () => {
+    it('answers gone to a delta of another epoch, whatever its revision and secret', async () => {
       const record = await owned();
       const deltas = [
         { ...everything(record), revision: 5 },
@@ -181,7 +181,7 @@ export function committingSpecs({ describe, it }: TestRunner, store: StoreUnderT
       expect((await store.record(id))!.data).toEqual({ a: '1' });
     });
 
-    it('never creates', async () => {
+    it('creates no session by a commit', async () => {
       const record = await store.given({ subject: aSubject() });
       await store.destroy(record.id);
       for (const delta of [

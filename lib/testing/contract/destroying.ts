@@ -44,7 +44,7 @@ export function destroyingSpecs({ describe, it }: TestRunner, store: StoreUnderT
     });
 
     for (const reason of REASONS) {
-      it(`leaves the word ${reason} for those that come late`, async () => {
+      it(`answers ${reason} after a destroy with that tombstone`, async () => {
         const record = await store.given({ subject: aSubject() });
         expect(await store.destroy(record.id, { reason, ttl: TTL })).toEqual(record);
         expect(await store.load(record.id)).toEqual({ ended: reason });
@@ -58,7 +58,7 @@ export function destroyingSpecs({ describe, it }: TestRunner, store: StoreUnderT
     }
 
     it(
-      'keeps the first word where another is left for the same session',
+      'keeps the first tombstone where another is left for the same session',
       async () => {
         const { id } = await store.given();
         await store.destroy(id, { reason: 'replaced', ttl: TTL });
@@ -70,14 +70,14 @@ export function destroyingSpecs({ describe, it }: TestRunner, store: StoreUnderT
       TEST_TIMEOUT,
     );
 
-    it('leaves no word of a session that ended without one', async () => {
+    it('leaves no tombstone of a session that was destroyed without one', async () => {
       const { id } = await store.given();
       await store.destroy(id);
       await store.destroy(id, { reason: 'replaced', ttl: TTL });
       expect(await store.load(id)).toBeUndefined();
     });
 
-    it('leaves no word of a session that it did not have', async () => {
+    it('leaves no tombstone of a session that does not exist', async () => {
       const id = newId();
       await store.destroy(id, { reason: 'replaced', ttl: TTL });
       expect(await store.load(id)).toBeUndefined();
@@ -92,7 +92,7 @@ export function destroyingSpecs({ describe, it }: TestRunner, store: StoreUnderT
     });
 
     it(
-      'forgets the word in time',
+      'forgets a tombstone when its ttl is over',
       async () => {
         const { id } = await store.given();
         await store.destroy(id, { reason: 'replaced', ttl: 50 });

@@ -120,7 +120,7 @@ export function keepingSpecs({ describe, it }: TestRunner, store: StoreUnderTest
       expect(await store.record(id)).toEqual(winners[0]);
     });
 
-    it('keeps apart what has ids that differ in case', async () => {
+    it('distinguishes ids that differ only in case', async () => {
       const record = await store.given({ id: newId().slice(0, 19) + 'aBc' });
       expect(await store.load(record.id.slice(0, 19) + 'AbC')).toBeUndefined();
     });
@@ -132,7 +132,7 @@ export function keepingSpecs({ describe, it }: TestRunner, store: StoreUnderTest
       return loaded && 'record' in loaded ? loaded.time : undefined;
     };
 
-    it('tells milliseconds since the epoch, if the store has a clock', async () => {
+    it('returns milliseconds since 1970 as its time, if it has a clock', async () => {
       const { id } = await store.given();
       const [told, asked] = [await timeOfLoad(id), await store.raw.time?.()];
       // A server may be minutes off, but not years, as it would be by counting seconds.
@@ -142,13 +142,13 @@ export function keepingSpecs({ describe, it }: TestRunner, store: StoreUnderTest
       if (told !== undefined && asked !== undefined) expect(Math.abs(asked - told)).toBeLessThan(TTL);
     });
 
-    it('tells the time with each record, if it tells it when asked, and the other way round', async () => {
+    it('returns the time with each record if it offers time(), and only then', async () => {
       const { id } = await store.given();
       const told = await timeOfLoad(id);
       expect(told === undefined).toBe(store.raw.time === undefined);
     });
 
-    it('tells the time of the answer, not an earlier one', async () => {
+    it('returns the present time, not an earlier one', async () => {
       const { id } = await store.given();
       const tell = async () => [await timeOfLoad(id), await store.raw.time?.()];
       const before = await tell();

@@ -28,7 +28,7 @@ export function limitingSpecs({ describe, it }: TestRunner, store: StoreUnderTes
   };
 
   describe('limiting', () => {
-    it('does nothing below the limit', async () => {
+    it('evicts and rejects nobody below the limit', async () => {
       const owner = aSubject();
       const other = await store.given({ subject: owner });
       const record = aRecord({ subject: owner });
@@ -45,7 +45,7 @@ export function limitingSpecs({ describe, it }: TestRunner, store: StoreUnderTes
       }
     });
 
-    it('evicts the oldest, which leave a word', async () => {
+    it('evicts the oldest, which leave a tombstone', async () => {
       const owner = aSubject();
       const [oldest, second, third] = await givenThree(owner);
       const fourth = aRecord({ subject: owner });
@@ -96,7 +96,7 @@ export function limitingSpecs({ describe, it }: TestRunner, store: StoreUnderTes
     });
 
     it(
-      'forgets the word of an evicted session in time',
+      'forgets the tombstone of an evicted session when its ttl is over',
       async () => {
         const owner = aSubject();
         const [oldest] = await givenThree(owner);
@@ -106,7 +106,7 @@ export function limitingSpecs({ describe, it }: TestRunner, store: StoreUnderTes
       TEST_TIMEOUT,
     );
 
-    it('counts as oldest what began first by the record, not what was created first', async () => {
+    it('takes the session with the lowest createdAt for the oldest, not the one that was created first', async () => {
       const owner = aSubject();
       const now = Date.now();
       const younger = await store.given({ subject: owner, startedAt: now - 100 });
@@ -125,7 +125,7 @@ export function limitingSpecs({ describe, it }: TestRunner, store: StoreUnderTes
       }
     });
 
-    it('goes by when a session began anew, as a re-login makes it', async () => {
+    it('takes the createdAt that a re-login wrote for the age of a session', async () => {
       const owner = aSubject();
       const [oldest, second] = await givenThree(owner);
       await store.commit(oldest!.id, { epoch: 0, head: { startedAt: Date.now() } });
@@ -199,7 +199,7 @@ export function limitingSpecs({ describe, it }: TestRunner, store: StoreUnderTes
       TEST_TIMEOUT,
     );
 
-    it('is no limit for other subjects', async () => {
+    it('limits no other subject', async () => {
       await givenThree(aSubject());
       const created = await create(aRecord({ subject: aSubject() }), { onExceeded: 'reject' });
       expect(created).toMatchObject({ outcome: 'created' });

@@ -16,7 +16,10 @@ import {
 /** How often a race is run whose outcome depends on who is faster. */
 const ROUNDS = 20;
 
-const WORDS = { 'without a word': undefined, 'with a word': { reason: 'replaced', ttl: TTL } } as const;
+const TOMBSTONES = {
+  'without a tombstone': undefined,
+  'with a tombstone': { reason: 'replaced', ttl: TTL },
+} as const;
 
 const LIMITS: Record<string, SessionLimit | undefined> = {
   'without a limit': undefined,
@@ -65,7 +68,7 @@ export function racingSpecs({ describe, it }: TestRunner, store: StoreUnderTest)
       TEST_TIMEOUT,
     );
 
-    for (const [which, tombstone] of Object.entries(WORDS)) {
+    for (const [which, tombstone] of Object.entries(TOMBSTONES)) {
       it(
         `destroy ${which} during a write: what was saved is in the record that the destroy returns`,
         async () => {

@@ -16,7 +16,7 @@ export function revokingSpecs({ describe, it }: TestRunner, store: StoreUnderTes
   };
 
   describe('revoking', () => {
-    it('refuses a create whose proof is older than the mark, or of the same time', async () => {
+    it('refuses a create whose proof is older than the mark or as old', async () => {
       const [owner, at] = [aSubject(), Date.now()];
       await store.markRevoked(owner, at);
       expect(await login(owner, at - 5_000)).toBe('revoked');
@@ -24,7 +24,7 @@ export function revokingSpecs({ describe, it }: TestRunner, store: StoreUnderTes
       expect(await login(owner, at)).toBe('revoked');
     });
 
-    it('lets a create in whose proof is later than the mark', async () => {
+    it('accepts a create whose proof is later than the mark', async () => {
       const [owner, at] = [aSubject(), Date.now()];
       await store.markRevoked(owner, at);
       const record = aRecord({ subject: owner });
@@ -68,7 +68,7 @@ export function revokingSpecs({ describe, it }: TestRunner, store: StoreUnderTes
       });
     }
 
-    it('lets a later mark take the place of an earlier one, and never the other way round', async () => {
+    it('replaces an earlier mark by a later one, and never the other way round', async () => {
       const [owner, at] = [aSubject(), Date.now()];
       await store.markRevoked(owner, at - 100);
       await store.markRevoked(owner, at);
@@ -79,7 +79,7 @@ export function revokingSpecs({ describe, it }: TestRunner, store: StoreUnderTes
       expect(await login(owner, at + 1)).toBe('created');
     });
 
-    it('concerns no other subject', async () => {
+    it('revokes no other subject', async () => {
       const [owner, at] = [aSubject(), Date.now()];
       await store.markRevoked(owner, at);
       for (const other of [aSubject(), `${owner} `, owner.toUpperCase()]) {
@@ -118,7 +118,7 @@ export function revokingSpecs({ describe, it }: TestRunner, store: StoreUnderTes
       TEST_TIMEOUT,
     );
 
-    it('keeps the mark for as long as it was told to, whatever later marks say', async () => {
+    it('keeps a mark for its whole ttl, whatever the ttl of later marks', async () => {
       const at = Date.now();
       const [first, second] = [aSubject(), aSubject()];
       await store.markRevoked(first, at, TTL);
@@ -139,7 +139,7 @@ export function revokingSpecs({ describe, it }: TestRunner, store: StoreUnderTes
       for (const owner of owners) expect(await login(owner, at)).toBe('revoked');
     });
 
-    it('ends and hides no session that is there', async () => {
+    it('leaves the sessions that exist alone at a mark', async () => {
       const owner = aSubject();
       const record = await store.given({ subject: owner });
       await store.markRevoked(owner, Date.now() + 1_000);

@@ -89,7 +89,7 @@ export function rotatingSpecs({ describe, it }: TestRunner, store: StoreUnderTes
       expect(pairs((await store.record(id))!.data)).toEqual(pairs(ODD_DATA));
     });
 
-    it('lets requests that came with earlier secrets write, however many rotations of the same epoch', async () => {
+    it('accepts commits of requests with earlier secrets, after any number of rotations of the same epoch', async () => {
       const record = await store.given();
       let current = record;
       for (let count = 1; count <= 3; count++) {
@@ -104,7 +104,7 @@ export function rotatingSpecs({ describe, it }: TestRunner, store: StoreUnderTes
       }
     });
 
-    it('lets them write when the grace of their secret is over, for they began within', async () => {
+    it('accepts a commit after the grace of a predecessor by a request that began within it', async () => {
       const record = await store.given();
       await store.commit(record.id, rotation(record, aHash(), { until: 1, pending: undefined }));
       expect(await store.commit(record.id, { epoch: 0, set: { a: '1' } })).toMatchObject({
@@ -140,7 +140,7 @@ export function rotatingSpecs({ describe, it }: TestRunner, store: StoreUnderTes
       expect((await store.record(record.id))!.data).toEqual({ b: '1' });
     });
 
-    it('is a conflict where another rotation came first, and then writes nothing', async () => {
+    it('refuses a rotation as a conflict where another one came first, and writes nothing', async () => {
       const record = await store.given({ subject: aSubject() });
       await store.commit(record.id, rotation(record));
       const after = await store.record(record.id);
@@ -150,7 +150,7 @@ export function rotatingSpecs({ describe, it }: TestRunner, store: StoreUnderTes
       expect(await store.list(record.subject!)).toMatchObject([{ rotatedAt: record.rotatedAt }]);
     });
 
-    it('is a conflict where the secret is the right one and the revision another', async () => {
+    it('refuses a rotation as a conflict where only the revision is another', async () => {
       const record = await store.given({ data: { a: '1' } });
       const delta = { ...severing(record), revision: 1, remove: ['a'], ttl: 0 };
       expect(await store.commit(record.id, delta)).toEqual({ outcome: 'conflict' });
@@ -171,7 +171,7 @@ export function rotatingSpecs({ describe, it }: TestRunner, store: StoreUnderTes
       }
     });
 
-    it('replaces it beside other changes', async () => {
+    it('confirms a rotation in the same commit as other changes', async () => {
       const record = await rotated({ data: { a: '1', b: '1' } });
       const confirm = {
         secretHash: record.secretHash,

@@ -89,7 +89,7 @@ describe('applyDelta', () => {
       fc.property(records, fc.boolean(), texts, (record, present, set) => {
         const previous = aPredecessor();
         const secret = present ? record.secretHash : 'another';
-        const next = applyDelta(frozen(record), { set, confirm: { secret, previous } });
+        const next = applyDelta(frozen(record), { set, confirm: { secretHash: secret, previous } });
         const confirmed = present && record.previous?.pending === true;
         expect(next.previous).toEqual(confirmed ? previous : record.previous);
         expect(next.data).toEqual({ ...record.data, ...set });
