@@ -100,7 +100,11 @@ export interface RecordDelta {
   ttl?: number;
 }
 
-/** The record after a delta; the revision counts the deltas that changed data. */
+/**
+ * The record after a delta, for stores that write a record as a whole; what the delta does not name stays, `extra` too.
+ * The revision counts the deltas that changed data. Whether the delta may be applied is asked before: see
+ * {@link mayCommit}, `revision` and `rotate.from`.
+ */
 export function applyDelta(
   record: SessionRecord,
   { set, remove, head, rotate, confirm }: Omit<RecordDelta, 'epoch'>,

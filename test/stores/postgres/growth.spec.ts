@@ -152,12 +152,13 @@ describePostgres('a record in PostgreSQL', (server) => {
 
   it('needs no lock of a table that has its columns', async () => {
     const table = aTable();
-    const store = storeOn(table);
+    const options = '-c lock_timeout=1s';
+    const store = new PostgresStore({ pool: server().pool({ options }), table });
     await store.migrate();
     const reader = await server().pool().connect();
     try {
       await reader.query(`BEGIN; SELECT FROM ${table}`);
-      // Waits for ever if it asks for the lock that the reader is in the way of.
+      // Rejects if it asks for the lock that the reader is in the way of.
       await store.migrate();
     } finally {
       await reader.query('COMMIT');
