@@ -251,7 +251,7 @@ describe('the memory store', () => {
 
   it('keeps times exactly, fractions and all', () => {
     const { store, record } = open();
-    const times = { createdAt: 0.1, lastSeenAt: 1_700_000_000_000.3, rotatedAt: 1_700_000_000_000.123 };
+    const times = { createdAt: 1_699_999_999_999.3, lastSeenAt: 0.7, rotatedAt: 1_700_000_000_000.123 };
     store.create(record('a', times), MINUTE);
     expect(store.load('a')).toMatchObject({ record: times });
     const later = { lastSeenAt: 1_800_000_000_000.7, rotatedAt: 1_900_000_000_000 };
