@@ -40,9 +40,10 @@ function record(i: number): SessionRecord {
     subject: `user-${i}`,
     factors: { pwd: now },
     createdAt: now,
+    startedAt: now,
     lastSeenAt: now,
     rotatedAt: now,
-    persistent: false,
+    remember: false,
     device: { userAgent: Buffer.from(USER_AGENT).toString(), ip: '192.0.2.1' },
     data,
   };

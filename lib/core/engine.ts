@@ -80,7 +80,7 @@ export class SessionEngine {
         return setCookie(
           this.config.cookie,
           token,
-          record.persistent ? this.expiryOf(state) - state.now() : undefined,
+          record.remember ? this.expiryOf(state) - state.now() : undefined,
         );
       }
     }

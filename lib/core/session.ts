@@ -23,7 +23,10 @@ export interface SessionInfo {
   id: string;
   subject: string;
   device: Device;
+  /** When the session began: signed in since then. */
   createdAt: Date;
+  /** Where the absolute lifetime starts: when the session began, or the last re-login. */
+  startedAt: Date;
   lastSeenAt: Date;
   expiresAt: Date;
   /** The last active proof by any factor. */
@@ -89,9 +92,14 @@ export class Session<T extends object = SessionData> {
     Object.assign(data, value);
   }
 
-  /** Where the absolute lifetime starts. */
+  /** When the session began. A re-login does not move it. */
   get createdAt(): Date {
     return new Date(this.#state.handle?.record.createdAt ?? this.#state.now());
+  }
+
+  /** Where the absolute lifetime starts: when the session began, or the last re-login. */
+  get startedAt(): Date {
+    return new Date(this.#state.handle?.record.startedAt ?? this.#state.now());
   }
 
   get lastSeenAt(): Date {
@@ -156,6 +164,7 @@ export class Session<T extends object = SessionData> {
       subject: this.subject,
       state: this.state,
       createdAt: this.createdAt,
+      startedAt: this.startedAt,
       lastSeenAt: this.lastSeenAt,
       expiresAt: this.expiresAt,
     };

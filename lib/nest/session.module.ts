@@ -140,7 +140,7 @@ class ModuleContext implements BackendContext {
 
   readonly limitsOf: BackendContext['limitsOf'] = (record) => {
     const { limits, rememberLimits } = this.#settings.engine;
-    return record.persistent ? rememberLimits : limits;
+    return record.remember ? rememberLimits : limits;
   };
 
   readonly warn: BackendContext['warn'] = (message) => logger.warn(message);

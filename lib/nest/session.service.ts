@@ -187,10 +187,11 @@ export class SessionService<T extends object = SessionData> {
       subject: record.subject!,
       device: record.device ?? {},
       createdAt: new Date(record.createdAt),
+      startedAt: new Date(record.startedAt),
       lastSeenAt: new Date(record.lastSeenAt),
       expiresAt: new Date(this.#engine.recordExpiry(record)),
       authenticatedAt: proved === undefined ? undefined : new Date(proved),
-      remember: record.persistent,
+      remember: record.remember,
       current: record.id === current,
     };
   }

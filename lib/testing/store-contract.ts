@@ -1,6 +1,7 @@
 import { committingSpecs } from './contract/committing.js';
 import { destroyingSpecs } from './contract/destroying.js';
 import { expiringSpecs } from './contract/expiring.js';
+import { growingSpecs } from './contract/growing.js';
 import { isolatingSpecs } from './contract/isolating.js';
 import { keepingSpecs } from './contract/keeping.js';
 import { limitingSpecs } from './contract/limiting.js';
@@ -55,6 +56,7 @@ export function describeSessionStore(
     destroyingSpecs(runner, subject);
     committingSpecs(runner, subject);
     rotatingSpecs(runner, subject);
+    growingSpecs(runner, subject);
     listingSpecs(runner, subject);
     limitingSpecs(runner, subject);
     revokingSpecs(runner, subject);

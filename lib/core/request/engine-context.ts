@@ -50,8 +50,8 @@ export class EngineContext {
     readonly events: EventHub,
   ) {}
 
-  limitsOf(record: Pick<SessionRecord, 'persistent'> | undefined): Limits {
-    return record?.persistent ? this.config.rememberLimits : this.config.limits;
+  limitsOf(record: Pick<SessionRecord, 'remember'> | undefined): Limits {
+    return record?.remember ? this.config.rememberLimits : this.config.limits;
   }
 
   standing(record: SessionRecord, now: number): Standing {
@@ -62,7 +62,7 @@ export class EngineContext {
   expiryOf(state: RequestState): number {
     const now = state.now();
     return expiryOf(
-      state.handle?.record ?? { createdAt: now, lastSeenAt: now },
+      state.handle?.record ?? { startedAt: now, lastSeenAt: now },
       this.limitsOf(state.handle?.record),
     );
   }
@@ -99,9 +99,10 @@ export class EngineContext {
       revision: 0,
       factors: {},
       createdAt: now,
+      startedAt: now,
       lastSeenAt: now,
       rotatedAt: now,
-      persistent: false,
+      remember: false,
       data: {},
       ...rest,
     };

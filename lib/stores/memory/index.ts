@@ -275,7 +275,7 @@ export class MemoryStore implements SessionStore {
   #surplus(record: SessionRecord, limit: SessionLimit): SessionRecord[] | undefined {
     const others = this.#of(record.subject!)
       .filter(({ id }) => id !== limit.replaces)
-      .sort((a, b) => a.createdAt - b.createdAt);
+      .sort((a, b) => a.startedAt - b.startedAt);
     const surplus = others.length + 1 - limit.max;
     if (surplus <= 0) return [];
     if (limit.onExceeded === 'reject') return undefined;

@@ -6,7 +6,7 @@ type Texts = Readonly<Record<string, string>>;
 type Fields = Record<Exclude<keyof SessionRecord, 'secretHash' | 'data' | keyof Rare>, unknown>;
 
 /** What few sessions have. */
-type Rare = Pick<SessionRecord, 'device' | 'previous'>;
+type Rare = Pick<SessionRecord, 'device' | 'previous' | 'extra'>;
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -35,9 +35,10 @@ export class PackedRecord implements Fields {
   readonly revision: number;
   readonly factors: SessionRecord['factors'];
   readonly createdAt: number;
-  readonly lastSeenAt: Moment;
-  readonly rotatedAt: Moment;
-  readonly persistent: boolean;
+  readonly #startedAt: Moment;
+  readonly #lastSeenAt: Moment;
+  readonly #rotatedAt: Moment;
+  readonly remember: boolean;
   readonly #rare: Rare | undefined;
   /** The data in the order of the keys, and the hash of the secret. Without a layout: as they are. */
   readonly #texts: string | Loose;
@@ -49,9 +50,10 @@ export class PackedRecord implements Fields {
     this.revision = record.revision;
     this.factors = frozen(record.factors);
     this.createdAt = record.createdAt;
-    this.lastSeenAt = momentOf(record.lastSeenAt, record.createdAt);
-    this.rotatedAt = momentOf(record.rotatedAt, record.createdAt);
-    this.persistent = record.persistent;
+    this.#startedAt = momentOf(record.startedAt, record.createdAt);
+    this.#lastSeenAt = momentOf(record.lastSeenAt, record.createdAt);
+    this.#rotatedAt = momentOf(record.rotatedAt, record.createdAt);
+    this.remember = record.remember;
     this.#rare = rareOf(record);
     const keys = Object.keys(record.data);
     const texts = [...keys.map((key) => record.data[key]!), record.secretHash];
@@ -60,6 +62,18 @@ export class PackedRecord implements Fields {
     this.#texts = packs
       ? texts.join(SEPARATOR)
       : { data: frozen(record.data), secretHash: record.secretHash };
+  }
+
+  get startedAt(): number {
+    return timeOf(this.#startedAt, this.createdAt);
+  }
+
+  get lastSeenAt(): number {
+    return timeOf(this.#lastSeenAt, this.createdAt);
+  }
+
+  get rotatedAt(): number {
+    return timeOf(this.#rotatedAt, this.createdAt);
   }
 
   /** Of the data, and of what is between them. */
@@ -80,9 +94,10 @@ export class PackedRecord implements Fields {
       revision: this.revision,
       factors: this.factors,
       createdAt: this.createdAt,
-      lastSeenAt: timeOf(this.lastSeenAt, this.createdAt),
-      rotatedAt: timeOf(this.rotatedAt, this.createdAt),
-      persistent: this.persistent,
+      startedAt: this.startedAt,
+      lastSeenAt: this.lastSeenAt,
+      rotatedAt: this.rotatedAt,
+      remember: this.remember,
       data,
     };
     if (this.subject !== undefined) record.subject = this.subject;
@@ -103,18 +118,20 @@ function momentOf(time: number, createdAt: number): Moment {
 const timeOf = (moment: Moment, createdAt: number): number =>
   typeof moment === 'number' ? createdAt + moment : moment.at;
 
-function rareOf({ device, previous }: SessionRecord): Rare | undefined {
-  if (!device && !previous) return undefined;
+function rareOf({ device, previous, extra }: SessionRecord): Rare | undefined {
+  if (!device && !previous && !extra) return undefined;
   return {
     ...(device && { device: { ...device } }),
     ...(previous && { previous: frozenPredecessor(previous) }),
+    ...(extra && { extra: frozen(extra) }),
   };
 }
 
-function addRare(record: Writable<SessionRecord>, { device, previous }: Rare): void {
+function addRare(record: Writable<SessionRecord>, { device, previous, extra }: Rare): void {
   // A copy, for an application gets it in the list of a user's devices.
   if (device) record.device = { ...device };
   if (previous) record.previous = previous;
+  if (extra) record.extra = extra;
 }
 
 /** A layout that no other session shares yet. */

@@ -113,7 +113,7 @@ export class RedisStore implements SessionStore {
       ttl === undefined ? '' : String(Math.ceil(ttl)),
       changed ? '1' : '',
       commit,
-      delta.confirm?.secret ?? '',
+      delta.confirm?.secretHash ?? '',
       ...[set, confirm.set, confirm.remove].map(({ length }) => String(length)),
     ];
     const fields = [...set, ...confirm.set, ...confirm.remove, ...remove];

@@ -116,6 +116,8 @@ end
 local setEnd = 12 + tonumber(ARGV[10])
 local confirmedEnd = setEnd + tonumber(ARGV[11])
 local unconfirmedEnd = confirmedEnd + tonumber(ARGV[12])
+-- The start moves, and a record of a former version does not say when it began.
+if ARGV[13] == 'c' then redis.call('HSETNX', KEYS[1], 'b', redis.call('HGET', KEYS[1], 'c') or ARGV[14]) end
 put(13, setEnd)
 -- Of several that confirm the first one counts.
 if confirm == hash and have[7] and have[7] == have[6] and have[9] == '1' then

@@ -164,7 +164,7 @@ export class SubjectIndex {
   }
 
   /**
-   * Sessions above the limit, the oldest of them, no more than {@link SLICE} at a time. That is by `createdAt`, and of
+   * Sessions above the limit, the oldest of them, no more than {@link SLICE} at a time. That is by `startedAt`, and of
    * a subject with more than {@link COMPARED} members by their arrival, so that not all of them have to be read.
    */
   async surplus(
@@ -189,7 +189,7 @@ export class SubjectIndex {
   ): Promise<string[]> {
     const live = await this.list(subject);
     // What began at the same time stays in the order of its arrival.
-    const counted = live.filter(({ id }) => id !== replaces).sort((a, b) => a.createdAt - b.createdAt);
+    const counted = live.filter(({ id }) => id !== replaces).sort((a, b) => a.startedAt - b.startedAt);
     return counted.slice(0, Math.max(0, counted.length - max)).map(({ id }) => id);
   }
 

@@ -25,8 +25,8 @@ export function committingSpecs({ describe, it }: TestRunner, subject: StoreSubj
     epoch: 0,
     set: { a: '2' },
     remove: ['b'],
-    head: { factors: { otp: 2 }, createdAt: 2, lastSeenAt: 2, rotatedAt: 2, device: { ip: '192.0.2.2' } },
-    confirm: { secret: record.secretHash, previous: aPredecessor() },
+    head: { factors: { otp: 2 }, startedAt: 2, lastSeenAt: 2, rotatedAt: 2, device: { ip: '192.0.2.2' } },
+    confirm: { secretHash: record.secretHash, previous: aPredecessor() },
     ttl: 0,
   });
 
@@ -95,11 +95,11 @@ export function committingSpecs({ describe, it }: TestRunner, subject: StoreSubj
         factors: { pwd: 1 },
         device: { ip: '192.0.2.1', userAgent: 'old' },
       });
-      const [lastSeenAt, createdAt, rotatedAt] = [record.lastSeenAt + 1.5, record.createdAt + 2.25, 3];
+      const [lastSeenAt, startedAt, rotatedAt] = [record.lastSeenAt + 1.5, record.startedAt + 2.25, 3];
       await subject.commit(record.id, { epoch: 0, head: { lastSeenAt } });
       expect(await subject.record(record.id)).toEqual({ ...record, lastSeenAt });
-      const factors = { otp: record.createdAt + 0.5 };
-      const head = { factors, createdAt, lastSeenAt, rotatedAt, device: { userAgent: 'new' } };
+      const factors = { otp: record.startedAt + 0.5 };
+      const head = { factors, startedAt, lastSeenAt, rotatedAt, device: { userAgent: 'new' } };
       await subject.commit(record.id, { epoch: 0, head });
       expect(await subject.record(record.id)).toEqual({ ...record, ...head });
     });
@@ -113,7 +113,7 @@ export function committingSpecs({ describe, it }: TestRunner, subject: StoreSubj
         { ttl: TTL },
         { remove: ['a'] },
         { set: { a: '1' }, remove: ['b'] },
-        { confirm: { secret, previous: aPredecessor() } },
+        { confirm: { secretHash: secret, previous: aPredecessor() } },
         {},
       ]) {
         revisions.push(await subject.commit(id, { epoch: 0, ...delta }));
@@ -201,13 +201,13 @@ export function committingSpecs({ describe, it }: TestRunner, subject: StoreSubj
     });
 
     it('never changes id, subject and persistence', async () => {
-      const record = await subject.given({ subject: aSubject(), persistent: true });
+      const record = await subject.given({ subject: aSubject(), remember: true });
       await subject.commit(record.id, {
         ...severing(record),
-        set: { id: '1', subject: '2', persistent: '3' },
+        set: { id: '1', subject: '2', remember: '3' },
       });
-      const { id, subject: owner, persistent } = record;
-      expect(await subject.record(id)).toMatchObject({ id, subject: owner, persistent });
+      const { id, subject: owner, remember } = record;
+      expect(await subject.record(id)).toMatchObject({ id, subject: owner, remember });
     });
   });
 }

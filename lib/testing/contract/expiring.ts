@@ -24,7 +24,7 @@ const KINDS: Record<string, (record: SessionRecord) => RecordDelta> = {
   'that rotates': (record) => rotation(record),
   'that confirms': ({ secretHash }) => ({
     epoch: 0,
-    confirm: { secret: secretHash, previous: aPredecessor() },
+    confirm: { secretHash, previous: aPredecessor() },
   }),
 };
 
@@ -100,7 +100,7 @@ export function expiringSpecs({ describe, it }: TestRunner, subject: StoreSubjec
     it(
       'moves the expiry by a commit whose confirmation comes too late',
       async () => {
-        const confirm = { secret: 'another', previous: aPredecessor() };
+        const confirm = { secretHash: 'another', previous: aPredecessor() };
         const extended = await subject.outlastingCommit(() => ({ epoch: 0, confirm, ttl: TTL }));
         expect(await subject.record(extended.id)).toBeDefined();
       },

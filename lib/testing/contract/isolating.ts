@@ -37,7 +37,7 @@ export function isolatingSpecs({ describe, it }: TestRunner, subject: StoreSubje
     it('keeps a session apart from the deltas that were given to commit', async () => {
       const record = await subject.given(full());
       const rotating: RecordDelta = rotation(record, undefined, fullPredecessor({ hash: record.secretHash }));
-      const confirm = { secret: rotating.rotate!.to, previous: fullPredecessor() };
+      const confirm = { secretHash: rotating.rotate!.to, previous: fullPredecessor() };
       const head = { factors: { otp: 2 }, device: { ip: '192.0.2.2' } };
       const writing: RecordDelta = { epoch: 3, set: { a: '3', c: '4' }, remove: ['b'], head };
       for (const delta of [writing, rotating, { epoch: 3, confirm }]) {

@@ -22,9 +22,10 @@ export function keepingSpecs({ describe, it }: TestRunner, subject: StoreSubject
       subject: `user:${newId()} Ünï 🗝 'quoted" {braced} %`,
       factors: { pwd: Date.now() - 1_000, otp: Date.now(), ['__proto__']: 5 },
       createdAt: Date.now() - 3_000,
+      startedAt: Date.now() - 2_500,
       lastSeenAt: Date.now() - 2_000,
       rotatedAt: Date.now() - 1_000,
-      persistent: true,
+      remember: true,
       device: { userAgent: 'Browser/1.0 (ü; "quoted")', ip: '2001:db8::1' },
       data: { cart: '[1]' },
     });
@@ -65,7 +66,12 @@ export function keepingSpecs({ describe, it }: TestRunner, subject: StoreSubject
 
     it('gives back times with their fraction of a millisecond', async () => {
       const now = Date.now();
-      const times = { createdAt: now + 0.25, lastSeenAt: now + 0.5, rotatedAt: now + 0.125 };
+      const times = {
+        createdAt: now + 0.25,
+        startedAt: now + 0.75,
+        lastSeenAt: now + 0.5,
+        rotatedAt: now + 0.125,
+      };
       const { id } = await subject.given({ ...times, factors: { pwd: now + 0.0625 } });
       expect(await subject.record(id)).toMatchObject({ ...times, factors: { pwd: now + 0.0625 } });
     });

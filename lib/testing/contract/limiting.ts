@@ -8,7 +8,7 @@ export function limitingSpecs({ describe, it }: TestRunner, subject: StoreSubjec
   /** Sessions of one subject, the oldest first. */
   const givenThree = async (owner: string): Promise<SessionRecord[]> => {
     const now = Date.now();
-    const records = [300, 200, 100].map((age) => aRecord({ subject: owner, createdAt: now - age }));
+    const records = [300, 200, 100].map((age) => aRecord({ subject: owner, startedAt: now - age }));
     for (const record of records) await subject.create(record);
     return records;
   };
@@ -67,7 +67,7 @@ export function limitingSpecs({ describe, it }: TestRunner, subject: StoreSubjec
       'ends all above the limit, however many, each told by one call',
       async () => {
         const owner = aSubject();
-        const records = await atOnce(MANY, () => subject.given({ subject: owner, createdAt: 1 }));
+        const records = await atOnce(MANY, () => subject.given({ subject: owner, startedAt: 1 }));
         const newcomer = aRecord({ subject: owner });
         const created = await create(newcomer, { max: 1 });
         const evicted = [...evictedBy(created)];
@@ -109,17 +109,17 @@ export function limitingSpecs({ describe, it }: TestRunner, subject: StoreSubjec
     it('counts as oldest what began first by the record, not what was created first', async () => {
       const owner = aSubject();
       const now = Date.now();
-      const younger = await subject.given({ subject: owner, createdAt: now - 100 });
-      const older = await subject.given({ subject: owner, createdAt: now - 200 });
+      const younger = await subject.given({ subject: owner, startedAt: now - 100 });
+      const older = await subject.given({ subject: owner, startedAt: now - 200 });
       await create(aRecord({ subject: owner }), { max: 2 });
       expect(await subject.record(younger.id)).toBeDefined();
       expect(await subject.load(older.id)).toEqual({ ended: 'evicted' });
     });
 
     it('keeps the newcomer where others began at the very same time', async () => {
-      const [owner, createdAt] = [aSubject(), Date.now()];
+      const [owner, startedAt] = [aSubject(), Date.now()];
       for (let login = 0; login < 10; login++) {
-        const newcomer = aRecord({ subject: owner, createdAt });
+        const newcomer = aRecord({ subject: owner, startedAt });
         await create(newcomer, { max: 1 });
         expect(await subject.idsOf(owner)).toEqual([newcomer.id]);
       }
@@ -128,7 +128,7 @@ export function limitingSpecs({ describe, it }: TestRunner, subject: StoreSubjec
     it('goes by when a session began anew, as a re-login makes it', async () => {
       const owner = aSubject();
       const [oldest, second] = await givenThree(owner);
-      await subject.commit(oldest!.id, { epoch: 0, head: { createdAt: Date.now() } });
+      await subject.commit(oldest!.id, { epoch: 0, head: { startedAt: Date.now() } });
       await create(aRecord({ subject: owner }));
       expect(await subject.record(oldest!.id)).toBeDefined();
       expect(await subject.load(second!.id)).toEqual({ ended: 'evicted' });

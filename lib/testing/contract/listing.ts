@@ -10,7 +10,7 @@ export function listingSpecs({ describe, it }: TestRunner, subject: StoreSubject
     const start = Date.now() - 10_000;
     const ids: string[] = [];
     for (let index = 0; index < count; index++)
-      ids.push((await subject.given({ subject: owner, createdAt: start + index * 10 })).id);
+      ids.push((await subject.given({ subject: owner, startedAt: start + index * 10 })).id);
     return ids;
   };
 
@@ -39,7 +39,7 @@ export function listingSpecs({ describe, it }: TestRunner, subject: StoreSubject
       });
       const heads = [
         { lastSeenAt: record.lastSeenAt + 1 },
-        { factors: { pwd: 1, otp: 5 }, createdAt: record.createdAt + 2, rotatedAt: record.rotatedAt + 3 },
+        { factors: { pwd: 1, otp: 5 }, startedAt: record.startedAt + 2, rotatedAt: record.rotatedAt + 3 },
         { device: { ip: '192.0.2.2', userAgent: 'Browser/2.0' } },
       ];
       let expected = record;

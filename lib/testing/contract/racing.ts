@@ -121,7 +121,7 @@ export function racingSpecs({ describe, it }: TestRunner, subject: StoreSubject)
           const previous = aPredecessor({ pending: true });
           const record = await subject.given({ previous });
           const confirm = {
-            secret: record.secretHash,
+            secretHash: record.secretHash,
             previous: { ...previous, pending: undefined, until: 1 },
           };
           const rotating = rotation(record);

@@ -64,7 +64,7 @@ export function rotatingSpecs({ describe, it }: TestRunner, subject: StoreSubjec
         ...severing(record),
         set: { changed: '2', added: '2' },
         remove: ['removed'],
-        head: { factors: { otp: 1 }, createdAt: 7, lastSeenAt: 8, rotatedAt: 9, device: { ip: '192.0.2.3' } },
+        head: { factors: { otp: 1 }, startedAt: 7, lastSeenAt: 8, rotatedAt: 9, device: { ip: '192.0.2.3' } },
       };
       expect(await subject.commit(record.id, delta)).toEqual({ outcome: 'saved', revision: 1 });
       const { to, previous } = delta.rotate;
@@ -162,7 +162,7 @@ export function rotatingSpecs({ describe, it }: TestRunner, subject: StoreSubjec
     it('replaces what the record knows of predecessors, and nothing else', async () => {
       for (const previous of [aPredecessor(), fullPredecessor({ pending: undefined, epoch: undefined })]) {
         const record = await rotated({ data: { a: '1' } });
-        const confirm = { secret: record.secretHash, previous };
+        const confirm = { secretHash: record.secretHash, previous };
         expect(await subject.commit(record.id, { epoch: 0, confirm })).toEqual({
           outcome: 'saved',
           revision: 0,
@@ -174,7 +174,7 @@ export function rotatingSpecs({ describe, it }: TestRunner, subject: StoreSubjec
     it('replaces it beside other changes', async () => {
       const record = await rotated({ data: { a: '1', b: '1' } });
       const confirm = {
-        secret: record.secretHash,
+        secretHash: record.secretHash,
         previous: fullPredecessor({ pending: undefined, epoch: undefined }),
       };
       const delta = { epoch: 0, confirm, set: { a: '2' }, remove: ['b'], head: { lastSeenAt: 9 }, ttl: TTL };
@@ -191,7 +191,7 @@ export function rotatingSpecs({ describe, it }: TestRunner, subject: StoreSubjec
     it('leaves out the confirmation alone where the secret is another by now', async () => {
       const record = await rotated({ data: { a: '1', b: '1' } });
       // As if a request had read the record before the rotation.
-      const confirm = { secret: record.previous!.hash, previous: aPredecessor() };
+      const confirm = { secretHash: record.previous!.hash, previous: aPredecessor() };
       const delta = { epoch: 0, confirm, set: { a: '2' }, remove: ['b'], head: { lastSeenAt: 9 } };
       expect(await subject.commit(record.id, delta)).toEqual({ outcome: 'saved', revision: 1 });
       expect(await subject.record(record.id)).toEqual({
@@ -206,7 +206,7 @@ export function rotatingSpecs({ describe, it }: TestRunner, subject: StoreSubjec
       const record = await rotated({ data: { a: '1' } });
       const [first, second] = [aPredecessor(), aPredecessor({ until: Date.now() + 2 * TTL })];
       for (const previous of [first, second]) {
-        const confirm = { secret: record.secretHash, previous };
+        const confirm = { secretHash: record.secretHash, previous };
         expect(await subject.commit(record.id, { epoch: 0, confirm, set: { a: '2' } })).toMatchObject({
           outcome: 'saved',
         });
@@ -221,7 +221,7 @@ export function rotatingSpecs({ describe, it }: TestRunner, subject: StoreSubjec
 
     it('confirms nothing where the revision or the epoch is another', async () => {
       const record = await rotated();
-      const confirm = { secret: record.secretHash, previous: aPredecessor() };
+      const confirm = { secretHash: record.secretHash, previous: aPredecessor() };
       expect(await subject.commit(record.id, { epoch: 0, confirm, revision: 3 })).toEqual({
         outcome: 'conflict',
       });

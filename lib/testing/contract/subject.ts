@@ -30,9 +30,10 @@ export function aRecord(rest: Partial<SessionRecord> = {}): SessionRecord {
     revision: 0,
     factors: {},
     createdAt: now,
+    startedAt: now,
     lastSeenAt: now,
     rotatedAt: now,
-    persistent: false,
+    remember: false,
     data: {},
     ...rest,
   };

@@ -31,9 +31,10 @@ function open(options?: MemoryStoreOptions) {
     revision: 0,
     factors: {},
     createdAt: clock.now(),
+    startedAt: clock.now(),
     lastSeenAt: clock.now(),
     rotatedAt: clock.now(),
-    persistent: false,
+    remember: false,
     data: {},
     ...rest,
   });

@@ -451,8 +451,8 @@ async function bound(client: RedisClient) {
   const store = bindTo(new RedisStore({ client }), () => undefined);
   const record = (rest: Partial<Parameters<RedisStore['create']>[0]> = {}) => {
     const now = Date.now();
-    const times = { createdAt: now, lastSeenAt: now, rotatedAt: now };
-    const fixed = { id: `record-${++made}`, secretHash: `hash-${made}`, revision: 0, persistent: false };
+    const times = { createdAt: now, startedAt: now, lastSeenAt: now, rotatedAt: now };
+    const fixed = { id: `record-${++made}`, secretHash: `hash-${made}`, revision: 0, remember: false };
     return { ...fixed, ...times, factors: {}, data: {}, ...rest };
   };
   return Promise.resolve({ store, record });

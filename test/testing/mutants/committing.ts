@@ -174,9 +174,9 @@ export const committing = [
   ),
   mutant(
     'commit',
-    'does not change when a session began',
+    'does not change where the lifetime starts',
     HEAD,
-    applying((next, { createdAt }) => ({ ...next, createdAt })),
+    applying((next, { startedAt }) => ({ ...next, startedAt })),
   ),
   mutant(
     'commit',
@@ -399,6 +399,6 @@ export const committing = [
     'commit',
     'forgets that a session is persistent',
     IDENTITY,
-    applying((next) => ({ ...next, persistent: false })),
+    applying((next) => ({ ...next, remember: false })),
   ),
 ];

@@ -20,7 +20,7 @@ export const keeping = [
     'create',
     'forgets that a session is persistent',
     EVERY_FIELD,
-    creating((record) => ({ ...record, persistent: false })),
+    creating((record) => ({ ...record, remember: false })),
   ),
   mutant(
     'create',
@@ -163,6 +163,12 @@ export const keeping = [
     'rounds when a session began',
     FRACTIONS,
     creating((record) => ({ ...record, createdAt: Math.round(record.createdAt) })),
+  ),
+  mutant(
+    'create',
+    'rounds where the lifetime starts',
+    FRACTIONS,
+    creating((record) => ({ ...record, startedAt: Math.round(record.startedAt) })),
   ),
   mutant(
     'create',

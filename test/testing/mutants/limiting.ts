@@ -201,7 +201,7 @@ export const limiting = [
   })),
   mutant('create', 'evicts the youngest', [OLDEST, BEGAN], (was) => ({
     surplus: (subject, given, newcomers) => {
-      const others = was.counted(subject, given).sort((a, b) => b.createdAt - a.createdAt);
+      const others = was.counted(subject, given).sort((a, b) => b.startedAt - a.startedAt);
       return others.slice(0, Math.max(0, others.length + newcomers - given.max));
     },
   })),
@@ -215,7 +215,7 @@ export const limiting = [
   })),
   mutant('create', 'evicts the newcomer among those of the same time', SAME_TIME, (was, store) => ({
     create: async (record, ttl, given, provedAt) => {
-      const rival = given && was.of(record.subject!).find(({ createdAt }) => createdAt === record.createdAt);
+      const rival = given && was.of(record.subject!).find(({ startedAt }) => startedAt === record.startedAt);
       const created = await was.create(
         record,
         ttl,
@@ -230,7 +230,7 @@ export const limiting = [
     const began = new Map<string, number>();
     return {
       create: (record, ...rest) => {
-        began.set(record.id, record.createdAt);
+        began.set(record.id, record.startedAt);
         return was.create(record, ...rest);
       },
       surplus: (subject, given, newcomers) => {

@@ -368,7 +368,7 @@ export const rotating = [
     'lets the last of several confirmations count',
     FIRST,
     applying((next, before, { confirm }) =>
-      confirm?.secret === before.secretHash ? { ...next, previous: confirm.previous } : next,
+      confirm?.secretHash === before.secretHash ? { ...next, previous: confirm.previous } : next,
     ),
   ),
   mutant(
@@ -387,19 +387,19 @@ export const rotating = [
   ),
   mutant('commit', 'takes a confirmation that comes late for a conflict', LATE, (was) => ({
     conflicts: (record, delta) =>
-      (delta.confirm !== undefined && delta.confirm.secret !== record.secretHash) ||
+      (delta.confirm !== undefined && delta.confirm.secretHash !== record.secretHash) ||
       was.conflicts(record, delta),
   })),
   mutant('commit', 'leaves out everything beside a confirmation that comes late', LATE, (was) => ({
     apply: (record, delta) =>
-      delta.confirm && delta.confirm.secret !== record.secretHash ? record : was.apply(record, delta),
+      delta.confirm && delta.confirm.secretHash !== record.secretHash ? record : was.apply(record, delta),
   })),
   mutant(
     'commit',
     'leaves out the head beside a confirmation that comes late',
     LATE,
     telling((delta, record) =>
-      delta.confirm && delta.confirm.secret !== record?.secretHash ? without(delta, 'head') : delta,
+      delta.confirm && delta.confirm.secretHash !== record?.secretHash ? without(delta, 'head') : delta,
     ),
   ),
   mutant('commit', 'does not compare the revision where it confirms', CONFIRMS_NOT, (was) => ({
