@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { RedisAdapter, Reply } from './client.js';
-import { INDEXED, REFRESH_INDEX } from './subject-index-terms.js';
+import { INDEXED, INDEX_SLACK, REFRESH_INDEX } from './subject-index-terms.js';
 
 /**
  * A script of a single key, so that it runs in a cluster as well. The server knows it by its digest; one
@@ -98,7 +98,7 @@ local function isIndexed(now)
   local at, kept = string.match(have[10] or '', '^(%d+)/(%d+)$')
   if not at then return false end
   at, kept = tonumber(at), tonumber(kept)
-  return tonumber(ttl) <= kept and at <= now and now < at + math.min(kept / 4, ${REFRESH_INDEX})
+  return tonumber(ttl) <= kept * ${INDEX_SLACK} and at <= now and now < at + math.min(kept / 4, ${REFRESH_INDEX})
 end
 -- An epoch beside another hash is of a predecessor that a former version replaced.
 local epochNow = have[7] and have[7] == have[6] and have[8] or '0'
