@@ -3,6 +3,7 @@ import { SessionError } from '../../core/util/errors.js';
 import type { Device, PredecessorSecret, RecordDelta, SessionRecord } from '../../core/model/record.js';
 import type { EndedRecord, TombstoneReason } from '../../core/storage/store.js';
 import { byKey } from '../../core/util/texts.js';
+import { INDEXED } from './subject-index-terms.js';
 import { olderOf, type OlderSecrets } from '../../core/storage/predecessor-format.js';
 
 /** Counts up when the fields below change their meaning. A record of another version is not read. */
@@ -39,6 +40,8 @@ const FIELD = {
   previousOlder: 'pr',
   /** Of the last commit that was made for one revision only: tells whether it was carried out. */
   commit: 'n',
+  /** Of the index of the subject. Only scripts read and write it. */
+  indexed: INDEXED,
   /** Stands alone: the session ended, and this is the word it left. */
   reason: 'x',
 } as const;

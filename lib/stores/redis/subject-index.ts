@@ -4,6 +4,7 @@ import { decode, HEAD_FIELDS, type Fields } from './codec.js';
 import type { RedisAdapter, Reply } from './client.js';
 import { CHECK, ENTER, MARK, MEMBERS, REVOKE } from './subject-index-scripts.js';
 import { HEAD } from './scripts.js';
+import { INDEX_LIVES } from './subject-index-terms.js';
 
 /** What became of a session that asked for reservation. */
 export interface Reservation {
@@ -74,8 +75,8 @@ export class SubjectIndex {
   }
 
   /**
-   * Adds a session, or makes the set live long enough for one that it has. It lives for twice the session's
-   * `ttl`: a session that goes on renews it, and may fail to do so once.
+   * Adds a session, or makes the set live long enough for one that it has. It lives for a multiple of the
+   * session's `ttl`: one that goes on renews it now and then, and may fail to do so once.
    *
    * Tells whether it ran `late`, after what was sent behind it.
    */
@@ -229,7 +230,7 @@ export class SubjectIndex {
     applying?: number,
   ): Promise<{ reply: Reply; late: boolean }> {
     const args = applying === undefined ? ['', '0'] : ['1', String(applying)];
-    return ENTER.tell(this.#redis, this.#key(subject), id, String(2 * Math.ceil(ttl)), ...args);
+    return ENTER.tell(this.#redis, this.#key(subject), id, String(INDEX_LIVES * Math.ceil(ttl)), ...args);
   }
 
   /**

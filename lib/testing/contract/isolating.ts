@@ -83,6 +83,6 @@ function spoil(value: unknown): void {
   if (typeof value !== 'object' || value === null) return;
   for (const child of Object.values(value)) spoil(child);
   for (const key of Object.keys(value)) Reflect.set(value, key, 'spoiled');
-  if (Array.isArray(value)) value.length = 0;
+  if (Array.isArray(value)) Reflect.set(value, 'length', 0);
   else Reflect.set(value, 'added', 'spoiled');
 }
