@@ -57,7 +57,9 @@ interface Size {
 /** One request as sessions grow in number: each is of another session, in an order drawn from all of them. */
 export async function measureGrowth(plan: Plan, cases: readonly Case[]): Promise<Growth[]> {
   const grown: Growth[] = [];
-  for (const one of cases.filter(({ contender }) => plan.wantsContender(named(contender)))) {
+  // Redis is filled as memory is.
+  const wanted = cases.filter(({ contender }) => !plan.smoke || contender !== 'redis');
+  for (const one of wanted.filter(({ contender }) => plan.wantsContender(named(contender)))) {
     const measured = await grow(plan, plan.smoke ? { ...one, counts: SMOKE } : one);
     for (const size of measured) console.log(line(size));
     grown.push(...measured);

@@ -66,7 +66,7 @@ async function measureParts(plan: Plan, servers: Servers): Promise<Partial<Resul
   const grows = parts.has('growth') || parts.has('goals');
   return {
     ...(parts.has('throughput') && { throughput: await measureThroughput(plan, servers, allRaces(plan)) }),
-    ...(parts.has('latency') && { latency: await measureLatency(plan) }),
+    ...(parts.has('latency') && { latency: await measureLatency(plan, servers) }),
     ...(parts.has('memory') && { memory: measureMemory(plan, SIZES) }),
     ...(parts.has('growth') && { growth: await measureGrowth(plan, CASES) }),
     ...(grows && { caches: await cachesOf(plan) }),
