@@ -80,7 +80,7 @@ export class SessionEngine {
         return setCookie(
           this.config.cookie,
           token,
-          record.persistent ? this.expiryOf(state) - state.now() : undefined,
+          record.remember ? this.expiryOf(state) - state.now() : undefined,
         );
       }
     }
@@ -133,6 +133,11 @@ export class SessionEngine {
     return this.#context.recordExpiry(record);
   }
 
+  /** An error of this session as the application gets it. */
+  thrown(state: RequestState, error: unknown): unknown {
+    return this.#context.thrown(state, error);
+  }
+
   close(): Awaitable<void> {
     return this.#context.backend.close();
   }
@@ -153,16 +158,21 @@ class StateHooks implements DataHooks {
   }
 
   beforeChange(): void {
-    assertWritable(this.#state);
+    try {
+      assertWritable(this.#state);
+    } catch (error) {
+      throw this.#context.thrown(this.#state, error);
+    }
   }
 
   onCorrupt(key: string, cause: unknown): never {
     this.#state.conclude({ reason: 'corrupt', everywhere: false });
-    throw new SessionError(
+    const error = new SessionError(
       'ERR_RECORD_CORRUPT',
       `What is stored under "${key}" is no JSON. The session was ended.`,
       { cause },
     );
+    throw this.#context.thrown(this.#state, error);
   }
 
   onDropped(keys: string[]): void {

@@ -23,7 +23,10 @@ export interface SessionInfo {
   id: string;
   subject: string;
   device: Device;
+  /** When the session began: signed in since then. */
   createdAt: Date;
+  /** Where the absolute lifetime starts: when the session began, or the last re-login. */
+  startedAt: Date;
   lastSeenAt: Date;
   expiresAt: Date;
   /** The last active proof by any factor. */
@@ -89,9 +92,14 @@ export class Session<T extends object = SessionData> {
     Object.assign(data, value);
   }
 
-  /** Where the absolute lifetime starts. */
+  /** When the session began. A re-login does not move it. */
   get createdAt(): Date {
     return new Date(this.#state.handle?.record.createdAt ?? this.#state.now());
+  }
+
+  /** Where the absolute lifetime starts: when the session began, or the last re-login. */
+  get startedAt(): Date {
+    return new Date(this.#state.handle?.record.startedAt ?? this.#state.now());
   }
 
   get lastSeenAt(): Date {
@@ -127,13 +135,16 @@ export class Session<T extends object = SessionData> {
    * @throws SessionError `ERR_SESSION_ENDED`, `ERR_CONFLICT`, `ERR_STORE_UNAVAILABLE`, `ERR_UPDATE_NESTED` within an
    *   update of the same key
    */
-  update<K extends keyof T & string>(
+  async update<K extends keyof T & string>(
     key: K,
     fn: (value: T[K] | undefined) => Awaitable<T[K] | undefined>,
   ): Promise<T[K] | undefined> {
-    return this.#engine.update(this.#state, key, fn as (value: unknown) => unknown) as Promise<
-      T[K] | undefined
-    >;
+    try {
+      const value = await this.#engine.update(this.#state, key, fn as (value: unknown) => unknown);
+      return value as T[K] | undefined;
+    } catch (error) {
+      throw this.#engine.thrown(this.#state, error);
+    }
   }
 
   /**
@@ -143,7 +154,11 @@ export class Session<T extends object = SessionData> {
    * @throws SessionError `ERR_SESSION_ENDED`, `ERR_STORE_UNAVAILABLE`
    */
   async commit(): Promise<void> {
-    await this.#engine.save(this.#state);
+    try {
+      await this.#engine.save(this.#state);
+    } catch (error) {
+      throw this.#engine.thrown(this.#state, error);
+    }
   }
 
   [REQUEST_STATE](): RequestState {
@@ -156,6 +171,7 @@ export class Session<T extends object = SessionData> {
       subject: this.subject,
       state: this.state,
       createdAt: this.createdAt,
+      startedAt: this.startedAt,
       lastSeenAt: this.lastSeenAt,
       expiresAt: this.expiresAt,
     };

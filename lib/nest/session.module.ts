@@ -10,7 +10,7 @@ import {
   type OnApplicationShutdown,
   Global,
 } from '@nestjs/common';
-import { APP_GUARD, APP_INTERCEPTOR, HttpAdapterHost } from '@nestjs/core';
+import { APP_GUARD, HttpAdapterHost } from '@nestjs/core';
 import type { Clock } from '../core/util/clock.js';
 import { SessionEngine } from '../core/engine.js';
 import { EventHub, traceOf } from '../core/events/events.js';
@@ -20,10 +20,10 @@ import { Signer } from '../core/token/signer.js';
 import { StoreBackend } from '../core/storage/store-backend.js';
 import type { SessionStore } from '../core/storage/store.js';
 import { MemoryStore } from '../stores/memory/index.js';
-import { CrossOriginGuard } from './guards/cross-origin.guard.js';
 import { preallocateExpress } from './request/express-preallocation.js';
 import { LoginGuard } from './guards/login.guard.js';
 import { ReloginGuard } from './guards/relogin.guard.js';
+import { SessionGuard } from './guards/session.guard.js';
 import { RequestHook } from './request/request-hook.js';
 import { SessionEntry } from './request/session.entry.js';
 import { SessionInterceptor } from './request/session.interceptor.js';
@@ -50,10 +50,10 @@ const logger = new Logger('nest-sessions');
     SessionService,
     LoginGuard,
     ReloginGuard,
-    { provide: APP_GUARD, useClass: CrossOriginGuard },
-    { provide: APP_INTERCEPTOR, useClass: SessionInterceptor },
+    SessionInterceptor,
+    { provide: APP_GUARD, useClass: SessionGuard },
   ],
-  exports: [SessionService, LoginGuard, ReloginGuard, SESSION_SETTINGS, SESSION_ENGINE],
+  exports: [SessionService, LoginGuard, ReloginGuard, SessionInterceptor, SESSION_SETTINGS, SESSION_ENGINE],
 })
 export class SessionModule extends ConfigurableModuleClass implements NestModule, OnApplicationShutdown {
   /** @throws SessionError `ERR_OPTIONS` at boot, which names each wrong option with its remedy */
@@ -145,7 +145,7 @@ class ModuleContext implements BackendContext {
 
   readonly limitsOf: BackendContext['limitsOf'] = (record) => {
     const { limits, rememberLimits } = this.#settings.engine;
-    return record.persistent ? rememberLimits : limits;
+    return record.remember ? rememberLimits : limits;
   };
 
   readonly warn: BackendContext['warn'] = (message) => logger.warn(message);

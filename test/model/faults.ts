@@ -339,7 +339,7 @@ export const FAULTS: readonly Fault[] = [
       commit: async (id, delta) => {
         const record = delta.confirm && (await recordOf(store, id));
         if (!record) return store.commit(id, delta);
-        return store.commit(id, { ...delta, confirm: { ...delta.confirm!, secret: record.secretHash } });
+        return store.commit(id, { ...delta, confirm: { ...delta.confirm!, secretHash: record.secretHash } });
       },
     })),
   },
@@ -357,7 +357,7 @@ export const FAULTS: readonly Fault[] = [
         const open = engine.open.bind(engine);
         engine.open = async (...args) => {
           const state = await open(...args);
-          state.presented = state.handle?.record.secretHash;
+          state.presentedHash = state.handle?.record.secretHash;
           return state;
         };
         return engine;

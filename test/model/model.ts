@@ -514,7 +514,7 @@ export class Run {
     if (error instanceof Failure) return 500;
     if (error instanceof Denied) return 401;
     if (!this.#aborted) this.oracle.refused(actor, id, error);
-    return isSessionError(error) ? error.statusCode : 500;
+    return (isSessionError(error) && error.statusCode) || 500;
   }
 
   async #handle(actor: Actor, engine: SessionEngine, state: RequestState): Promise<void> {

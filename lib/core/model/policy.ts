@@ -14,13 +14,13 @@ export enum Standing {
 }
 
 /** expiry = min(last seen + idle, start + lifetime) */
-export function expiryOf(record: Pick<SessionRecord, 'lastSeenAt' | 'createdAt'>, limits: Limits): number {
-  return Math.min(record.lastSeenAt + limits.idle, record.createdAt + limits.lifetime);
+export function expiryOf(record: Pick<SessionRecord, 'lastSeenAt' | 'startedAt'>, limits: Limits): number {
+  return Math.min(record.lastSeenAt + limits.idle, record.startedAt + limits.lifetime);
 }
 
 /** A time that is missing, not a number or negative counts as passed: it fails closed. */
 export function standingOf(record: SessionRecord, limits: Limits, now: number): Standing {
-  if (!(now < record.createdAt + limits.lifetime)) return Standing.Outlived;
+  if (!(now < record.startedAt + limits.lifetime)) return Standing.Outlived;
   if (!(now < record.lastSeenAt + limits.idle)) return Standing.Idle;
   return Standing.Live;
 }

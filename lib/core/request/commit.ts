@@ -150,7 +150,7 @@ export class Commit {
     state.handle = saved.handle;
     state.confirms = false;
     state.marks = false;
-    const renewsToken = rotate || (roll && (handle.record.persistent || handle.legacy));
+    const renewsToken = rotate || (roll && (handle.record.remember || handle.legacy));
     if (renewsToken || renewsRecord) state.cookie = CookieAction.Set;
     if (changes) state.bag.settle(changes);
     if (rotate) this.#context.emit(state, { type: 'rotated' });

@@ -32,6 +32,8 @@ export interface EngineConfig {
   /** Milliseconds that a store may take to answer. */
   storeTimeout: number;
   clock: Clock;
+  /** Turns an error into what the application gets within a request. @default the error itself */
+  asThrown?: (error: unknown) => unknown;
   /** Waits for so many milliseconds between two attempts of an update. @default a timer */
   pause?: (milliseconds: number) => Promise<void>;
 }
@@ -50,8 +52,8 @@ export class EngineContext {
     readonly events: EventHub,
   ) {}
 
-  limitsOf(record: Pick<SessionRecord, 'persistent'> | undefined): Limits {
-    return record?.persistent ? this.config.rememberLimits : this.config.limits;
+  limitsOf(record: Pick<SessionRecord, 'remember'> | undefined): Limits {
+    return record?.remember ? this.config.rememberLimits : this.config.limits;
   }
 
   standing(record: SessionRecord, now: number): Standing {
@@ -62,13 +64,19 @@ export class EngineContext {
   expiryOf(state: RequestState): number {
     const now = state.now();
     return expiryOf(
-      state.handle?.record ?? { createdAt: now, lastSeenAt: now },
+      state.handle?.record ?? { startedAt: now, lastSeenAt: now },
       this.limitsOf(state.handle?.record),
     );
   }
 
   recordExpiry(record: SessionRecord): number {
     return expiryOf(record, this.limitsOf(record));
+  }
+
+  /** An error as the application gets it. Of a handshake no client awaits a response. */
+  thrown(state: RequestState, error: unknown): unknown {
+    const { asThrown } = this.config;
+    return state.detached || !asThrown ? error : asThrown(error);
   }
 
   /** How long a store has to keep the record. */
@@ -99,9 +107,10 @@ export class EngineContext {
       revision: 0,
       factors: {},
       createdAt: now,
+      startedAt: now,
       lastSeenAt: now,
       rotatedAt: now,
-      persistent: false,
+      remember: false,
       data: {},
       ...rest,
     };

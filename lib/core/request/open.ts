@@ -68,7 +68,7 @@ export class Opening {
   #outranks(one: OpenResult, other: OpenResult): boolean {
     const [left, right] = [this.#live(one), this.#live(other)];
     if (!left || !right) return left !== undefined || (!right && deadRank(one) > deadRank(other));
-    if (left.createdAt !== right.createdAt) return left.createdAt > right.createdAt;
+    if (left.startedAt !== right.startedAt) return left.startedAt > right.startedAt;
     // Of one session the present token counts, not the predecessor that leads to it.
     return left.id === right.id ? isPresent(one) : left.id > right.id;
   }
@@ -89,7 +89,7 @@ export class Opening {
     const state = this.#state(client, handle);
     state.skew = now - preciseNow(this.#context.config.clock);
     if (opened.renewed) state.cookie = CookieAction.Set;
-    if (opened.present) state.presented = handle.record.secretHash;
+    if (opened.present) state.presentedHash = handle.record.secretHash;
     state.confirms = opened.confirms;
     return this.#protect(state, handle);
   }

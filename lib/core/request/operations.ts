@@ -60,7 +60,7 @@ export class SessionOperations {
     const draft = this.#context.draft(now, {
       subject,
       factors: { [factor]: Math.min(now, Math.floor(provedAt)) },
-      persistent: remember,
+      remember,
       device: state.device,
       data,
     });
@@ -90,7 +90,7 @@ export class SessionOperations {
     const { record } = state.handle!;
     const now = state.now();
     const factors = proved(record.factors, factor, provedAt);
-    const head = { factors, createdAt: provedAt, lastSeenAt: now, rotatedAt: now, device: state.device };
+    const head = { factors, startedAt: provedAt, lastSeenAt: now, rotatedAt: now, device: state.device };
     return this.#rotate(state, { head }, now);
   }
 

@@ -41,7 +41,7 @@ export class RequestState {
   /** The token that came was replaced a moment ago: the client has the new cookie, or is about to get it. */
   superseded = false;
   /** The hash of the present secret, if the request came with it. */
-  presented: string | undefined;
+  presentedHash: string | undefined;
   /** The request came with the successor of a rotation, and the store is to be told so. */
   confirms = false;
   cookie = CookieAction.Keep;
@@ -133,7 +133,7 @@ export class RequestState {
 
   /** Whether the client came with the secret that is the present one by now. */
   get presentsCurrent(): boolean {
-    return this.presented !== undefined && this.presented === this.handle?.record.secretHash;
+    return this.presentedHash !== undefined && this.presentedHash === this.handle?.record.secretHash;
   }
 
   get device(): Device {
@@ -191,7 +191,7 @@ export class RequestState {
     this.handle = handle;
     this.former = undefined;
     this.superseded = false;
-    this.presented = undefined;
+    this.presentedHash = undefined;
     this.confirms = false;
     this.#newId = undefined;
     this.#endedId = undefined;

@@ -177,7 +177,7 @@ export interface BackendContext extends StoreContext {
   secrets: readonly string[];
   signer: Signer;
   cookieName: string;
-  limitsOf(record: Pick<SessionRecord, 'persistent'>): Limits;
+  limitsOf(record: Pick<SessionRecord, 'remember'>): Limits;
   /** Whether the option `maxSessions` is there, so that a subject's sessions have to be counted. */
   countsSessions: boolean;
   /** The longest that any token can be valid, in milliseconds. */

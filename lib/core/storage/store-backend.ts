@@ -413,7 +413,7 @@ class StoreHandle implements SessionHandle {
 
 function confirmation(record: SessionRecord, now: number, grace: number): Pick<RecordDelta, 'confirm'> {
   const previous = afterConfirmation(record, now, grace);
-  return previous ? { confirm: { secret: record.secretHash, previous } } : {};
+  return previous ? { confirm: { secretHash: record.secretHash, previous } } : {};
 }
 
 /**

@@ -32,7 +32,7 @@ export interface EndedRecord {
 export interface SessionLimit {
   /** How many live sessions the subject may have, the new one included. */
   max: number;
-  /** The oldest are those whose `createdAt` is smallest, as it is now: a re-login moves it. */
+  /** The oldest are those whose `startedAt` is smallest, as it is now: a re-login moves it. */
   onExceeded: 'evict-oldest' | 'reject';
   /** The session that the new one takes the place of: it does not count, if it is the subject's at all. */
   replaces?: string;

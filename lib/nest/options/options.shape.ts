@@ -217,6 +217,14 @@ class OptionsShape {
 
   @IsOptional()
   @Checked((value) =>
+    typeof value === 'function'
+      ? undefined
+      : 'renderFailure: a function of the failure that returns { contentType, body }.',
+  )
+  renderFailure?: unknown;
+
+  @IsOptional()
+  @Checked((value) =>
     typeof (value as { now?: unknown }).now === 'function'
       ? undefined
       : 'clock: an object with now(), in milliseconds since the epoch.',

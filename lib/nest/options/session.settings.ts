@@ -6,6 +6,8 @@ import type { EngineConfig, ProtectionVerdict } from '../../core/request/engine-
 import { SessionError } from '../../core/util/errors.js';
 import type { Limits } from '../../core/model/policy.js';
 import type { Device } from '../../core/model/record.js';
+import type { RenderFailure } from '../request/failure-response.js';
+import { asHttp } from '../request/session.exceptions.js';
 import { dataValidator } from './data-validator.js';
 import { checkOptions } from './options.shape.js';
 import { revealSecret, type ConcealedOptions } from './module-definition.js';
@@ -22,6 +24,7 @@ export interface SessionSettings {
   discloseEviction: boolean;
   context: boolean;
   exclude: ExcludedRoute[];
+  renderFailure: RenderFailure | undefined;
 }
 
 /**
@@ -60,6 +63,7 @@ export function resolveSettings(given: ConcealedOptions): SessionSettings {
       validate: data && dataValidator(data),
       storeTimeout: milliseconds(options.storeTimeout ?? '2s', 'storeTimeout'),
       clock: options.clock ?? systemClock,
+      asThrown: asHttp,
     },
     clockInjected: options.clock !== undefined,
     relogin: {
@@ -71,6 +75,7 @@ export function resolveSettings(given: ConcealedOptions): SessionSettings {
     discloseEviction: options.discloseEviction ?? true,
     context: options.context ?? true,
     exclude: options.exclude ?? [],
+    renderFailure: options.renderFailure,
   };
 }
 

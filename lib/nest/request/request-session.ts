@@ -8,9 +8,10 @@ import { CookieAction, type RequestState } from '../../core/request/request-stat
 import { addVary, keepPrivate } from '../../http/cache-headers.js';
 import type { FrameworkRequest } from '../../http/request-facts.js';
 import { isCrossOrigin } from '../../http/csrf.js';
-import type { ResponseListener } from '../../http/response-hook.js';
+import type { FailureAnswer, ResponseListener } from '../../http/response-hook.js';
 import { transportOf } from '../../http/transport.js';
-import { asHttp, failureAnswer } from './session.exceptions.js';
+import type { FailureResponse } from './failure-response.js';
+import { asHttp } from './session.exceptions.js';
 import { policyOf, type HandlerPolicy } from './session.metadata.js';
 import { warnOfUndeliverable } from './undeliverable-cookie.js';
 
@@ -24,20 +25,25 @@ export class RequestSession implements ResponseListener {
   readonly #engine: SessionEngine;
   readonly #request: FrameworkRequest;
   readonly #response: ServerResponse;
+  readonly #failures: FailureResponse;
   #session: Session | undefined;
-  /** The handler vouches that its answer does not depend on the session. */
-  cacheable = false;
+  /** Handlers whose requests are activity and that no guard of ours refused. */
+  #activeHandlers = 0;
+  /** The handlers vouch that their answer does not depend on the session; unknown before there is one. */
+  #cacheable: boolean | undefined;
 
   constructor(
     engine: SessionEngine,
     state: RequestState,
     request: FrameworkRequest,
     response: ServerResponse,
+    failures: FailureResponse,
   ) {
     this.#engine = engine;
     this.state = state;
     this.#request = request;
     this.#response = response;
+    this.#failures = failures;
   }
 
   /** The session as the application sees it. From now on the response is not for everybody. */
@@ -68,6 +74,26 @@ export class RequestSession implements ResponseListener {
     return writableFinished || destroyed || stream?.destroyed === true;
   }
 
+  /**
+   * What the decorators of a handler say. Under GraphQL a request has several: it is active if one is, and cacheable if
+   * all are.
+   */
+  declare(policy: HandlerPolicy): void {
+    if (isActivity(policy)) {
+      this.#activeHandlers++;
+      this.state.countActivity(true);
+    }
+    this.#cacheable = policy.cacheable && this.#cacheable !== false;
+  }
+
+  /** A guard of ours refuses the handler, by whatever status an exception filter makes of it. */
+  deny(policy: HandlerPolicy): void {
+    if (isActivity(policy) && this.#activeHandlers > 0) this.#activeHandlers--;
+    // Another handler of the request may be a logout that takes place.
+    if (this.#activeHandlers === 0 && !this.state.intent) this.state.withdraw();
+    this.#cacheable = false;
+  }
+
   commit(success: boolean): void | Promise<void> {
     this.state.tooLateForCookie = this.over || this.#response.headersSent;
     return this.#engine.commit(this.state, success);
@@ -75,6 +101,8 @@ export class RequestSession implements ResponseListener {
 
   beforeHead(status: number): void | Promise<void> {
     const { state } = this;
+    // A handler vouches for what it answers itself: a refusal or a failure before it may depend on the session.
+    if (status >= 400) this.#cacheable = false;
     if (state.refusal !== undefined) return status >= 500 ? undefined : Promise.reject(state.refusal);
     // An answer that already tells of the failure need not wait for it a second time.
     const refused = state.failure !== undefined && status >= 400;
@@ -87,13 +115,14 @@ export class RequestSession implements ResponseListener {
     const { state } = this;
     const cookie = this.#engine.cookieOf(state);
     if (cookie !== undefined) this.#carry(cookie, response);
-    if (cookie !== undefined || (state.accessed && !this.cacheable))
+    if (cookie !== undefined || (state.accessed && !this.#cacheable))
       keepPrivate(response, state.handle?.record.subject !== undefined);
   }
 
   /** No exception filter hears of it, so that what is nobody's refusal is logged here. */
-  answerFailure(error: unknown): { status: number; body: string } {
-    const answer = failureAnswer(error);
+  answerFailure(error: unknown): FailureAnswer {
+    this.vary('Accept');
+    const answer = this.#failures.of(error, this.#request);
     if (answer.status === 500) logger.error('A response was replaced by a failure.', traceOf(error));
     return answer;
   }
@@ -134,6 +163,8 @@ export class RequestSession implements ResponseListener {
       response.setHeader('Clear-Site-Data', '"cookies", "storage"');
   }
 }
+
+const isActivity = ({ passive, logout }: HandlerPolicy): boolean => !passive && !logout;
 
 /** A response of HTTP/2 has no `destroyed` of its own. */
 type Http2Part = { stream?: { destroyed: boolean } };

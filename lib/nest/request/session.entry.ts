@@ -6,6 +6,7 @@ import { RequestClient, type FrameworkRequest } from '../../http/request-facts.j
 import { hookResponse } from '../../http/response-hook.js';
 import type { SessionSettings } from '../options/session.settings.js';
 import { SESSION_ENGINE, SESSION_SETTINGS } from '../options/tokens.js';
+import { FailureResponse } from './failure-response.js';
 import { RequestHook } from './request-hook.js';
 import { attach, attached, RequestSession, storage } from './request-session.js';
 
@@ -20,6 +21,7 @@ import { attach, attached, RequestSession, storage } from './request-session.js'
 export class SessionEntry implements NestMiddleware<FrameworkRequest, ServerResponse> {
   readonly #engine: SessionEngine;
   readonly #context: boolean;
+  readonly #failures: FailureResponse;
 
   constructor(
     @Inject(SESSION_ENGINE) engine: SessionEngine,
@@ -28,6 +30,7 @@ export class SessionEntry implements NestMiddleware<FrameworkRequest, ServerResp
   ) {
     this.#engine = engine;
     this.#context = settings.context;
+    this.#failures = new FailureResponse(settings.renderFailure);
     hook.onRequest((request, response, next) =>
       this.use(request.raw ?? request, response.raw ?? response, next, request),
     );
@@ -60,7 +63,7 @@ export class SessionEntry implements NestMiddleware<FrameworkRequest, ServerResp
   }
 
   #enter(state: RequestState, client: RequestClient, response: ServerResponse, next: () => void): void {
-    const session = new RequestSession(this.#engine, state, client.seen, response);
+    const session = new RequestSession(this.#engine, state, client.seen, response, this.#failures);
     attach(client.request, session);
     hookResponse(response, session);
     if (this.#context) storage.run(session, next);

@@ -133,7 +133,7 @@ export class SealedBackend implements SessionBackend {
       epoch: this.#parts.list?.epoch ?? '',
       record: draft,
       expiresAt: draft.lastSeenAt + ttl,
-      endsAt: this.#endOf(draft, draft.createdAt),
+      endsAt: this.#endOf(draft, draft.startedAt),
     };
     const handle = this.#seal(content, this.#bindingOf(client), {});
     const evicted = await this.#preallocate(draft, terms.limit);
@@ -236,7 +236,7 @@ export class SealedBackend implements SessionBackend {
       version,
       record,
       expiresAt: ttl === undefined ? content.expiresAt : now + ttl,
-      endsAt: head.createdAt === undefined ? content.endsAt : this.#endOf(record, record.createdAt),
+      endsAt: head.startedAt === undefined ? content.endsAt : this.#endOf(record, record.startedAt),
     };
     return this.#seal(next, binding, content.record.data);
   }
@@ -456,15 +456,15 @@ export class SealedBackend implements SessionBackend {
     version?: number,
   ) {
     const until =
-      record.persistent === undefined
+      record.remember === undefined
         ? this.#longestIdle()
-        : this.#expiredAfter(this.#context.limitsOf({ persistent: record.persistent }).idle);
+        : this.#expiredAfter(this.#context.limitsOf({ remember: record.remember }).idle);
     return revocationOf(record.id, until, { honoured: false, ...terms }, version);
   }
 
   /** When every token that exists now has expired for want of a roll. */
   #longestIdle(): number {
-    const idles = [true, false].map((persistent) => this.#context.limitsOf({ persistent }).idle);
+    const idles = [true, false].map((remember) => this.#context.limitsOf({ remember }).idle);
     return this.#expiredAfter(Math.max(...idles));
   }
 

@@ -72,9 +72,10 @@ describe.each(hosts)('logins while all sessions are revoked, over a list in %s',
       subject,
       factors: { pwd: Math.floor(provedAt) },
       createdAt: now,
+      startedAt: now,
       lastSeenAt: now,
       rotatedAt: now,
-      persistent: false,
+      remember: false,
       data: {},
     };
     const { handle } = await backend.create(draft, LIMITS.idle, {}, { provedAt });
