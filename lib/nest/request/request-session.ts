@@ -10,6 +10,7 @@ import type { FrameworkRequest } from '../../http/request-facts.js';
 import { isCrossOrigin } from '../../http/csrf.js';
 import type { FailureAnswer, ResponseListener } from '../../http/response-hook.js';
 import { transportOf } from '../../http/transport.js';
+import { isHttp, requestOf } from '../transports/request-of.js';
 import type { FailureResponse } from './failure-response.js';
 import { asHttp } from './session.exceptions.js';
 import { policyOf, type HandlerPolicy } from './session.metadata.js';
@@ -215,26 +216,7 @@ export function sessionOf(context: ExecutionContext): RequestSession | undefined
 function lookUp(context: ExecutionContext): RequestSession | undefined {
   const request = requestOf(context);
   const found = request && attached(request.raw ?? request);
-  if (found || context.getType() === 'http') return found;
+  if (found || isHttp(context)) return found;
   // A connection that was upgraded went past the middleware: whatever the asynchronous context says is of another request.
   return request?.headers?.upgrade === undefined ? currentSession() : undefined;
-}
-
-/** A request as a handler has it: with Fastify a wrapper around the raw one. */
-export type HandlerRequest = FrameworkRequest & { raw?: FrameworkRequest; host?: string };
-
-/** The request of a handler, as far as its arguments tell: under GraphQL by the context that its drivers make. */
-export function requestOf(context: ExecutionContext): HandlerRequest | undefined {
-  // `switchToHttp()` would make three functions for it, at each of several calls a request.
-  if (context.getType() === 'http') return context.getArgByIndex<HandlerRequest>(0);
-  if (context.getType<string>() !== 'graphql') return undefined;
-  const given = context.getArgByIndex<GraphqlContext | undefined>(2);
-  return given?.req ?? given?.request ?? given?.extra?.request;
-}
-
-/** `req` of Apollo and Yoga, `request` of Mercurius and `extra.request` of a subscription by graphql-ws. */
-interface GraphqlContext {
-  req?: HandlerRequest;
-  request?: HandlerRequest;
-  extra?: { request?: HandlerRequest };
 }
