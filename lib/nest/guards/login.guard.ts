@@ -24,7 +24,7 @@ export class LoginGuard implements CanActivate {
     const current = sessionOf(context);
     if (current?.session.loggedIn) return true;
     challenge(context, 'Session');
-    throw this.#discloseEviction && current?.state.farewell === 'evicted'
+    throw this.#discloseEviction && current?.state.rejectReason === 'evicted'
       ? sessionEvicted()
       : loginRequired();
   }

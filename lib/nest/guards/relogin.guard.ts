@@ -60,7 +60,9 @@ export class ReloginGuard implements CanActivate {
 }
 
 function isRecent(state: RequestState, within: number, factor: string | undefined): boolean {
-  return !state.suspicious && isFresh(state.handle!.record.factors, within, state.now(), factor);
+  const { live } = state;
+  if (!live || live.suspicious) return false;
+  return isFresh(live.handle.record.factors, within, state.now(), factor);
 }
 
 /** Where to go after the re-login: this page, or the one that a form was sent from, since its body is lost. */
