@@ -6,7 +6,7 @@ import { milliseconds } from './util/durations.js';
 import { authenticatedAt, isFresh } from './model/policy.js';
 import type { Device } from './model/record.js';
 import type { Awaitable } from './storage/store.js';
-import { Lifecycle, type RequestState } from './request/request-state.js';
+import type { RequestState } from './request/request-state.js';
 
 /**
  * What a session may hold, by key. Applications add theirs:
@@ -65,16 +65,18 @@ export class Session<T extends object = SessionData> {
   }
 
   get loggedIn(): boolean {
-    return this.#state.lifecycle === Lifecycle.Live && this.subject !== undefined;
+    return this.#state.live?.handle.record.subject !== undefined;
   }
 
   get state(): SessionState {
-    switch (this.#state.lifecycle) {
-      case Lifecycle.New:
+    switch (this.#state.state.kind) {
+      case 'anonymous':
+      case 'unavailable':
         return 'new';
-      case Lifecycle.Live:
+      case 'live':
         return this.#state.changed ? 'dirty' : 'clean';
-      case Lifecycle.Ended:
+      case 'ending':
+      case 'ended':
         return 'ended';
     }
   }
@@ -113,23 +115,20 @@ export class Session<T extends object = SessionData> {
 
   /** When the user last proved who they are, by the given factor or by any. */
   authenticatedAt(factor?: string): Date | undefined {
-    const at = this.loggedIn ? authenticatedAt(this.#state.handle!.record.factors, factor) : undefined;
+    const { live } = this.#state;
+    const at = live && this.loggedIn ? authenticatedAt(live.handle.record.factors, factor) : undefined;
     return at === undefined ? undefined : new Date(at);
   }
 
   /** Whether that was at most `within` ago. */
   isFresh(within: Duration, factor?: string): boolean {
-    if (!this.loggedIn || this.#state.suspicious) return false;
-    return isFresh(
-      this.#state.handle!.record.factors,
-      milliseconds(within, 'within'),
-      this.#state.now(),
-      factor,
-    );
+    const { live } = this.#state;
+    if (!live || !this.loggedIn || live.suspicious) return false;
+    return isFresh(live.handle.record.factors, milliseconds(within, 'within'), this.#state.now(), factor);
   }
 
   /**
-   * RevocationPage one key atomically: `fn` gets what is stored now and is called again if another request was
+   * Updates one key atomically: `fn` gets what is stored now and is called again if another request was
    * faster. `undefined` removes the key. Stored when the promise resolves.
    *
    * @throws SessionError `ERR_SESSION_ENDED`, `ERR_CONFLICT`, `ERR_STORE_UNAVAILABLE`, `ERR_UPDATE_NESTED` within an

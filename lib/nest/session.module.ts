@@ -121,19 +121,17 @@ class ModuleContext implements BackendContext {
   readonly signer: Signer;
   readonly cookieName: string;
   readonly countsSessions: boolean;
-  readonly longestLife: number;
   readonly timeout: number;
   readonly clock: Clock;
   readonly clockInjected: boolean;
 
   constructor(settings: SessionSettings) {
-    const { clock, cookie, limits, maxSessions, rememberLimits } = settings.engine;
+    const { clock, cookie, maxSessions } = settings.engine;
     this.#settings = settings;
     this.signer = new Signer(settings.secrets.reveal(), cookie.name, TOKEN_LENGTH);
     this.noticeKeys = this.signer.derived('notice');
     this.cookieName = cookie.name;
     this.countsSessions = maxSessions !== undefined;
-    this.longestLife = Math.max(limits.lifetime, rememberLimits.lifetime);
     this.timeout = settings.engine.storeTimeout;
     this.clock = clock;
     this.clockInjected = settings.clockInjected;

@@ -237,5 +237,5 @@ function keptIds(options: { except?: unknown }): readonly string[] {
 function loseCurrent(ended: (id: string) => boolean): void {
   const state = currentSession()?.state;
   const id = state?.handle?.record.id;
-  if (state && id !== undefined && ended(id)) state.expire();
+  if (state && id !== undefined && ended(id)) state.revoked();
 }

@@ -1,13 +1,14 @@
-import { preciseNow, type Clock } from '../util/clock.js';
+import type { Clock } from '../util/clock.js';
 import type { ResolvedCookie } from '../token/cookie.js';
 import type { DataValidator } from '../model/data.js';
 import type { EndReason, EventHub, SessionEvent } from '../events/events.js';
 import { newId } from '../token/ids.js';
 import type { EndedSession, SessionHandle, SessionBackend, Rotation } from '../storage/backend.js';
-import { expiryOf, standingOf, type Limits, type Standing } from '../model/policy.js';
+import { expiryOf, timeoutOf, type Limits, type Timeout } from '../model/policy.js';
 import type { Device, SessionRecord } from '../model/record.js';
 import type { Tombstone } from '../storage/store.js';
 import type { RequestState } from './request-state.js';
+import { presentsCurrent, type LiveState } from './state.js';
 
 /** The longest that a periodic rotation waits for its successor to be presented, in milliseconds. */
 const LONGEST_PENDING = 24 * 60 * 60 * 1000;
@@ -56,8 +57,8 @@ export class EngineContext {
     return record?.remember ? this.config.rememberLimits : this.config.limits;
   }
 
-  standing(record: SessionRecord, now: number): Standing {
-    return standingOf(record, this.limitsOf(record), now);
+  timeoutOf(record: SessionRecord, now: number): Timeout | undefined {
+    return timeoutOf(record, this.limitsOf(record), now);
   }
 
   /** When the state's session ends if nothing more is heard of it. */
@@ -85,18 +86,18 @@ export class EngineContext {
   }
 
   /** The time that decides, asked of the store once where it was not told with a record. */
-  async time(state: RequestState): Promise<number> {
-    state.skew ??= (await this.backend.now()) - preciseNow(this.config.clock);
-    return state.now();
+  async time(state: RequestState): Promise<{ now: number; skew: number }> {
+    const skew = state.skew ?? state.synchronise(await this.backend.now());
+    return { now: state.now(), skew };
   }
 
   /** The terms of a rotation by this request. */
-  rotation(state: RequestState, honoured: boolean): Rotation {
+  rotation(live: LiveState, honoured: boolean): Rotation {
     return {
       honoured,
       grace: this.config.grace,
-      pendingFor: Math.min(this.limitsOf(state.handle?.record).idle, LONGEST_PENDING),
-      presented: state.presentsCurrent,
+      pendingFor: Math.min(this.limitsOf(live.handle.record).idle, LONGEST_PENDING),
+      presented: presentsCurrent(live),
     };
   }
 

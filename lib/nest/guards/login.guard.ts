@@ -35,7 +35,7 @@ export class LoginGuard implements CanActivate {
     if (current && this.isLoggedIn(current.session, context)) return true;
     current?.deny(policy);
     challenge(context, 'Session');
-    const evicted = this.#discloseEviction && current?.state.farewell === 'evicted';
+    const evicted = this.#discloseEviction && current?.state.rejectReason === 'evicted';
     this.throwLoginRequired(context, { evicted });
   }
 

@@ -4,7 +4,7 @@ import { inspect } from 'node:util';
 import { Logger, type ExecutionContext } from '@nestjs/common';
 import type { SessionEngine } from '../../core/engine.js';
 import { Session } from '../../core/session.js';
-import { CookieAction, type RequestState } from '../../core/request/request-state.js';
+import type { RequestState } from '../../core/request/request-state.js';
 import { addVary, keepPrivate } from '../../http/cache-headers.js';
 import type { FrameworkRequest } from '../../http/request-facts.js';
 import { isCrossOrigin } from '../../http/csrf.js';
@@ -50,7 +50,7 @@ export class RequestSession implements ResponseListener {
   /** The session as the application sees it. From now on the response is not for everybody. */
   get session(): Session {
     if (this.state.refusal !== undefined) throw asHttp(this.state.refusal);
-    this.state.accessed = true;
+    this.state.access();
     return (this.#session ??= new Session(this.state, this.#engine));
   }
 
@@ -96,7 +96,7 @@ export class RequestSession implements ResponseListener {
   }
 
   commit(success: boolean): void | Promise<void> {
-    this.state.tooLateForCookie = this.over || this.#response.headersSent;
+    this.state.cookieComesTooLate(this.over || this.#response.headersSent);
     return this.#engine.commit(this.state, success);
   }
 
@@ -149,7 +149,7 @@ export class RequestSession implements ResponseListener {
     const { refusal } = this.state;
     if (refusal === undefined) return;
     const { headers } = this.#request;
-    if (policy.logout && !isCrossOrigin(headers, headers.host, [])) this.state.cookie = CookieAction.Expire;
+    if (policy.logout && !isCrossOrigin(headers, headers.host, [])) this.state.expireCookie();
     throw asHttp(refusal);
   }
 
