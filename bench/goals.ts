@@ -1,71 +1,157 @@
-import type { Results } from './results.js';
+import { contender, nameOn, scaleOf, type Platform } from './contenders.js';
+import { CASES, measureGrowth, type Growth } from './growth.js';
+import { CENTRAL, measureMemory, type Weight } from './memory.js';
+import type { Plan } from './options.js';
+import type { Servers } from './processes.js';
+import { profile } from './profiles.js';
 import { ratioOf, type Spread } from './statistics.js';
+import { measureThroughput, racesOf, type Measured } from './throughput.js';
 
-export interface Goal {
+/** All that goals are about, of one run. */
+export interface GoalRun {
+  throughput: Measured[];
+  memory: Weight[];
+  growth: Growth[];
+}
+
+/** Speed beside another contender of the same platform. Names are those on Express. */
+interface Versus {
   title: string;
-  /** At least this, or at most where `most` is set. */
-  goal: number;
-  most?: boolean;
-  /** By requests per second. */
-  byRate: Spread | undefined;
-  /** The same by CPU time, which other work on the machine disturbs less. */
-  byCpu: Spread | undefined;
+  platform: Platform;
+  ours: string;
+  other: string;
+  profile: string;
+  /** At least this: on Node 24, and on those before. */
+  least?: number;
+  leastBefore?: number;
 }
 
-/** What this library wants to be, beside the others in the same run. */
-export function goalsOf(results: Results): Goal[] {
-  const on24 = Number(results.node.split('.')[0]) >= 24;
-  return [
-    versus(results, 'memory / express-session, memory', on24 ? 1.5 : 1.25, 'memory', 'express-session'),
-    versus(results, 'Redis / express-session + connect-redis', on24 ? 1.6 : 1.25, 'redis', 'connect-redis'),
-    versus(results, 'sealed / cookie-session', on24 ? 2.5 : 1.1, 'sealed', 'cookie-session'),
-    versus(results, 'sealed / iron-session', on24 ? 4 : 2, 'sealed', 'iron-session'),
-    versus(results, 'anonymous request / no sessions', on24 ? 0.75 : 0.85, 'memory', 'none', 'anonymous'),
-    versus(results, 'memory / floor', 0.92, 'memory', 'floor'),
-    versus(
-      results,
-      'Fastify: memory / @fastify/session',
-      on24 ? 1.2 : 1.1,
-      'fastify-memory',
-      'fastify-session',
-    ),
-    versus(
-      results,
-      'read beside 54 kB / express-session',
-      on24 ? 10 : 5,
-      'memory',
-      'express-session',
-      '54kB',
-    ),
-    growing(results, 'memory: a request at 1,000,000 sessions / at 1,000', 'memory'),
-    growing(results, 'Redis: a request at 1,000,000 sessions / at 1,000', 'redis'),
-  ];
+const MOST_GROWTH = 1.15;
+const MOST_BYTES = 1.1;
+const [FEWEST, MOST] = [1_000, 1_000_000];
+const GROWING = { memory: 'memory', redis: 'Redis', postgres: 'PostgreSQL' } as const;
+
+const VERSUS: readonly Versus[] = [
+  express('memory / no sessions', 'memory', 'none', 0.7),
+  fastify('memory / no sessions', 'memory', 'none', 0.68),
+  express('memory / floor', 'memory', 'floor', 0.82),
+  fastify('memory / floor', 'memory', 'floor', 0.71),
+  { ...express('anonymous / no sessions', 'memory', 'none', 0.8), profile: 'anonymous' },
+  { ...fastify('anonymous / no sessions', 'memory', 'none', 0.88), profile: 'anonymous' },
+  { ...express('memory / express-session, memory', 'memory', 'express-session', 1.9), leastBefore: 1 },
+  fastify('memory / @fastify/session, memory', 'memory', 'session', 1.8),
+  { ...express('Redis / connect-redis', 'redis', 'connect-redis', 1.9), leastBefore: 1 },
+  express('sealed / cookie-session', 'sealed', 'cookie-session', 3.3),
+  express('sealed / iron-session', 'sealed', 'iron-session', 4.3),
+  fastify('sealed / @fastify/secure-session', 'sealed', 'secure-session', 1.1),
+  express('PostgreSQL / connect-pg-simple', 'postgres', 'connect-pg-simple', 1.5),
+];
+
+function express(title: string, ours: string, other: string, least: number): Versus {
+  return { title, platform: 'express', ours, other, profile: 'read', least };
 }
 
-function versus(
-  { throughput }: Results,
-  title: string,
-  goal: number,
-  ours: string,
-  other: string,
-  profile = 'read',
-): Goal {
-  const find = (name: string) => throughput?.find((one) => one.contender === name && one.profile === profile);
-  const [left, right] = [find(ours), find(other)];
+function fastify(title: string, ours: string, other: string, least: number): Versus {
+  return { ...express(title, ours, other, least), platform: 'fastify' };
+}
+
+/** Measures nothing but what goals are about. */
+export async function measureGoals(plan: Plan, servers: Servers): Promise<GoalRun> {
+  const races = ['read', 'anonymous'].flatMap((name) => {
+    const named = contestants(name);
+    return racesOf(profile(name), plan.heats ?? 2, (one) => named.has(one.name) && plan.wantsContender(one));
+  });
+  const cases = CASES.filter(({ of }) => of === 'sessions').map((one) => ({
+    ...one,
+    counts: [FEWEST, MOST],
+  }));
   return {
-    title,
-    goal,
-    byRate: left && right && ratioOf(left.rates, right.rates),
-    byCpu: left && right && ratioOf(right.cpus, left.cpus),
+    throughput: await measureThroughput(plan, servers, races),
+    memory: measureMemory(plan, [plan.smoke ? 1_000 : CENTRAL]),
+    growth: await measureGrowth(plan, cases),
   };
 }
 
-function growing({ growth }: Results, title: string, contender: string): Goal {
-  const found = growth?.find((one) => one.contender === contender && one.count === 1_000_000);
-  return { title, goal: 1.15, most: true, byRate: found?.grownTime, byCpu: found?.grownCpu };
+function contestants(profileName: string): Set<string> {
+  const here = VERSUS.filter((one) => one.profile === profileName);
+  return new Set(
+    here.flatMap(({ platform, ours, other }) => [
+      scaleOf(platform),
+      nameOn(platform, ours),
+      nameOn(platform, other),
+    ]),
+  );
 }
 
-export function isReached({ goal, most, byRate }: Goal): boolean | undefined {
-  if (!byRate) return undefined;
-  return most ? byRate.median <= goal : byRate.median >= goal;
+export interface Goal {
+  title: string;
+  platform?: Platform;
+  /** At least this, or at most where `most` is set; without it the row is for information. */
+  goal?: number;
+  most?: boolean;
+  /** What it is a ratio of; where something is not measured, it is absent. */
+  rate?: Spread;
+  cpu?: Spread;
+  bytes?: Spread;
+}
+
+/** What this library wants to be, beside the others in the same run. */
+export function goalsOf(node: string, run: GoalRun): Goal[] {
+  const on24 = Number(node.split('.')[0]) >= 24;
+  return [
+    ...VERSUS.map((one) => versus(run, one, on24 ? one.least : one.leastBefore)),
+    ...Object.entries(GROWING).map(([name, title]) => growing(run, name, title, on24)),
+    weighing(run, on24),
+  ];
+}
+
+function versus({ throughput }: GoalRun, one: Versus, goal: number | undefined): Goal {
+  const { title, platform, ours, other } = one;
+  const find = (name: string): Measured | undefined =>
+    throughput.find((it) => it.contender === nameOn(platform, name) && it.profile === one.profile);
+  const [left, right] = [find(ours), find(other)];
+  if (!left || !right) return { title, platform, goal };
+  const [rate, cpu] = [ratioOf(left.rates, right.rates), ratioOf(right.cpus, left.cpus)];
+  return { title, platform, goal, rate, cpu };
+}
+
+function growing({ growth }: GoalRun, name: string, title: string, on24: boolean): Goal {
+  const found = growth.find(({ contender, count }) => contender === name && count === MOST);
+  return {
+    title: `${title}: time of a request at 1,000,000 sessions / at 1,000`,
+    platform: contender(name).platform,
+    goal: on24 ? MOST_GROWTH : undefined,
+    most: true,
+    rate: found?.grownTime,
+    cpu: found?.grownCpu,
+  };
+}
+
+function weighing({ memory }: GoalRun, on24: boolean): Goal {
+  const roundsOf = (store: string): number[] | undefined => memory.find((one) => one.store === store)?.rounds;
+  const [ours, other] = [roundsOf('nest-sessions'), roundsOf('express-session')];
+  return {
+    title: "bytes of a session in memory / express-session's",
+    goal: on24 ? MOST_BYTES : undefined,
+    most: true,
+    bytes: ours && other && ratioOf(ours, other),
+  };
+}
+
+/** Whether the interval, from the lower to the upper quartile, reaches the goal. */
+const reaches = ({ lower, upper }: Spread, goal: number, most: boolean): boolean =>
+  most ? lower <= goal : upper >= goal;
+
+/** In words. What is reached by one measure only is not reached yet. */
+export function verdictOf({ goal, most = false, rate, cpu, bytes }: Goal): string {
+  const measured = Object.entries({ 'requests per second': rate, 'CPU time': cpu, bytes }).filter(
+    (entry): entry is [string, Spread] => entry[1] !== undefined,
+  );
+  if (measured.length === 0) return 'not measured';
+  if (goal === undefined) return '';
+  const reached = measured.filter(([, spread]) => reaches(spread, goal, most)).map(([name]) => name);
+  if (reached.length === measured.length) return 'reached';
+  const shares = measured.map(([, { median }]) => (most ? goal / median : median / goal));
+  const share = `${Math.round(Math.min(...shares) * 100)} %`;
+  return reached.length > 0 ? `only by ${reached.join()}, else ${share}` : `not reached, ${share}`;
 }

@@ -1,7 +1,7 @@
 import { contenders, contender as named } from './contenders.js';
 import { atRate, hammer, type Connection } from './load.js';
 import type { Plan } from './options.js';
-import { Server } from './processes.js';
+import type { Server, Servers } from './processes.js';
 import { profile as profileOf } from './profiles.js';
 import { median, percentile } from './statistics.js';
 import { Visitors } from './visitors.js';
@@ -32,13 +32,14 @@ interface Entrant {
 }
 
 /** How long a logged-in read takes while requests arrive at the same fixed rate for everybody. */
-export async function measureLatency(plan: Plan): Promise<Latency[]> {
+export async function measureLatency(plan: Plan, servers: Servers): Promise<Latency[]> {
   const profile = profileOf('read');
   const length = plan.smoke ? plan.roundTime : ROUND;
   const entrants: Entrant[] = [];
   try {
     for (const { name } of contenders.filter((one) => NAMES.includes(one.name) && plan.wantsContender(one))) {
-      const server = await Server.start(plan.node, { contender: name, rolling: false, ...plan });
+      const { redis, postgres } = plan;
+      const server = await servers.take({ contender: name, rolling: false, redis, postgres });
       const visitors = await Visitors.come(server, named(name), profile, plan.connections * 2);
       entrants.push({ name, server, visitors, connections: visitors.connections, samples: [] });
     }
@@ -56,7 +57,7 @@ export async function measureLatency(plan: Plan): Promise<Latency[]> {
   } finally {
     for (const { server, visitors } of entrants) {
       visitors.leave();
-      await server.stop();
+      await servers.giveBack(server);
     }
   }
 }

@@ -1,81 +1,5 @@
 import { connect, type Socket } from 'node:net';
-
-/** What is asked, and what the answer has to be. */
-export interface Ask {
-  method: 'GET' | 'POST';
-  path: string;
-  cookies: Map<string, string>;
-  /** The body that the next answer has to have. */
-  expect(): string;
-}
-
-const HEAD_END = Buffer.from('\r\n\r\n');
-
-/** One request that is sent again and again, with whatever cookies its answers set. */
-class Exchange {
-  readonly #ask: Ask;
-  readonly #host: string;
-  #expected: string;
-  /** The last answer that was found right, byte for byte: the same bytes need no second look. */
-  #right: Buffer | undefined;
-  request: Buffer;
-
-  constructor(host: string, ask: Ask) {
-    this.#host = host;
-    this.#ask = ask;
-    this.#expected = ask.expect();
-    this.request = this.#write();
-  }
-
-  /** `true` for the right answer, `false` for one that is not complete yet; anything else throws. */
-  accept(answer: Buffer): boolean {
-    if (this.#right?.equals(answer)) return true;
-    const headEnd = answer.indexOf(HEAD_END);
-    if (headEnd === -1) return false;
-    const head = answer.toString('latin1', 0, headEnd);
-    const length = /\r\ncontent-length: (\d+)/i.exec(head);
-    if (!length) throw new Error(`an answer without a length: ${head}`);
-    const bodyStart = headEnd + HEAD_END.length;
-    if (answer.length < bodyStart + Number(length[1])) return false;
-    this.#check(head, answer.toString('utf8', bodyStart));
-    const changed = this.#takeCookies(head);
-    const before = this.#expected;
-    this.#expected = this.#ask.expect();
-    this.#right = changed || this.#expected !== before ? undefined : Buffer.from(answer);
-    return true;
-  }
-
-  #check(head: string, body: string): void {
-    if (head.startsWith('HTTP/1.1 200 ') && body === this.#expected) return;
-    const { method, path } = this.#ask;
-    throw new Error(
-      `${method} ${path}: expected 200 ${this.#expected}, got ${head.slice(9, 12)} ${body.slice(0, 300)}`,
-    );
-  }
-
-  #takeCookies(head: string): boolean {
-    const set = head.match(/^set-cookie: .*$/gim) ?? [];
-    for (const line of set) {
-      const [, name, value] = /^set-cookie: ([^=]+)=([^;]*)/i.exec(line)!;
-      this.#ask.cookies.set(name!, value!.trim());
-    }
-    if (set.length > 0) this.request = this.#write();
-    return set.length > 0;
-  }
-
-  #write(): Buffer {
-    const { method, path, cookies } = this.#ask;
-    const lines = [
-      `${method} ${path} HTTP/1.1`,
-      `Host: ${this.#host}`,
-      'Accept: application/json',
-      'User-Agent: bench',
-      ...(cookies.size === 0 ? [] : [`Cookie: ${cookieHeader(cookies)}`]),
-      ...(method === 'POST' ? ['Content-Length: 0'] : []),
-    ];
-    return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`);
-  }
-}
+import { cookieHeader, type Exchange } from './exchange.js';
 
 /**
  * A keep-alive connection that sends one request at a time over a raw socket, and checks every answer:
@@ -84,32 +8,25 @@ class Exchange {
  */
 export class Connection {
   readonly #socket: Socket;
-  readonly #exchanges: Exchange[];
-  #turn = 0;
+  readonly #exchange: Exchange;
   #received: Buffer | undefined;
   #answered: ((error?: Error) => void) | undefined;
 
-  private constructor(socket: Socket, exchanges: Exchange[]) {
+  private constructor(socket: Socket, exchange: Exchange) {
     this.#socket = socket;
-    this.#exchanges = exchanges;
+    this.#exchange = exchange;
     socket.on('data', (chunk: Buffer) => this.#take(chunk));
     socket.on('error', (error) => this.#answer(error));
     socket.on('close', () => this.#answer(new Error('the server closed the connection')));
   }
 
-  /** @param asks sent by turns */
-  static open(port: number, asks: readonly Ask[]): Promise<Connection> {
+  static open(port: number, exchange: Exchange): Promise<Connection> {
     return new Promise((resolve, reject) => {
       const socket = connect({ port, host: '127.0.0.1', noDelay: true });
       socket.once('error', reject);
       socket.once('connect', () => {
         socket.off('error', reject);
-        resolve(
-          new Connection(
-            socket,
-            asks.map((ask) => new Exchange(`127.0.0.1:${port}`, ask)),
-          ),
-        );
+        resolve(new Connection(socket, exchange));
       });
     });
   }
@@ -118,7 +35,7 @@ export class Connection {
   send(answered: (error?: Error) => void): void {
     if (this.#socket.destroyed) return answered(new Error('the connection is closed'));
     this.#answered = answered;
-    this.#socket.write(this.#exchanges[this.#turn]!.request);
+    this.#socket.write(this.#exchange.request);
   }
 
   close(): void {
@@ -130,14 +47,13 @@ export class Connection {
     const all = this.#received ? Buffer.concat([this.#received, chunk]) : chunk;
     this.#received = undefined;
     try {
-      if (!this.#exchanges[this.#turn]!.accept(all)) {
+      if (!this.#exchange.accept(all)) {
         this.#received = all;
         return;
       }
     } catch (error) {
       return this.#answer(error as Error);
     }
-    this.#turn = (this.#turn + 1) % this.#exchanges.length;
     this.#answer();
   }
 
@@ -262,6 +178,3 @@ export async function request(
   }
   return { status: response.status, body: await response.text(), cookies: next };
 }
-
-const cookieHeader = (cookies: ReadonlyMap<string, string>): string =>
-  [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');

@@ -10,8 +10,8 @@ export interface Plan {
   roundTime: number;
   /** For each server, in turns with the others. */
   warmUp: number;
-  /** How often what goals are about is measured, each time with new servers: some processes run the same code faster than others. */
-  heats: number;
+  /** How often what goals are about is measured, each time with new servers: some processes run the same code faster than others. By default each part has its own number. */
+  heats?: number;
   connections: number;
   smoke: boolean;
   parts: ReadonlySet<string>;
@@ -21,14 +21,18 @@ export interface Plan {
   wantsContender(contender: Contender): boolean;
 }
 
-export const PARTS = ['throughput', 'latency', 'memory', 'growth', 'wire'] as const;
+export const PARTS = ['throughput', 'latency', 'memory', 'growth', 'wire', 'ablation', 'goals'] as const;
+
+/** Whether they run is seen in seconds; goals run what growth and memory run. */
+const SMOKED = ['throughput', 'latency', 'wire', 'ablation', 'goals'];
 
 export const USAGE = `npm run bench -- [options]
   --node <major>        run the servers on this Node, from npm; by default the one that runs the benches
-  --rounds <n>          rounds of each contender in a heat (8)
+  --rounds <n>          rounds of each contender in a heat (7)
   --seconds <n>         length of a round (0.25)
-  --heats <n>           times that what goals are about is measured, each with new servers (4)
-  --only <parts>        by commas: throughput, latency, memory, growth, wire
+  --heats <n>           times that what goals are about is measured, each with new servers (4; 2 for goals and ablation)
+  --only <parts>        by commas: throughput, latency, memory, growth, wire, ablation, goals
+  --ablation            the same as --only ablation: what each part of the way costs
   --profiles <names>    by commas: anonymous, read, guard, write, roll, 4kB, 54kB, 54kB-all
   --contenders <names>  by commas: memory, express-session, ... (those without sessions always run)
   --smoke               one short round of everything small, answers checked, no results written
@@ -36,10 +40,11 @@ export const USAGE = `npm run bench -- [options]
 
 const OPTIONS = {
   node: { type: 'string' },
-  rounds: { type: 'string', default: '8' },
+  rounds: { type: 'string', default: '7' },
   seconds: { type: 'string', default: '0.25' },
-  heats: { type: 'string', default: '4' },
+  heats: { type: 'string' },
   only: { type: 'string' },
+  ablation: { type: 'boolean', default: false },
   contenders: { type: 'string' },
   profiles: { type: 'string' },
   smoke: { type: 'boolean', default: false },
@@ -54,7 +59,7 @@ export function planOf(
   servers: Pick<Plan, 'redis' | 'postgres'>,
 ): Plan {
   const node = nodeOf(args.node);
-  const parts = listed(args.only) ?? new Set<string>(args.smoke ? ['throughput', 'latency', 'wire'] : PARTS);
+  const parts = partsOf(args);
   for (const part of parts) {
     if (!(PARTS as readonly string[]).includes(part))
       throw new Error(`--only: ${PARTS.join(', ')}\n\n${USAGE}`);
@@ -68,15 +73,31 @@ export function planOf(
     rounds: args.smoke ? 1 : Number(args.rounds),
     roundTime: args.smoke ? 50 : Number(args.seconds) * 1000,
     warmUp: args.smoke ? 50 : 8_000,
-    heats: args.smoke ? 1 : Number(args.heats),
+    heats: args.smoke ? 1 : args.heats === undefined ? undefined : Number(args.heats),
     connections: args.smoke ? 4 : 32,
     smoke: args.smoke,
     parts,
     wants: (name) => profiles?.has(name) ?? true,
     wantsContender: (one) =>
       (one.needs === undefined || servers[one.needs] !== undefined) &&
+      (one.package === undefined || isInstalled(one.package)) &&
       (one.kind === 'scale' || (contenders?.has(one.name) ?? true)),
   };
+}
+
+function partsOf({ only, ablation, smoke }: ReturnType<typeof readArguments>): Set<string> {
+  const named = listed(only);
+  if (ablation) return new Set([...(named ?? []), 'ablation']);
+  return named ?? new Set<string>(smoke ? SMOKED : PARTS);
+}
+
+export function isInstalled(name: string): boolean {
+  try {
+    import.meta.resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const listed = (text: string | undefined): Set<string> | undefined =>

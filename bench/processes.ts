@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { cpus } from 'node:os';
-import type { Active, FromServer, ServerSettings } from './server/settings.js';
+import type { FromServer, ServerSettings } from './server/settings.js';
 
 const canPin = cpus().length > 1 && spawnSync('taskset', ['--version']).status === 0;
 
@@ -41,12 +41,10 @@ export interface Usage {
 export class Server {
   readonly #child: ChildProcess;
   readonly port: number;
-  readonly active: readonly Active[];
 
-  private constructor(child: ChildProcess, port: number, active: readonly Active[]) {
+  private constructor(child: ChildProcess, port: number) {
     this.#child = child;
     this.port = port;
-    this.active = active;
   }
 
   static async start(node: string, settings: ServerSettings, flags: readonly string[] = []): Promise<Server> {
@@ -57,8 +55,8 @@ export class Server {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: { ...process.env, NODE_ENV: 'production' },
     });
-    const { port, active } = await reply(child, 'ready');
-    return new Server(child, port, active);
+    const { port } = await reply(child, 'ready');
+    return new Server(child, port);
   }
 
   async usage(): Promise<Usage> {

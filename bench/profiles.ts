@@ -21,6 +21,9 @@ const USUAL = 500;
 /** Each connection is another user, so that an answer meant for somebody else is noticed. */
 export const subjectOf = (connection: number): string => `user-${String(connection).padStart(3, '0')}`;
 
+/** A cookie that means nothing to an application without sessions: its requests are to be as long as the others'. */
+export const MEANINGLESS = 'x'.repeat(96);
+
 const fixed = (body: unknown) => () => () => JSON.stringify(body);
 
 const aboutMe = ({ kind }: Contender, connection: number) => {

@@ -1,12 +1,13 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
+import { STEPS } from './ablation.js';
 import { chart } from './chart.js';
-import { contenders, type Platform } from './contenders.js';
-import { goalsOf, isReached } from './goals.js';
+import { contender, contenders, nameOn, PLATFORMS, type Platform } from './contenders.js';
+import { goalsOf, verdictOf, type Goal } from './goals.js';
 import { profiles } from './profiles.js';
 import type { Results } from './results.js';
-import type { Spread } from './statistics.js';
+import { inText, type Spread } from './statistics.js';
 import type { Measured } from './throughput.js';
 
 /** Renders all results: a table and a chart beside each, and the tables between the markers of the docs. */
@@ -32,6 +33,7 @@ export async function writeFormatted(file: string, text: string): Promise<void> 
 
 const SECTIONS: Record<string, (results: Results) => string> = {
   goals,
+  ablation,
   throughput,
   latency,
   memory,
@@ -57,14 +59,62 @@ function filledIn(text: string, all: Results[]): string {
 }
 
 function goals(results: Results): string {
-  const rows = goalsOf(results).map((goal) => {
-    const verdict = { true: 'reached', false: '**not reached**', undefined: 'not measured' }[
-      String(isReached(goal)) as 'true'
-    ];
-    const measured = [goal.byRate, goal.byCpu].map((one) => (one ? spread(one) : '–'));
-    return [goal.title, `${goal.most ? '≤' : '≥'} ${goal.goal}`, ...measured, verdict];
-  });
-  return `${caption(results)}\n\n${table(['logged-in read', 'goal', 'by requests per second', 'by CPU time', ''], rows)}`;
+  if (!results.goals) return '';
+  const rows = goalsOf(results.node, results.goals).map((goal) => [
+    goal.title,
+    goal.platform ? TITLES[goal.platform] : '',
+    bound(goal),
+    cell(goal.rate ?? goal.bytes),
+    cell(goal.cpu),
+    emphasised(verdictOf(goal)),
+  ]);
+  const head = ['logged-in read', 'adapter', 'goal', 'by requests per second', 'by CPU time', ''];
+  return `${caption(results)}\n\n${table(head, rows)}${caches(results)}`;
+}
+
+const bound = ({ goal, most }: Goal): string =>
+  goal === undefined ? '–' : `${most ? '≤' : '≥'} ${goal.toFixed(2)}`;
+
+const emphasised = (verdict: string): string =>
+  /^(only|not reached)/.test(verdict) ? `**${verdict}**` : verdict;
+
+/** The same for a terminal. */
+export function goalsText(results: Pick<Results, 'node' | 'goals'>): string {
+  const rows = goalsOf(results.node, results.goals!).map((goal) => [
+    [goal.title, goal.platform].filter(Boolean).join(', '),
+    bound(goal),
+    inTextOrNot(goal.rate ?? goal.bytes),
+    inTextOrNot(goal.cpu),
+    verdictOf(goal),
+  ]);
+  return columns([['', 'goal', 'by requests per second', 'by CPU time', ''], ...rows]);
+}
+
+function columns(rows: readonly string[][]): string {
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  return rows
+    .map((row) =>
+      row
+        .map((text, i) => text.padEnd(widths[i]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+function ablation(results: Results): string {
+  const { ablation: measured } = results;
+  if (!measured) return '';
+  const rows = STEPS.map((name) => [
+    contender(name).title,
+    ...PLATFORMS.flatMap((platform) => {
+      const found = measured.find((one) => one.contender === nameOn(platform, name));
+      return [cell(found?.share), cell(found?.cpuShare)];
+    }),
+  ]);
+  const ways = ['by requests per second', 'by CPU time'];
+  const head = ['', ...PLATFORMS.flatMap((platform) => ways.map((way) => `${TITLES[platform]}, ${way}`))];
+  return `${caption(results)}, logged-in read, shares of no sessions\n\n${table(head, rows)}`;
 }
 
 function throughput(results: Results): string {
@@ -85,9 +135,9 @@ function throughputTable(
   shareOf: (measured: Measured) => Spread,
 ): string {
   const measured = results.throughput!;
-  const cell = (contender: string, profile: string): string => {
-    const found = measured.find((one) => one.contender === contender && one.profile === profile);
-    return found ? spread(shareOf(found)) : '–';
+  const shareIn = (name: string, profile: string): string => {
+    const found = measured.find((one) => one.contender === name && one.profile === profile);
+    return cell(found && shareOf(found));
   };
   const here = contenders.filter(
     ({ name, ...one }) => one.platform === platform && measured.some(({ contender }) => contender === name),
@@ -98,10 +148,9 @@ function throughputTable(
   const rows = here.map(({ name, title, kind }) => [
     kind === 'ours' ? `**${title}**` : title,
     cpuOf(results, name),
-    ...shown.map((profile) => cell(name, profile.name)),
+    ...shown.map((profile) => shareIn(name, profile.name)),
   ]);
-  const title = platform === 'express' ? 'Express' : 'Fastify';
-  return `${caption(results)}, ${title}, ${how}\n\n${table(['', 'CPU of a read, µs', ...shown.map((one) => one.title)], rows)}`;
+  return `${caption(results)}, ${TITLES[platform]}, ${how}\n\n${table(['', 'CPU of a read, µs', ...shown.map((one) => one.title)], rows)}`;
 }
 
 function cpuOf({ throughput: measured }: Results, contender: string): string {
@@ -141,7 +190,7 @@ function growth(results: Results): string {
     spread(grownCpu),
   ]);
   const head = ['', 'with', 'µs a request', 'over the first', 'µs of CPU a request', 'over the first'];
-  return `${caption(results)}\n\n${table(head, rows)}`;
+  return `${caption(results)}\n\n${table(head, rows)}${caches(results)}`;
 }
 
 function wire(results: Results): string {
@@ -156,11 +205,22 @@ function wire(results: Results): string {
   return `${caption(results)}\n\n${table(['', 'request', 'round trips', 'bytes sent', 'bytes received'], rows)}`;
 }
 
+/** Under what tells of growth. */
+const caches = ({ caches: limits }: Results): string =>
+  limits
+    ? `\n\nEach request is of a session drawn from all of them, none twice before all had their turn; of a million in PostgreSQL 100,000 are drawn from, which lie scattered among the others. Caches: ${limits.join('; ')}.`
+    : '';
+
 const caption = ({ node }: Results): string => `Node ${node}`;
 const major = ({ node }: Results): number => Number(node.split('.')[0]);
 const titleOf = (name: string): string => contenders.find((one) => one.name === name)!.title;
 const ms = (value: number): string => value.toFixed(2);
 const count = (value: number): string => value.toLocaleString('en-US');
+
+const TITLES: Record<Platform, string> = { express: 'Express', fastify: 'Fastify' };
+
+const cell = (one: Spread | undefined): string => (one ? spread(one) : '–');
+const inTextOrNot = (one: Spread | undefined): string => (one ? inText(one) : '–');
 
 const spread = ({ median, lower, upper }: Spread, digits = 2): string =>
   `${median.toFixed(digits)} <sub>${lower.toFixed(digits)}–${upper.toFixed(digits)}</sub>`;

@@ -1,3 +1,4 @@
+import type { GoalRun } from './goals.js';
 import type { Growth } from './growth.js';
 import type { Latency } from './latency.js';
 import type { Weight } from './memory.js';
@@ -16,5 +17,10 @@ export interface Results {
   latency?: Latency[];
   memory?: Weight[];
   growth?: Growth[];
+  /** What the caches in the way hold, which is what growth is about. */
+  caches?: string[];
   wire?: Wire[];
+  ablation?: Measured[];
+  /** A run of its own, so that all of it is of the same time. */
+  goals?: GoalRun;
 }

@@ -1,16 +1,20 @@
 import { mkdirSync, readFileSync, existsSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { measureGrowth } from './growth.js';
+import { measureAblation } from './ablation.js';
+import { cachesOf } from './caches.js';
+import { contenders } from './contenders.js';
+import { measureGoals } from './goals.js';
+import { CASES, measureGrowth } from './growth.js';
 import { measureLatency } from './latency.js';
-import { measureMemory } from './memory.js';
-import { planOf, readArguments, USAGE, type Plan } from './options.js';
-import { pin, startRedis } from './processes.js';
-import { report, writeFormatted } from './report.js';
+import { measureMemory, SIZES } from './memory.js';
+import { isInstalled, planOf, readArguments, USAGE, type Plan } from './options.js';
+import { pin, Servers, startRedis } from './processes.js';
+import { goalsText, report, writeFormatted } from './report.js';
 import { profiles } from './profiles.js';
 import type { Results } from './results.js';
-import { measureThroughput, type Measured } from './throughput.js';
-import { postgresUrl } from './postgres.js';
+import { allRaces, measureThroughput, type Measured } from './throughput.js';
+import { dropTables, postgresUrl } from './postgres.js';
 import { measureWire } from './wire.js';
 
 /** The repository, seen from the compiled file. */
@@ -23,6 +27,7 @@ else if (args.report) await report(RESULTS, join(ROOT, 'docs', 'performance.md')
 else await run();
 
 async function run(): Promise<void> {
+  const began = performance.now();
   // Where only the answers count, both cores start servers.
   const pinned = !args.smoke && pin();
   const redis = await startRedis();
@@ -33,21 +38,41 @@ async function run(): Promise<void> {
     for (const missing of ['redis', 'postgres'] as const) {
       if (plan[missing] === undefined) console.log(`without ${missing}: it does not run here`);
     }
+    for (const { name, package: needed } of contenders) {
+      if (needed !== undefined && !isInstalled(needed)) console.log(`without ${name}: it is not installed`);
+    }
     const results = await measure(plan);
     if (!plan.smoke) await write(plan, { pinned, ...results });
+    if (results.goals) console.log(`\n${goalsText({ node: plan.version, goals: results.goals })}`);
+    if (plan.smoke) console.log('\nOne short round: that all of it runs, and nothing about speed.');
+    console.log(`\n${((performance.now() - began) / 60_000).toFixed(1)} minutes`);
   } finally {
     redis?.stop();
+    if (postgres) await dropTables(postgres);
   }
 }
 
 async function measure(plan: Plan): Promise<Partial<Results>> {
+  const servers = new Servers(plan.node, plan.smoke);
+  try {
+    return await measureParts(plan, servers);
+  } finally {
+    await servers.close();
+  }
+}
+
+async function measureParts(plan: Plan, servers: Servers): Promise<Partial<Results>> {
   const { parts } = plan;
+  const grows = parts.has('growth') || parts.has('goals');
   return {
-    ...(parts.has('throughput') && { throughput: await measureThroughput(plan) }),
-    ...(parts.has('latency') && { latency: await measureLatency(plan) }),
-    ...(parts.has('memory') && { memory: await measureMemory(plan) }),
-    ...(parts.has('growth') && { growth: await measureGrowth(plan) }),
+    ...(parts.has('throughput') && { throughput: await measureThroughput(plan, servers, allRaces(plan)) }),
+    ...(parts.has('latency') && { latency: await measureLatency(plan, servers) }),
+    ...(parts.has('memory') && { memory: measureMemory(plan, SIZES) }),
+    ...(parts.has('growth') && { growth: await measureGrowth(plan, CASES) }),
+    ...(grows && { caches: await cachesOf(plan) }),
     ...(parts.has('wire') && { wire: await measureWire(plan) }),
+    ...(parts.has('ablation') && { ablation: await measureAblation(plan, servers) }),
+    ...(parts.has('goals') && { goals: await measureGoals(plan, servers) }),
   };
 }
 

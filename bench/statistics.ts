@@ -25,3 +25,6 @@ export const spreadOf = (values: readonly number[]): Spread => ({
 /** What one has of another, round by round: what slows the machine down for a while slows both. */
 export const ratioOf = (one: readonly number[], other: readonly number[]): Spread =>
   spreadOf(one.map((value, i) => value / other[i]!));
+
+export const inText = ({ median, lower, upper }: Spread, digits = 2): string =>
+  `${median.toFixed(digits)} (${lower.toFixed(digits)} to ${upper.toFixed(digits)})`;

@@ -1,10 +1,10 @@
-import { contenders, scaleOf, type Contender } from './contenders.js';
+import { contenders, PLATFORMS, scaleOf, type Contender } from './contenders.js';
 import { hammer, request, type Connection } from './load.js';
 import { pinBackends } from './postgres.js';
-import { Servers, type Server } from './processes.js';
+import type { Server, Servers } from './processes.js';
 import { profiles, takesPart, type Profile } from './profiles.js';
 import type { Plan } from './options.js';
-import { median, ratioOf, spreadOf, type Spread } from './statistics.js';
+import { inText, median, ratioOf, spreadOf, type Spread } from './statistics.js';
 import { Visitors } from './visitors.js';
 import { warmUp } from './warm-up.js';
 
@@ -45,64 +45,66 @@ interface Round {
 const UNDISTURBED = 0.93;
 const REPEATS = 2;
 
-/** Every profile with every contender that it is for, round by round. */
-export async function measureThroughput(plan: Plan): Promise<Measured[]> {
-  const servers = new Servers(plan.node, plan.smoke);
-  try {
-    return await measureAll(plan, servers);
-  } finally {
-    await servers.close();
-  }
+/** What is measured by turns: the contenders of one platform, the application without sessions among them. */
+export interface Race {
+  profile: Profile;
+  contenders: readonly Contender[];
+  /** How often, each time with new servers. */
+  heats: number;
 }
 
-async function measureAll(plan: Plan, servers: Servers): Promise<Measured[]> {
+/** Every profile with every contender that it is for. */
+export function allRaces(plan: Plan): Race[] {
+  return profiles
+    .filter(({ name }) => plan.wants(name))
+    .flatMap((profile) =>
+      racesOf(profile, profile.central ? (plan.heats ?? 4) : 1, (one) => plan.wantsContender(one)),
+    );
+}
+
+/** A race of each platform, unless nobody but applications without sessions would run. */
+export function racesOf(profile: Profile, heats: number, wants: (one: Contender) => boolean): Race[] {
+  return PLATFORMS.flatMap((platform) => {
+    const entering = contenders.filter(
+      (one) => one.platform === platform && wants(one) && takesPart(one, profile),
+    );
+    return entering.every(({ kind }) => kind === 'scale') ? [] : [{ profile, contenders: entering, heats }];
+  });
+}
+
+export async function measureThroughput(
+  plan: Plan,
+  servers: Servers,
+  races: readonly Race[],
+): Promise<Measured[]> {
   const measured: Measured[] = [];
-  for (const profile of profiles.filter(({ name }) => plan.wants(name))) {
-    for (const platform of ['express', 'fastify'] as const) {
-      const entering = contenders.filter(
-        (one) => one.platform === platform && plan.wantsContender(one) && takesPart(one, profile),
-      );
-      if (entering.every(({ kind }) => kind === 'scale')) continue;
-      measured.push(...(await compare(plan, servers, profile, entering)));
-    }
-  }
+  for (const race of races) measured.push(...(await run(plan, servers, race)));
   return measured;
 }
 
-async function compare(
-  plan: Plan,
-  servers: Servers,
-  profile: Profile,
-  entering: Contender[],
-): Promise<Measured[]> {
-  const rounds = new Map<string, Round[]>(entering.map(({ name }) => [name, []]));
-  for (let heat = 0; heat < (profile.central ? plan.heats : 1); heat++) {
-    for (const entrant of await runHeat(plan, servers, profile, entering))
+async function run(plan: Plan, servers: Servers, race: Race): Promise<Measured[]> {
+  const rounds = new Map<string, Round[]>(race.contenders.map(({ name }) => [name, []]));
+  for (let heat = 0; heat < race.heats; heat++) {
+    for (const entrant of await runHeat(plan, servers, race))
       rounds.get(entrant.contender.name)!.push(...entrant.rounds);
   }
-  const results = summarise(profile, entering, rounds);
-  for (const { contender, rate, share, cpu, busy } of results) {
-    const shares = [share.median, share.lower, share.upper].map((one) => one.toFixed(3));
-    console.log(
-      `${profile.name.padEnd(10)} ${contender.padEnd(24)} ${rate.median.toFixed(0).padStart(7)}/s ` +
-        `${shares[0]} (${shares[1]} to ${shares[2]}) ${cpu.median.toFixed(1)} us CPU, busy ${busy.toFixed(2)}`,
-    );
-  }
+  const results = summarise(race, rounds);
+  for (const one of results) console.log(line(one));
   return results;
 }
 
+const line = ({ profile, contender, rate, share, cpu, busy }: Measured): string =>
+  `${profile.padEnd(10)} ${contender.padEnd(26)} ${rate.median.toFixed(0).padStart(7)}/s ` +
+  `${inText(share, 3)} ${cpu.median.toFixed(1)} us CPU, busy ${busy.toFixed(2)}`;
+
 /** The rounds of one server of each contender. */
-async function runHeat(
-  plan: Plan,
-  servers: Servers,
-  profile: Profile,
-  entering: Contender[],
-): Promise<Entrant[]> {
+async function runHeat(plan: Plan, servers: Servers, { profile, contenders }: Race): Promise<Entrant[]> {
   const entrants: Entrant[] = [];
   try {
-    entrants.push(...(await Promise.all(entering.map((one) => enter(plan, servers, profile, one)))));
-    if (entering.some(({ needs }) => needs === 'postgres')) await pinBackends(plan.postgres!);
+    entrants.push(...(await Promise.all(contenders.map((one) => enter(plan, servers, profile, one)))));
     await warmUp(plan, entrants);
+    // Pools have opened all of their connections by now.
+    if (contenders.some(({ needs }) => needs === 'postgres')) await pinBackends(plan.postgres!);
     const started = Date.now();
     // Each round begins with another one, so that nobody always follows the same neighbour.
     for (let round = 0; round < plan.rounds; round++) {
@@ -170,14 +172,10 @@ async function assertRolled(entrants: readonly Entrant[], started: number): Prom
   }
 }
 
-function summarise(
-  profile: Profile,
-  entering: readonly Contender[],
-  roundsOf: ReadonlyMap<string, Round[]>,
-): Measured[] {
-  const scale = roundsOf.get(scaleOf(entering[0]!.platform))!;
+function summarise({ profile, contenders }: Race, roundsOf: ReadonlyMap<string, Round[]>): Measured[] {
+  const scale = roundsOf.get(scaleOf(contenders[0]!.platform))!;
   const [scaleRates, scaleCpus] = [ratesOf(scale), cpusOf(scale)];
-  return entering.map(({ name }) => {
+  return contenders.map(({ name }) => {
     const rounds = roundsOf.get(name)!;
     const [rates, cpus] = [ratesOf(rounds), cpusOf(rounds)];
     return {

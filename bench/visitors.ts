@@ -1,12 +1,10 @@
 import type { Contender } from './contenders.js';
+import { Repeated } from './exchange.js';
 import { Connection, request } from './load.js';
 import type { Server } from './processes.js';
-import { subjectOf, type Profile } from './profiles.js';
+import { MEANINGLESS, subjectOf, type Profile } from './profiles.js';
 
 type Cookies = Map<string, string>;
-
-/** A cookie that means nothing to an application without sessions: its requests are to be as long as the others'. */
-const MEANINGLESS = 'x'.repeat(96);
 
 /** Connections that are logged in as the profile wants it, each as another user. */
 export class Visitors {
@@ -28,7 +26,7 @@ export class Visitors {
     for (let i = 0; i < count; i++) {
       const cookies: Cookies = bytes === undefined ? new Map() : await identify(server, contender, i, bytes);
       const ask = { ...profile, cookies, expect: profile.answer(contender, i) };
-      connections.push(await Connection.open(server.port, [ask]));
+      connections.push(await Connection.open(server.port, new Repeated(server.port, ask)));
       all.push(cookies);
     }
     if (bytes !== undefined && contender.kind !== 'scale') await assertStrangerUnknown(server);

@@ -27,6 +27,9 @@ export type {
 export type { SessionTarget } from './nest/session.service.js';
 export type { HandshakeHeaders, HandshakeRequest, HandshakeSource } from './nest/transports/handshake.js';
 export type { SessionHttpCode } from './nest/request/session.exceptions.js';
+export type { FailureContent, RenderFailure, SessionFailure } from './nest/request/failure-response.js';
+export type { LoginRefusal } from './nest/guards/login.guard.js';
+export type { ReloginRefusal, ReloginWindow } from './nest/guards/relogin.guard.js';
 export type { StandardSchemaV1 } from './nest/options/standard-schema.js';
 export type { MemoryStoreOptions } from './stores/memory/index.js';
 export type { SessionData, SessionInfo, SessionState } from './core/session.js';

@@ -4,6 +4,7 @@ import type { NextFunction, Request, Response } from 'express';
 import type { Store } from 'express-session';
 import type { IronSession } from 'iron-session';
 import type { Peer } from './peers.js';
+import { poolOf } from './pool.js';
 import { SECRET, type ServerSettings } from './settings.js';
 
 type Bag = Record<string, unknown>;
@@ -20,8 +21,7 @@ const propertyAccess = {
 
 export async function expressSession(settings: ServerSettings): Promise<Peer> {
   const { default: session } = await import('express-session');
-  const store =
-    settings.contender === 'connect-redis' ? await redisStore(settings) : new session.MemoryStore();
+  const store = await storeOf(settings);
   return {
     ...propertyAccess,
     entries: (request) => bagOf(request),
@@ -48,10 +48,30 @@ export async function expressSession(settings: ServerSettings): Promise<Peer> {
   };
 }
 
+async function storeOf(settings: ServerSettings): Promise<Store> {
+  switch (settings.contender) {
+    case 'connect-redis':
+      return redisStore(settings);
+    case 'connect-pg-simple':
+      return postgresStore(settings);
+    default:
+      return new (await import('express-session')).default.MemoryStore();
+  }
+}
+
 async function redisStore({ redis }: ServerSettings): Promise<Store> {
   const [{ createClient }, { RedisStore }] = await Promise.all([import('redis'), import('connect-redis')]);
   const client = await createClient({ url: redis }).connect();
   return new RedisStore({ client, prefix: 'bench:peer:' });
+}
+
+async function postgresStore(settings: ServerSettings): Promise<Store> {
+  const [{ default: session }, { default: connect }, pool] = await Promise.all([
+    import('express-session'),
+    import('connect-pg-simple'),
+    poolOf(settings),
+  ]);
+  return new (connect(session))({ pool, tableName: 'bench_peer_sessions', createTableIfMissing: true });
 }
 
 export async function cookieSession(): Promise<Peer> {

@@ -7,23 +7,14 @@ import { contender } from '../contenders.js';
 import { cookieSession, expressSession, ironSession } from './express-peers.js';
 import { fastifySession, secureSession } from './fastify-peers.js';
 import { ours } from './ours.js';
+import { installParts } from './parts.js';
 import { peerModule, type Peer } from './peers.js';
-import { floor, plain } from './plain.js';
+import { plain } from './plain.js';
 import { fill } from './prefill.js';
 import type { FromServer, ServerSettings } from './settings.js';
 
 const settings = JSON.parse(process.argv[2]!) as ServerSettings;
-const { platform, kind, name } = contender(settings.contender);
-
-const peer = kind === 'peer' ? await peerOf(name) : undefined;
-const app = await create(await moduleOf(peer));
-await peer?.install(app);
-await app.listen(0, '127.0.0.1');
-const active = kind === 'ours' ? await fill(app, settings) : [];
-// Connections wait for their turn while others are measured, and some before their first request.
-Object.assign(app.getHttpServer(), { keepAliveTimeout: 3_600_000, headersTimeout: 0, requestTimeout: 0 });
-const { port } = app.getHttpServer().address() as { port: number };
-tell({ type: 'ready', port, active });
+const { platform, kind, name, parts = [] } = contender(settings.contender);
 
 process.on('message', (message) => {
   if (message === 'usage') {
@@ -33,6 +24,17 @@ process.on('message', (message) => {
 });
 process.on('disconnect', () => process.exit(0));
 
+const peer = kind === 'peer' ? await peerOf(name) : undefined;
+const app = await create(await moduleOf(peer));
+await peer?.install(app);
+if (kind === 'scale') installParts(app, platform, parts);
+await app.listen(0, '127.0.0.1');
+if (kind === 'ours') await fill(app, settings);
+// Connections wait for their turn while others are measured, and some before their first request.
+Object.assign(app.getHttpServer(), { keepAliveTimeout: 3_600_000, headersTimeout: 0, requestTimeout: 0 });
+const { port } = app.getHttpServer().address() as { port: number };
+tell({ type: 'ready', port });
+
 function create(module: DynamicModule): Promise<INestApplication> {
   const adapter = platform === 'express' ? new ExpressAdapter() : new FastifyAdapter();
   return NestFactory.create(module, adapter, { logger: ['error'] });
@@ -40,14 +42,14 @@ function create(module: DynamicModule): Promise<INestApplication> {
 
 async function moduleOf(peer: Peer | undefined): Promise<DynamicModule> {
   if (peer) return peerModule(peer, settings.rolling);
-  if (kind === 'ours') return ours(settings);
-  return name.endsWith('floor') ? floor() : plain();
+  return kind === 'ours' ? ours(settings, parts) : plain(parts);
 }
 
 function peerOf(name: string): Promise<Peer> {
   switch (name) {
     case 'express-session':
     case 'connect-redis':
+    case 'connect-pg-simple':
       return expressSession(settings);
     case 'cookie-session':
       return cookieSession();

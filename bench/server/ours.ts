@@ -1,14 +1,18 @@
 import { Body, Controller, Get, HttpCode, Inject, Module, Post, UseGuards } from '@nestjs/common';
-import type { DynamicModule } from '@nestjs/common';
+import type { DynamicModule, Provider } from '@nestjs/common';
+import { APP_INTERCEPTOR } from '@nestjs/core';
 import {
   LoginGuard,
   MemoryStore,
   Session,
+  SessionInterceptor,
   SessionModule,
   SessionService,
   type SessionModuleOptions,
 } from 'nest-sessions';
+import type { Part } from '../contenders.js';
 import { sessionData } from '../profiles.js';
+import { poolOf } from './pool.js';
 import { SECRET, type ServerSettings } from './settings.js';
 
 interface Data {
@@ -69,7 +73,7 @@ class OurModule {}
 
 type Store = Pick<SessionModuleOptions, 'store' | 'context'>;
 
-export async function ours(settings: ServerSettings): Promise<DynamicModule> {
+export async function ours(settings: ServerSettings, parts: readonly Part[]): Promise<DynamicModule> {
   const sessions = SessionModule.forRoot({
     secret: SECRET,
     // A tick that every request is later than.
@@ -77,16 +81,14 @@ export async function ours(settings: ServerSettings): Promise<DynamicModule> {
     ...(settings.still && { rollEvery: '25m' as const }),
     ...(await storeOf(settings)),
   });
-  return { module: OurModule, imports: [sessions], controllers: [OurController] };
+  const providers: Provider[] = [];
+  if (parts.includes('interceptor'))
+    providers.push({ provide: APP_INTERCEPTOR, useExisting: SessionInterceptor });
+  return { module: OurModule, imports: [sessions], controllers: [OurController], providers };
 }
 
-async function storeOf({
-  contender,
-  prefill = 0,
-  redis,
-  postgres,
-  table = 'bench_sessions',
-}: ServerSettings): Promise<Store> {
+async function storeOf(settings: ServerSettings): Promise<Store> {
+  const { contender, prefill = 0, redis, table = 'bench_sessions' } = settings;
   switch (contender) {
     case 'memory-no-context':
       return { context: false };
@@ -99,15 +101,8 @@ async function storeOf({
       return { store: new RedisStore({ client, prefix: 'bench:ours:' }) };
     }
     case 'postgres': {
-      const [{ default: pg }, { PostgresStore }] = await Promise.all([
-        import('pg'),
-        import('nest-sessions/postgres'),
-      ]);
-      const pool = new pg.Pool({
-        connectionString: postgres,
-        max: 10,
-        application_name: 'nest-sessions-bench',
-      });
+      const { PostgresStore } = await import('nest-sessions/postgres');
+      const pool = await poolOf(settings);
       const store = new PostgresStore({ pool, table });
       await store.migrate();
       return { store };

@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   Controller,
   Get,
@@ -6,20 +5,14 @@ import {
   Injectable,
   Module,
   Post,
-  type CallHandler,
-  type DynamicModule,
-  type ExecutionContext,
-  type MiddlewareConsumer,
-  type NestInterceptor,
-  type NestModule,
   UseGuards,
   type CanActivate,
+  type DynamicModule,
 } from '@nestjs/common';
-import { APP_INTERCEPTOR } from '@nestjs/core';
-import type { Observable } from 'rxjs';
-import { sessionData, subjectOf } from '../profiles.js';
+import type { Part } from '../contenders.js';
+import { sessionData } from '../profiles.js';
+import { found, ME, partsModule } from './parts.js';
 
-const ME = { subject: subjectOf(0), locale: 'de' };
 const EVERYTHING = { keys: Object.keys(sessionData(54_000)).length };
 
 @Injectable()
@@ -38,7 +31,7 @@ class PlainController {
   }
 
   @Get('me')
-  me() {
+  me(): object {
     return { ...ME };
   }
 
@@ -60,30 +53,20 @@ class PlainController {
   }
 }
 
-const storage = new AsyncLocalStorage<object>();
-
-@Injectable()
-class NoOpInterceptor implements NestInterceptor {
-  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    return next.handle();
+/** Who is asked for is whom the framework's hook found. */
+@Controller()
+class FloorController extends PlainController {
+  @Get('me')
+  override me() {
+    return { ...found() };
   }
 }
 
-@Module({ controllers: [PlainController] })
+@Module({})
 class PlainModule {}
 
-/** The least that a module of Nest's can do which sees every request and its handler. */
-@Module({
-  controllers: [PlainController],
-  providers: [{ provide: APP_INTERCEPTOR, useClass: NoOpInterceptor }],
-})
-class FloorModule implements NestModule {
-  configure(consumer: MiddlewareConsumer): void {
-    consumer
-      .apply((request: object, _response: unknown, next: () => void) => storage.run(request, next))
-      .forRoutes('{*path}');
-  }
-}
-
-export const plain = (): DynamicModule => ({ module: PlainModule });
-export const floor = (): DynamicModule => ({ module: FloorModule });
+export const plain = (parts: readonly Part[]): DynamicModule => ({
+  module: PlainModule,
+  imports: [partsModule(parts)],
+  controllers: [parts.includes('lookup') ? FloorController : PlainController],
+});

@@ -1,50 +1,51 @@
+import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
-import { MemoryStore, type SessionRecord } from 'nest-sessions';
-import { sessionData } from '../profiles.js';
+import { Module, type DynamicModule } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { MemoryStore, SessionModule } from 'nest-sessions';
+import { loginAs } from 'nest-sessions/testing';
+import { sessionData, subjectOf } from '../profiles.js';
+import { SECRET } from './settings.js';
 
-/** Prints how many bytes each of so many sessions takes: a user, a device and half a kilobyte of data. */
+/** Prints how many bytes each of so many sessions takes: a user and half a kilobyte of data, and no device. */
 const [store, sessions] = [process.argv[2]!, Number(process.argv[3])];
 const BYTES = 500;
-const MONTH = 31 * 24 * 60 * 60 * 1000;
-const USER_AGENT =
-  'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36';
+const HALF_AN_HOUR = 30 * 60_000;
 
-const random = (bytes: number): string => randomBytes(bytes).toString('base64url');
+type Put = (i: number) => void | Promise<void>;
 
 /** Data as it comes out of a request: new objects and new texts for each session. */
 function fresh(): Record<string, unknown> {
   return JSON.parse(JSON.stringify(sessionData(BYTES))) as Record<string, unknown>;
 }
 
-async function filler(): Promise<(i: number) => void> {
-  if (store === 'nest-sessions') {
-    const memory = new MemoryStore({ maxCount: Math.max(100_000, sessions) });
-    return (i) => void memory.create(record(i), MONTH);
-  }
-  const { default: session } = await import('express-session');
-  const memory = new session.MemoryStore();
-  const cookie = { originalMaxAge: MONTH, expires: new Date(Date.now() + MONTH), httpOnly: true, path: '/' };
-  const device = { userAgent: USER_AGENT, ip: '192.0.2.1' };
-  return (i) => memory.set(random(24), { ...fresh(), subject: `user-${i}`, device, cookie } as never);
+@Module({})
+class OurModule {}
+
+/** Logins of an application, so that what is kept beside the record counts. */
+async function ours(): Promise<Put> {
+  const memory = new MemoryStore({ maxCount: Math.max(100_000, sessions + 2) });
+  const module: DynamicModule = {
+    module: OurModule,
+    imports: [SessionModule.forRoot({ secret: SECRET, store: memory })],
+  };
+  const app = await NestFactory.create(module, { logger: ['error'] });
+  await app.init();
+  return async (i) => void (await loginAs(app, subjectOf(i), { data: fresh() }));
 }
 
-function record(i: number): SessionRecord {
-  const now = Date.now();
-  const data = Object.fromEntries(
-    Object.entries(fresh()).map(([key, value]) => [key, JSON.stringify(value)]),
-  );
-  return {
-    id: random(16),
-    secretHash: random(32),
-    revision: 0,
-    subject: `user-${i}`,
-    factors: { pwd: now },
-    createdAt: now,
-    lastSeenAt: now,
-    rotatedAt: now,
-    persistent: false,
-    device: { userAgent: Buffer.from(USER_AGENT).toString(), ip: '192.0.2.1' },
-    data,
+/** What its middleware hands to the store. */
+async function expressSession(): Promise<Put> {
+  const { default: session } = await import('express-session');
+  const memory = new session.MemoryStore();
+  return (i) => {
+    const expires = new Date(Date.now() + HALF_AN_HOUR);
+    const cookie = { originalMaxAge: HALF_AN_HOUR, expires, httpOnly: true, path: '/' };
+    memory.set(randomBytes(24).toString('base64url'), {
+      cookie,
+      subject: subjectOf(i),
+      ...fresh(),
+    } as never);
   };
 }
 
@@ -54,16 +55,20 @@ const used = (): number => {
   return heapUsed + external;
 };
 
-const put = await filler();
-// What is loaded or compiled at the first session is nobody's weight.
-put(-1);
+/** The store of express-session puts a callback aside for every session. */
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+const put = await (store === 'nest-sessions' ? ours() : expressSession());
+// What is loaded or compiled at the first sessions is nobody's weight.
+for (let i = 0; i < 50; i++) await put(i);
+await settle();
 const before = used();
 for (let i = 0; i < sessions; i++) {
-  put(i);
-  // The store of express-session puts a callback aside for every session.
-  if (i % 10_000 === 0) await new Promise((resolve) => setImmediate(resolve));
+  await put(i + 50);
+  if (i % 10_000 === 0) await settle();
 }
+await settle();
 const bytes = (used() - before) / sessions;
-put(-2);
+await put(0);
 console.log(bytes.toFixed(1));
 process.exit(0);

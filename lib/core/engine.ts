@@ -2,14 +2,14 @@ import { Commit } from './request/commit.js';
 import { expireCookie, setCookie } from './token/cookie.js';
 import type { DataHooks, DataValidator } from './model/data.js';
 import { EngineContext, type EngineConfig } from './request/engine-context.js';
-import { sessionEnded, SessionError } from './util/errors.js';
+import { SessionError } from './util/errors.js';
 import type { EventHub } from './events/events.js';
-import type { Client, SessionBackend } from './storage/backend.js';
+import type { Client, SessionBackend, SessionHandle } from './storage/backend.js';
 import { SessionOperations, type LoginOptions, type ReloginOptions } from './request/operations.js';
 import { Opening } from './request/open.js';
 import type { SessionRecord } from './model/record.js';
 import type { Awaitable } from './storage/store.js';
-import { CookieAction, Lifecycle, type RequestState } from './request/request-state.js';
+import { CookieAction, type RequestState } from './request/request-state.js';
 import { Updating } from './request/update.js';
 
 /** Opens, changes, commits and ends sessions. Knows neither Nest nor HTTP beyond the cookie. */
@@ -46,8 +46,8 @@ export class SessionEngine {
   /** As {@link open}, where no response can take a cookie. It is a presentation of the token all the same. */
   async openDetached(cookieHeader: string | undefined, client: Client): Promise<RequestState> {
     const state = await this.open(cookieHeader, client);
-    state.detached = true;
-    if (state.confirms) await this.commit(state, false);
+    state.detach();
+    if (state.live?.confirms) await this.commit(state, false);
     return state;
   }
 
@@ -72,18 +72,21 @@ export class SessionEngine {
       case CookieAction.Keep:
         return undefined;
       case CookieAction.Expire:
+      case CookieAction.Forget:
         return expireCookie(this.config.cookie);
-      case CookieAction.Set: {
-        const { record, token } = state.handle!;
-        // Others rotated it meanwhile, and their responses carry the cookie.
-        if (token === undefined) return undefined;
-        return setCookie(
-          this.config.cookie,
-          token,
-          record.persistent ? this.expiryOf(state) - state.now() : undefined,
-        );
-      }
+      case CookieAction.Set:
+        return state.live && this.#cookieWith(state.live.handle, state.now());
     }
+  }
+
+  #cookieWith({ record, token }: SessionHandle, now: number): string | undefined {
+    // Others rotated it meanwhile, and their responses carry the cookie.
+    if (token === undefined) return undefined;
+    return setCookie(
+      this.config.cookie,
+      token,
+      record.remember ? this.recordExpiry(record) - now : undefined,
+    );
   }
 
   async login(state: RequestState, subject: string, options?: LoginOptions): Promise<void> {
@@ -107,9 +110,14 @@ export class SessionEngine {
   }
 
   async update(state: RequestState, key: string, fn: (value: unknown) => unknown): Promise<unknown> {
-    assertWritable(state);
+    state.assertWritable();
     await this.save(state);
     return this.#updating.update(state, key, fn);
+  }
+
+  /** An error of this session as the application gets it. */
+  thrown(state: RequestState, error: unknown): unknown {
+    return this.#context.thrown(state, error);
   }
 
   list(subject: string): Promise<SessionRecord[]> {
@@ -153,24 +161,24 @@ class StateHooks implements DataHooks {
   }
 
   beforeChange(): void {
-    assertWritable(this.#state);
+    try {
+      this.#state.assertWritable();
+    } catch (error) {
+      throw this.#context.thrown(this.#state, error);
+    }
   }
 
   onCorrupt(key: string, cause: unknown): never {
-    this.#state.conclude({ reason: 'corrupt', everywhere: false });
-    throw new SessionError(
+    this.#state.ending({ reason: 'corrupt', everywhere: false });
+    const error = new SessionError(
       'ERR_RECORD_CORRUPT',
       `What is stored under "${key}" is no JSON. The session was ended.`,
       { cause },
     );
+    throw this.#context.thrown(this.#state, error);
   }
 
   onDropped(keys: string[]): void {
     this.#context.emit(this.#state, { type: 'data-dropped', keys });
   }
-}
-
-function assertWritable(state: RequestState): void {
-  state.assertChangeable();
-  if (state.lifecycle === Lifecycle.Ended) throw sessionEnded();
 }

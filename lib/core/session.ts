@@ -6,7 +6,7 @@ import { milliseconds } from './util/durations.js';
 import { authenticatedAt, isFresh } from './model/policy.js';
 import type { Device } from './model/record.js';
 import type { Awaitable } from './storage/store.js';
-import { Lifecycle, type RequestState } from './request/request-state.js';
+import type { RequestState } from './request/request-state.js';
 
 /**
  * What a session may hold, by key. Applications add theirs:
@@ -23,7 +23,10 @@ export interface SessionInfo {
   id: string;
   subject: string;
   device: Device;
+  /** When the session began: signed in since then. */
   createdAt: Date;
+  /** Where the absolute lifetime starts: when the session began, or the last re-login. */
+  startedAt: Date;
   lastSeenAt: Date;
   expiresAt: Date;
   /** The last active proof by any factor. */
@@ -62,16 +65,18 @@ export class Session<T extends object = SessionData> {
   }
 
   get loggedIn(): boolean {
-    return this.#state.lifecycle === Lifecycle.Live && this.subject !== undefined;
+    return this.#state.live?.handle.record.subject !== undefined;
   }
 
   get state(): SessionState {
-    switch (this.#state.lifecycle) {
-      case Lifecycle.New:
+    switch (this.#state.state.kind) {
+      case 'anonymous':
+      case 'unavailable':
         return 'new';
-      case Lifecycle.Live:
+      case 'live':
         return this.#state.changed ? 'dirty' : 'clean';
-      case Lifecycle.Ended:
+      case 'ending':
+      case 'ended':
         return 'ended';
     }
   }
@@ -89,9 +94,14 @@ export class Session<T extends object = SessionData> {
     Object.assign(data, value);
   }
 
-  /** Where the absolute lifetime starts. */
+  /** When the session began. A re-login does not move it. */
   get createdAt(): Date {
     return new Date(this.#state.handle?.record.createdAt ?? this.#state.now());
+  }
+
+  /** Where the absolute lifetime starts: when the session began, or the last re-login. */
+  get startedAt(): Date {
+    return new Date(this.#state.handle?.record.startedAt ?? this.#state.now());
   }
 
   get lastSeenAt(): Date {
@@ -105,35 +115,35 @@ export class Session<T extends object = SessionData> {
 
   /** When the user last proved who they are, by the given factor or by any. */
   authenticatedAt(factor?: string): Date | undefined {
-    const at = this.loggedIn ? authenticatedAt(this.#state.handle!.record.factors, factor) : undefined;
+    const { live } = this.#state;
+    const at = live && this.loggedIn ? authenticatedAt(live.handle.record.factors, factor) : undefined;
     return at === undefined ? undefined : new Date(at);
   }
 
   /** Whether that was at most `within` ago. */
   isFresh(within: Duration, factor?: string): boolean {
-    if (!this.loggedIn || this.#state.suspicious) return false;
-    return isFresh(
-      this.#state.handle!.record.factors,
-      milliseconds(within, 'within'),
-      this.#state.now(),
-      factor,
-    );
+    const { live } = this.#state;
+    if (!live || !this.loggedIn || live.suspicious) return false;
+    return isFresh(live.handle.record.factors, milliseconds(within, 'within'), this.#state.now(), factor);
   }
 
   /**
-   * RevocationPage one key atomically: `fn` gets what is stored now and is called again if another request was
+   * Updates one key atomically: `fn` gets what is stored now and is called again if another request was
    * faster. `undefined` removes the key. Stored when the promise resolves.
    *
    * @throws SessionError `ERR_SESSION_ENDED`, `ERR_CONFLICT`, `ERR_STORE_UNAVAILABLE`, `ERR_UPDATE_NESTED` within an
    *   update of the same key
    */
-  update<K extends keyof T & string>(
+  async update<K extends keyof T & string>(
     key: K,
     fn: (value: T[K] | undefined) => Awaitable<T[K] | undefined>,
   ): Promise<T[K] | undefined> {
-    return this.#engine.update(this.#state, key, fn as (value: unknown) => unknown) as Promise<
-      T[K] | undefined
-    >;
+    try {
+      const value = await this.#engine.update(this.#state, key, fn as (value: unknown) => unknown);
+      return value as T[K] | undefined;
+    } catch (error) {
+      throw this.#engine.thrown(this.#state, error);
+    }
   }
 
   /**
@@ -143,7 +153,11 @@ export class Session<T extends object = SessionData> {
    * @throws SessionError `ERR_SESSION_ENDED`, `ERR_STORE_UNAVAILABLE`
    */
   async commit(): Promise<void> {
-    await this.#engine.save(this.#state);
+    try {
+      await this.#engine.save(this.#state);
+    } catch (error) {
+      throw this.#engine.thrown(this.#state, error);
+    }
   }
 
   [REQUEST_STATE](): RequestState {
@@ -156,6 +170,7 @@ export class Session<T extends object = SessionData> {
       subject: this.subject,
       state: this.state,
       createdAt: this.createdAt,
+      startedAt: this.startedAt,
       lastSeenAt: this.lastSeenAt,
       expiresAt: this.expiresAt,
     };

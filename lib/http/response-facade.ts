@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http';
+import type { OriginalResponse } from './original-response.js';
 import { headSent } from './response-calls.js';
 
 type Method = 'on' | 'once';
 type Listener = (...args: unknown[]) => unknown;
-type Listening = Record<Method, (type: string | symbol, listener: Listener) => unknown>;
 
-/** What is another while an answer is held. */
+/** The properties that differ while a response is held. */
 const PRETENDED = [
   'headersSent',
   'writableEnded',
@@ -18,22 +18,20 @@ const PRETENDED = [
 ] as const;
 
 /**
- * To everybody else an answer that is held has left, so that nobody starts a second one. The head itself is
- * not written yet, for a failure may still have to take its place.
+ * Makes a held response look as if it had left, so that nobody starts a second one. The head itself is
+ * not written yet, for a failure may still have to replace it.
  */
 export class ResponseFacade {
+  readonly #original: OriginalResponse;
   readonly #response: ServerResponse;
-  readonly #before: Listening;
   readonly #own: [string, PropertyDescriptor | undefined][];
   readonly #waiting: { method: Method; listener: Listener }[] = [];
 
-  /**
-   * @param before the methods by which others listen to the response
-   * @param hasEnded whether the application has called `end`
-   */
-  constructor(response: ServerResponse, before: Listening, hasEnded: () => boolean) {
+  /** @param hasEnded whether the application has called `end` */
+  constructor(original: OriginalResponse, hasEnded: () => boolean) {
+    const { response } = original;
+    this.#original = original;
     this.#response = response;
-    this.#before = before;
     this.#own = PRETENDED.map((name) => [name, Object.getOwnPropertyDescriptor(response, name)]);
     Object.defineProperties(response, {
       headersSent: { configurable: true, get: () => true },
@@ -42,8 +40,8 @@ export class ResponseFacade {
       setHeaders: this.#tooLate('set'),
       appendHeader: this.#tooLate('append'),
       removeHeader: this.#tooLate('remove'),
-      on: this.#await('on'),
-      once: this.#await('once'),
+      on: this.#listen('on'),
+      once: this.#listen('once'),
     });
   }
 
@@ -55,20 +53,24 @@ export class ResponseFacade {
     }
   }
 
-  /** Wakes the streams that a held `write` told to wait. Throws what a listener throws. */
-  wake(): void {
+  /**
+   * Lets streams go on that a held `write` told to wait.
+   *
+   * @throws what a listener throws
+   */
+  emitDrain(): void {
     this.#response.emit('drain');
     for (const { method, listener } of this.#waiting) {
-      if (method === 'on') this.#before.on.call(this.#response, 'drain', listener);
+      if (method === 'on') this.#original.on.call(this.#response, 'drain', listener);
       listener.call(this.#response);
     }
   }
 
-  /** Waits for "drain" itself: compression would keep such a listener for its own stream, which has no reason to drain. */
-  #await(method: Method): PropertyDescriptor {
+  /** Keeps listeners of "drain" here: compression would add them to its own stream, which has no reason to drain. */
+  #listen(method: Method): PropertyDescriptor {
     const value = (type: string | symbol, listener: Listener): ServerResponse => {
       if (type === 'drain') this.#waiting.push({ method, listener });
-      else this.#before[method].call(this.#response, type, listener);
+      else this.#original[method].call(this.#response, type, listener);
       return this.#response;
     };
     return { configurable: true, writable: true, value };

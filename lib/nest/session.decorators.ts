@@ -3,6 +3,7 @@ import {
   createParamDecorator,
   SetMetadata,
   UseGuards,
+  UseInterceptors,
   type ExecutionContext,
 } from '@nestjs/common';
 import { milliseconds, type Duration } from '../core/util/durations.js';
@@ -10,6 +11,7 @@ import { SessionError } from '../core/util/errors.js';
 import { assertFactorIfNamed } from '../core/model/subject.js';
 import { ReloginGuard } from './guards/relogin.guard.js';
 import { sessionOf } from './request/request-session.js';
+import { SessionInterceptor } from './request/session.interceptor.js';
 import {
   ALLOW_CROSS_ORIGIN,
   CACHEABLE,
@@ -48,7 +50,7 @@ export const CurrentSession = Session;
  * error the session stays.
  */
 export const Logout = ({ everywhere = false }: Partial<LogoutPolicy> = {}): MethodDecorator =>
-  SetMetadata(LOGOUT, { everywhere });
+  applyDecorators(SetMetadata(LOGOUT, { everywhere }), UseInterceptors(SessionInterceptor));
 
 /**
  * Asks for a login that is recent, by any factor or by the one named. Without a window the option

@@ -9,7 +9,7 @@ import {
   type NestModule,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { APP_GUARD, APP_INTERCEPTOR, HttpAdapterHost } from '@nestjs/core';
+import { APP_GUARD, HttpAdapterHost } from '@nestjs/core';
 import type { Clock } from '../core/util/clock.js';
 import { SessionEngine } from '../core/engine.js';
 import { EventHub, traceOf } from '../core/events/events.js';
@@ -19,10 +19,10 @@ import { Signer } from '../core/token/signer.js';
 import { StoreBackend } from '../core/storage/store-backend.js';
 import type { SessionStore } from '../core/storage/store.js';
 import { MemoryStore } from '../stores/memory/index.js';
-import { CrossOriginGuard } from './guards/cross-origin.guard.js';
 import { preallocateExpress } from './request/express-preallocation.js';
 import { LoginGuard } from './guards/login.guard.js';
 import { ReloginGuard } from './guards/relogin.guard.js';
+import { SessionGuard } from './guards/session.guard.js';
 import { SessionInterceptor } from './request/session.interceptor.js';
 import { SessionMiddleware } from './request/session.middleware.js';
 import {
@@ -46,10 +46,10 @@ const logger = new Logger('nest-sessions');
     SessionService,
     LoginGuard,
     ReloginGuard,
-    { provide: APP_GUARD, useClass: CrossOriginGuard },
-    { provide: APP_INTERCEPTOR, useClass: SessionInterceptor },
+    SessionInterceptor,
+    { provide: APP_GUARD, useClass: SessionGuard },
   ],
-  exports: [SessionService, LoginGuard, ReloginGuard, SESSION_SETTINGS, SESSION_ENGINE],
+  exports: [SessionService, LoginGuard, ReloginGuard, SessionInterceptor, SESSION_SETTINGS, SESSION_ENGINE],
 })
 export class SessionModule extends ConfigurableModuleClass implements NestModule, OnApplicationShutdown {
   /** @throws SessionError `ERR_OPTIONS` at boot, which names each wrong option with its remedy */
@@ -114,19 +114,17 @@ class ModuleContext implements BackendContext {
   readonly signer: Signer;
   readonly cookieName: string;
   readonly countsSessions: boolean;
-  readonly longestLife: number;
   readonly timeout: number;
   readonly clock: Clock;
   readonly clockInjected: boolean;
 
   constructor(settings: SessionSettings) {
-    const { clock, cookie, limits, maxSessions, rememberLimits } = settings.engine;
+    const { clock, cookie, maxSessions } = settings.engine;
     this.#settings = settings;
     this.signer = new Signer(settings.secrets.reveal(), cookie.name, TOKEN_LENGTH);
     this.noticeKeys = this.signer.derived('notice');
     this.cookieName = cookie.name;
     this.countsSessions = maxSessions !== undefined;
-    this.longestLife = Math.max(limits.lifetime, rememberLimits.lifetime);
     this.timeout = settings.engine.storeTimeout;
     this.clock = clock;
     this.clockInjected = settings.clockInjected;
@@ -138,7 +136,7 @@ class ModuleContext implements BackendContext {
 
   readonly limitsOf: BackendContext['limitsOf'] = (record) => {
     const { limits, rememberLimits } = this.#settings.engine;
-    return record.persistent ? rememberLimits : limits;
+    return record.remember ? rememberLimits : limits;
   };
 
   readonly warn: BackendContext['warn'] = (message) => logger.warn(message);

@@ -13,6 +13,7 @@ import { assertFactorIfNamed, assertSubjectIfNamed } from '../core/model/subject
 import type { RequestState } from '../core/request/request-state.js';
 import { Handshake, type HandshakeSource } from './transports/handshake.js';
 import { currentSession, storage } from './request/request-session.js';
+import { asHttp } from './request/session.exceptions.js';
 import { SessionEvents } from './session.events.js';
 import type { SessionSettings } from './options/session.settings.js';
 import { SESSION_ENGINE, SESSION_SETTINGS } from './options/tokens.js';
@@ -24,8 +25,9 @@ export interface SessionTarget {
 
 /**
  * Logs users in and out. Each method that changes something has it stored when its promise resolves, and
- * rejects with a `SessionError`: `ERR_STORE_UNAVAILABLE` when the store fails, `ERR_HEAD_SENT` when the
- * response is already on its way.
+ * rejects: with `ERR_STORE_UNAVAILABLE` when the store fails, with `ERR_HEAD_SENT` when the response is already on
+ * its way. Within a request an error that a client may see is a `SessionHttpException`, elsewhere a `SessionError`;
+ * `isSessionError()` knows both, and the `code` is the same.
  */
 @Injectable()
 export class SessionService<T extends object = SessionData> {
@@ -81,7 +83,7 @@ export class SessionService<T extends object = SessionData> {
    */
   async login(subject: string, options: LoginOptions & SessionTarget = {}): Promise<void> {
     assertFactorIfNamed(options);
-    return this.#engine.login(this.#state(options), subject, options);
+    return this.#change(options, (state) => this.#engine.login(state, subject, options));
   }
 
   /**
@@ -94,7 +96,7 @@ export class SessionService<T extends object = SessionData> {
   async relogin(options: ReloginOptions & SessionTarget = {}): Promise<void> {
     assertSubjectIfNamed(options);
     assertFactorIfNamed(options);
-    return this.#engine.relogin(this.#state(options), options);
+    return this.#change(options, (state) => this.#engine.relogin(state, options));
   }
 
   /**
@@ -104,22 +106,22 @@ export class SessionService<T extends object = SessionData> {
    * @throws SessionError `ERR_SESSION_ENDED` if it was ended meanwhile
    */
   regenerate(options: { keep?: readonly string[] } & SessionTarget = {}): Promise<void> {
-    return this.#engine.regenerate(this.#state(options), options);
+    return this.#change(options, (state) => this.#engine.regenerate(state, options));
   }
 
   /** Ends the session and takes its cookie away. Without a session it does nothing. */
   clear(options: SessionTarget = {}): Promise<void> {
-    return this.#engine.end(this.#state(options), 'cleared');
+    return this.#change(options, (state) => this.#engine.end(state, 'cleared'));
   }
 
   /** Ends the session, here or `everywhere`, and over HTTPS has the browser forget what it stored (Clear-Site-Data). */
   logout({ everywhere, ...on }: { everywhere?: boolean } & SessionTarget = {}): Promise<void> {
-    return this.#engine.end(this.#state(on), 'logout', everywhere);
+    return this.#change(on, (state) => this.#engine.end(state, 'logout', everywhere));
   }
 
   /** The live sessions of a user, the latest first. */
   async list(subject: string): Promise<SessionInfo[]> {
-    const records = await this.#engine.list(subject);
+    const records = await this.#ask(() => this.#engine.list(subject));
     const current = currentSession()?.state.handle?.record.id;
     return records.map((record) => this.#info(record, current));
   }
@@ -133,7 +135,7 @@ export class SessionService<T extends object = SessionData> {
   async revoke(id: string, options: { subject?: string } = {}): Promise<number> {
     assertSubjectIfNamed(options);
     if (!isId(id)) return 0;
-    const ended = await this.#engine.revoke(id, options.subject);
+    const ended = await this.#ask(() => this.#engine.revoke(id, options.subject));
     if (ended > 0) loseCurrent((current) => current === id);
     return ended;
   }
@@ -146,7 +148,7 @@ export class SessionService<T extends object = SessionData> {
   async revokeAll(subject: string, options: { except?: string | readonly string[] } = {}): Promise<number> {
     const kept = keptIds(options);
     const own = currentSession()?.state.handle?.record;
-    const ended = await this.#engine.revokeAll(subject, kept);
+    const ended = await this.#ask(() => this.#engine.revokeAll(subject, kept));
     if (own?.subject === subject) loseCurrent((current) => !kept.includes(current));
     return ended;
   }
@@ -166,9 +168,33 @@ export class SessionService<T extends object = SessionData> {
   async open(source: HandshakeSource, { ip }: { ip?: string } = {}): Promise<Session<T>> {
     const handshake = new Handshake(source, ip, this.#host.httpAdapter);
     const { crossOrigin, allowedOrigins } = this.#settings;
-    if (crossOrigin === 'block' && handshake.isCrossOrigin(allowedOrigins)) throw crossOriginError();
-    const state = await this.#engine.openDetached(handshake.header('cookie'), handshake.client);
-    return new Session<T>(state, this.#engine);
+    return this.#ask(async () => {
+      if (crossOrigin === 'block' && handshake.isCrossOrigin(allowedOrigins)) throw crossOriginError();
+      const state = await this.#engine.openDetached(handshake.header('cookie'), handshake.client);
+      return new Session<T>(state, this.#engine);
+    });
+  }
+
+  async #change(target: SessionTarget, work: (state: RequestState) => Promise<void>): Promise<void> {
+    const state = this.#state(target);
+    try {
+      await work(state);
+    } catch (error) {
+      throw this.#engine.thrown(state, error);
+    }
+  }
+
+  /** What concerns no session of a request may be asked within one all the same: its client sees the error then. */
+  async #ask<R>(work: () => Promise<R>): Promise<R> {
+    try {
+      return await work();
+    } catch (error) {
+      throw this.#mayBeWithinRequest ? asHttp(error) : error;
+    }
+  }
+
+  get #mayBeWithinRequest(): boolean {
+    return !this.#settings.context || storage.getStore() !== undefined;
   }
 
   #state(options: SessionTarget): RequestState {
@@ -187,10 +213,11 @@ export class SessionService<T extends object = SessionData> {
       subject: record.subject!,
       device: record.device ?? {},
       createdAt: new Date(record.createdAt),
+      startedAt: new Date(record.startedAt),
       lastSeenAt: new Date(record.lastSeenAt),
       expiresAt: new Date(this.#engine.recordExpiry(record)),
       authenticatedAt: proved === undefined ? undefined : new Date(proved),
-      remember: record.persistent,
+      remember: record.remember,
       current: record.id === current,
     };
   }
@@ -210,5 +237,5 @@ function keptIds(options: { except?: unknown }): readonly string[] {
 function loseCurrent(ended: (id: string) => boolean): void {
   const state = currentSession()?.state;
   const id = state?.handle?.record.id;
-  if (state && id !== undefined && ended(id)) state.expire();
+  if (state && id !== undefined && ended(id)) state.revoked();
 }

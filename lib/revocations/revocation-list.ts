@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { RejectReason } from '../core/model/reject-reason.js';
 import type { Awaitable, StoreContext } from '../core/storage/store.js';
 
 /** What a cookie says of itself, once it was opened. */
@@ -20,7 +21,7 @@ export const ALL_VERSIONS = Number.MAX_SAFE_INTEGER;
 export interface SessionTerms {
   kind: 'session';
   id: string;
-  why: 'ended' | 'replaced' | 'evicted' | 'rotated';
+  why: Extract<RejectReason, 'ended' | 'replaced' | 'evicted'> | 'rotated';
   /** Milliseconds since the epoch: till then a voided token is no sign of theft. */
   grace: number;
   /** Whether the immediate predecessor still opens the session till then. */
@@ -71,9 +72,9 @@ export type Verdict =
       rotation?: SessionTerms;
     }
   /** `replaced`: ended, a moment ago, by a login of the same client. */
-  | { live: false; why: 'ended' | 'replaced' | 'evicted' | 'reused' }
+  | { live: false; why: Extract<RejectReason, 'ended' | 'replaced' | 'evicted' | 'reused'> }
   /** The session lives under a later version. `lately`: the client may have it by now, or is about to get it. */
-  | { live: false; why: 'superseded'; lately: boolean };
+  | { live: false; why: Extract<RejectReason, 'superseded'>; lately: boolean };
 
 /** What the list needs to know of the module. */
 export interface RevocationContext extends StoreContext {

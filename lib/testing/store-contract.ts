@@ -1,6 +1,7 @@
 import { committingSpecs } from './contract/committing.js';
 import { destroyingSpecs } from './contract/destroying.js';
 import { expiringSpecs } from './contract/expiring.js';
+import { growingSpecs } from './contract/growing.js';
 import { isolatingSpecs } from './contract/isolating.js';
 import { keepingSpecs } from './contract/keeping.js';
 import { limitingSpecs } from './contract/limiting.js';
@@ -9,7 +10,7 @@ import { racingSpecs } from './contract/racing.js';
 import { revokingSpecs } from './contract/revoking.js';
 import { rotatingSpecs } from './contract/rotating.js';
 import { globalRunner, type TestRunner } from './contract/runner.js';
-import { StoreSubject, TEST_TIMEOUT } from './contract/subject.js';
+import { StoreUnderTest, TEST_TIMEOUT } from './contract/store-under-test.js';
 import { tellingSpecs, type MakeStore } from './contract/telling.js';
 
 export type { MakeStore, TestRunner };
@@ -43,22 +44,23 @@ export function describeSessionStore(
   { secondNode, runner = globalRunner(), patience }: StoreContractOptions = {},
 ): void {
   runner.describe(`${name} keeps the contract of a session store`, () => {
-    const subject = new StoreSubject(patience);
+    const store = new StoreUnderTest(patience);
 
-    runner.beforeAll(async () => subject.use(await makeStore()), TEST_TIMEOUT);
+    runner.beforeAll(async () => store.use(await makeStore()), TEST_TIMEOUT);
 
-    runner.afterAll(async () => subject.store.close?.(), TEST_TIMEOUT);
+    runner.afterAll(async () => store.raw.close?.(), TEST_TIMEOUT);
 
-    keepingSpecs(runner, subject);
-    isolatingSpecs(runner, subject);
-    expiringSpecs(runner, subject);
-    destroyingSpecs(runner, subject);
-    committingSpecs(runner, subject);
-    rotatingSpecs(runner, subject);
-    listingSpecs(runner, subject);
-    limitingSpecs(runner, subject);
-    revokingSpecs(runner, subject);
-    racingSpecs(runner, subject);
-    tellingSpecs(runner, subject, secondNode);
+    keepingSpecs(runner, store);
+    isolatingSpecs(runner, store);
+    expiringSpecs(runner, store);
+    destroyingSpecs(runner, store);
+    committingSpecs(runner, store);
+    rotatingSpecs(runner, store);
+    growingSpecs(runner, store);
+    listingSpecs(runner, store);
+    limitingSpecs(runner, store);
+    revokingSpecs(runner, store);
+    racingSpecs(runner, store);
+    tellingSpecs(runner, store, secondNode);
   });
 }

@@ -3,7 +3,7 @@ import { Session, type SessionEvent, SessionService } from 'nest-sessions';
 import { AppController, type Data } from '../support/app.js';
 import { Browser } from '../support/browser.js';
 import { closeAll, platforms, start, type PlatformName, type Setup } from '../support/platforms.js';
-import { ProbedStore } from '../support/stores.js';
+import { SpyStore } from '../support/spy-store.js';
 
 afterEach(closeAll);
 
@@ -49,7 +49,8 @@ class SlowController {
 }
 
 async function run(platform: PlatformName, options: Setup['options'] = {}) {
-  const store = new ProbedStore();
+  const store = new SpyStore();
+  store.delay = 0;
   const running = await start(platform, {
     controllers: [AppController, SlowController],
     options: { store, ...options },

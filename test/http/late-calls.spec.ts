@@ -132,7 +132,8 @@ function comparable(outcome: Outcome): unknown {
   return { ...outcome, headers: rest };
 }
 
-const runs = { numRuns: Number(process.env['LATE_CALLS_RUNS'] ?? 1_500) };
+/** Fewer at home, where every run costs somebody's time. */
+const runs = { numRuns: Number(process.env['LATE_CALLS_RUNS'] ?? (process.env['CI'] ? 1_500 : 300)) };
 
 describe('the calls of an application on a response', () => {
   it('throw, emit and send the same with the hook as without it, whenever the answer goes on', async () => {

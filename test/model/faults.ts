@@ -2,11 +2,11 @@ import type { SessionStore } from 'nest-sessions';
 import { nextMoment, type Clock } from '../../lib/core/util/clock.js';
 import { isSessionError, unavailable } from '../../lib/core/util/errors.js';
 import {
-  Dead,
   type BackendWrite,
   type SessionHandle,
   type SessionBackend,
   type OpenResult,
+  type RejectedToken,
   type SaveResult,
 } from '../../lib/core/storage/backend.js';
 
@@ -47,11 +47,11 @@ const inBackend = (
   change: (backend: SessionBackend, store: SessionStore, clock: Clock) => Partial<SessionBackend>,
 ): Sabotage => ({
   backend: (store, context) => {
-    const real = new StoreBackend(store, context);
+    const real: SessionBackend = new StoreBackend(store, context);
     const whole: SessionBackend = {
       cookieIsRecord: false,
-      open: (value) => real.open(value),
-      isGenuine: (value) => real.isGenuine(value),
+      open: (...args) => real.open(...args),
+      isGenuine: (...args) => real.isGenuine(...args),
       now: () => real.now(),
       proof: (subject) => real.proof(subject),
       create: (...args) => real.create(...args),
@@ -88,8 +88,8 @@ const inRotations = (change: (previous: PredecessorSecret) => PredecessorSecret)
 const inOpened = (change: (opened: OpenResult) => OpenResult): Sabotage =>
   inBackend((backend) => ({ open: async (...args) => change(await backend.open(...args)) }));
 
-const inDead = (change: (opened: OpenResult & { kind: 'dead' }) => OpenResult): Sabotage =>
-  inOpened((opened) => (opened.kind === 'dead' ? change(opened) : opened));
+const inRejected = (change: (opened: RejectedToken) => OpenResult): Sabotage =>
+  inOpened((opened) => (opened.kind === 'rejected' ? change(opened) : opened));
 
 async function recordOf(store: SessionStore, id: string): Promise<SessionRecord | undefined> {
   const found = await store.load(id);
@@ -219,7 +219,7 @@ export const FAULTS: readonly Fault[] = [
       engine: (engine) => {
         const login = engine.login.bind(engine);
         engine.login = (state, ...rest) => {
-          state.former = undefined;
+          Object.defineProperty(state, 'former', { value: undefined });
           return login(state, ...rest);
         };
         return engine;
@@ -229,7 +229,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'a logout with a predecessor ends nothing',
     told: ['answers'],
-    sabotage: inDead(({ former, ...dead }) => (dead.why === Dead.Reused ? { ...dead, former } : dead)),
+    sabotage: inRejected(({ former, ...dead }) => (dead.why === 'reused' ? { ...dead, former } : dead)),
   },
   {
     name: 'everywhere, by a token whose time is over, is answered as if it had ended all',
@@ -287,7 +287,7 @@ export const FAULTS: readonly Fault[] = [
         if (handle.token === undefined) return backend.reload(handle);
         const opened = await backend.open(handle.token, {});
         if (opened.kind === 'live') return opened.handle;
-        if (opened.why === Dead.Reused) await backend.destroy(opened.former!.handle);
+        if (opened.why === 'reused') await backend.destroy(opened.former!.handle);
         return undefined;
       },
     })),
@@ -339,7 +339,7 @@ export const FAULTS: readonly Fault[] = [
       commit: async (id, delta) => {
         const record = delta.confirm && (await recordOf(store, id));
         if (!record) return store.commit(id, delta);
-        return store.commit(id, { ...delta, confirm: { ...delta.confirm!, secret: record.secretHash } });
+        return store.commit(id, { ...delta, confirm: { ...delta.confirm!, secretHash: record.secretHash } });
       },
     })),
   },
@@ -352,17 +352,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'a rotation begins while the one before is pending',
     told: ['successor'],
-    sabotage: {
-      engine: (engine) => {
-        const open = engine.open.bind(engine);
-        engine.open = async (...args) => {
-          const state = await open(...args);
-          state.presented = state.handle?.record.secretHash;
-          return state;
-        };
-        return engine;
-      },
-    },
+    sabotage: inOpened((opened) => (opened.kind === 'live' ? { ...opened, present: true } : opened)),
   },
   {
     name: 'a rotation does not say when it was',
@@ -400,15 +390,15 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'a predecessor whose successor nobody presented is a reuse',
     told: ['alarms'],
-    sabotage: inDead((dead) =>
-      dead.why === Dead.Superseded && dead.former ? { ...dead, why: Dead.Reused } : dead,
+    sabotage: inRejected((dead) =>
+      dead.why === 'superseded' && dead.former ? { ...dead, why: 'reused' } : dead,
     ),
   },
   {
     name: 'a reuse is not noticed',
     told: ['theft'],
     focus: 'thefts',
-    sabotage: inDead((dead) => (dead.why === Dead.Reused ? { ...dead, why: Dead.Superseded } : dead)),
+    sabotage: inRejected((dead) => (dead.why === 'reused' ? { ...dead, why: 'superseded' } : dead)),
   },
 ];
 
@@ -449,7 +439,7 @@ function regenerateElsewhere(): Sabotage {
         const { previous: _, ...fresh } = draft;
         const { handle } = await backend.create({ ...fresh, data, revision: 0 }, IDLE, {});
         await backend.destroy(old, { reason: 'replaced', ttl: GRACE });
-        state.adopt(handle);
+        state.replacedBy(handle);
       };
       return engine;
     },

@@ -9,7 +9,7 @@ import type { SessionBackend, BackendContext } from '../../lib/core/storage/back
 import { Signer } from '../../lib/core/token/signer.js';
 import { StoreBackend } from '../../lib/core/storage/store-backend.js';
 import type { Awaitable } from '../../lib/core/storage/store.js';
-import { CookieAction, Lifecycle, type RequestState } from '../../lib/core/request/request-state.js';
+import type { RequestState } from '../../lib/core/request/request-state.js';
 import { Oracle, tokenOf, Violation, type Actor, type Token } from './oracle.js';
 import {
   CLIENTS,
@@ -111,7 +111,6 @@ export class World {
       cookieName: COOKIE,
       limitsOf: () => limits,
       countsSessions: false,
-      longestLife: LIFETIME,
       // The scheduler alone decides how long a call takes.
       timeout: 10 * MINUTE,
       clock: this.clock,
@@ -472,7 +471,7 @@ export class Run {
       failure = error;
       state = engine.refuse({}, error as Error);
     }
-    if (!this.#aborted) this.oracle.opened(actor, state.lifecycle === Lifecycle.Live, failure);
+    if (!this.#aborted) this.oracle.opened(actor, state.live !== undefined, failure);
     return state;
   }
 
@@ -480,23 +479,22 @@ export class Run {
     const { op } = actor;
     const logout = op.kind.startsWith('@Logout');
     if (state.refusal !== undefined) {
-      if (logout) state.cookie = CookieAction.Expire;
+      if (logout) state.expireCookie();
       return 503;
     }
-    if (op.response === 'cancelled') state.tooLateForCookie = true;
+    if (op.response === 'cancelled') state.cookieComesTooLate(true);
     const id = state.id;
     let status = 200;
     try {
       if (!GUESTS.has(op.kind) && !isLoggedIn(state)) throw new Denied();
-      state.active = !op.passive && !logout;
-      state.intent = logout ? { everywhere: op.kind === '@Logout everywhere' } : undefined;
+      state.countActivity(!op.passive && !logout);
+      if (logout) state.intendLogout({ everywhere: op.kind === '@Logout everywhere' });
       if (op.slow) await this.pause();
       await this.#handle(actor, engine, state);
       if (op.fails) throw new Failure();
       await engine.commit(state, true);
     } catch (error) {
-      state.active = false;
-      state.intent = undefined;
+      state.withdraw();
       status = this.#statusOf(actor, id, error);
     }
     try {
@@ -514,7 +512,7 @@ export class Run {
     if (error instanceof Failure) return 500;
     if (error instanceof Denied) return 401;
     if (!this.#aborted) this.oracle.refused(actor, id, error);
-    return isSessionError(error) ? error.statusCode : 500;
+    return (isSessionError(error) && error.statusCode) || 500;
   }
 
   async #handle(actor: Actor, engine: SessionEngine, state: RequestState): Promise<void> {
@@ -583,7 +581,7 @@ export class Run {
     const id = this.#clients[actor.op.other]!.token?.id ?? state.id;
     actor.named.add(id);
     const ended = await engine.revoke(id, this.#subject);
-    if (ended > 0 && state.handle?.record.id === id) state.expire();
+    if (ended > 0 && state.handle?.record.id === id) state.revoked();
   }
 
   /** By an administrator, who has no session here. */
@@ -631,7 +629,7 @@ export class Run {
     this.#tell(actor, `answers ${status}${told}`);
     if (this.#aborted) return;
     if (status < 300) this.oracle.acknowledged(actor);
-    this.oracle.answered(actor, token, state.lifecycle === Lifecycle.Live && status < 400);
+    this.oracle.answered(actor, token, state.live !== undefined && status < 400);
     const client = this.#clients[actor.op.client]!;
     if (value !== undefined && actor.op.response === 'kept') this.#responses.push({ actor, client, token });
   }
@@ -694,8 +692,7 @@ const REVOKERS: ReadonlySet<Op['kind']> = new Set([
   'others',
 ]);
 
-const isLoggedIn = (state: RequestState): boolean =>
-  state.lifecycle === Lifecycle.Live && state.handle?.record.subject !== undefined;
+const isLoggedIn = (state: RequestState): boolean => state.live?.handle.record.subject !== undefined;
 
 const QUIET: Op = {
   kind: 'read',

@@ -123,7 +123,7 @@ export class SessionView {
   base = 0;
   issued = false;
   lastSeenAt: number;
-  createdAt: number;
+  startedAt: number;
 
   constructor(
     readonly name: string,
@@ -133,7 +133,7 @@ export class SessionView {
     record: SessionRecord,
   ) {
     this.lastSeenAt = record.lastSeenAt;
-    this.createdAt = record.createdAt;
+    this.startedAt = record.startedAt;
     this.chain.push({ hash: record.secretHash, index: 0, since: record.createdAt });
   }
 
@@ -150,7 +150,7 @@ export class SessionView {
   }
 
   expired(now: number): boolean {
-    return now >= this.lastSeenAt + IDLE || now >= this.createdAt + LIFETIME;
+    return now >= this.lastSeenAt + IDLE || now >= this.startedAt + LIFETIME;
   }
 }
 
@@ -248,7 +248,7 @@ export class Oracle {
       );
     }
     if (delta.head?.lastSeenAt !== undefined) view.lastSeenAt = delta.head.lastSeenAt;
-    if (delta.head?.createdAt !== undefined) view.createdAt = delta.head.createdAt;
+    if (delta.head?.startedAt !== undefined) view.startedAt = delta.head.startedAt;
     this.#wrote(actor, view, delta.set ?? {}, delta.remove);
     if (delta.rotate) this.#rotated(actor, view, delta.rotate, calledAt);
   }
@@ -306,8 +306,8 @@ export class Oracle {
     }
   }
 
-  #isExpired({ lastSeenAt, createdAt }: SessionRecord): boolean {
-    return this.#now() >= lastSeenAt + IDLE || this.#now() >= createdAt + LIFETIME;
+  #isExpired({ lastSeenAt, startedAt }: SessionRecord): boolean {
+    return this.#now() >= lastSeenAt + IDLE || this.#now() >= startedAt + LIFETIME;
   }
 
   // What requests come with, and what comes of it.

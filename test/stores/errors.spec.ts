@@ -3,7 +3,7 @@ import { jest } from '@jest/globals';
 import type { SessionStore } from 'nest-sessions';
 import { PostgresStore } from 'nest-sessions/postgres';
 import { RedisStore } from 'nest-sessions/redis';
-import { aHash, aRecord, aSubject } from '../../lib/testing/contract/subject.js';
+import { aHash, aRecord, aSubject } from '../../lib/testing/contract/store-under-test.js';
 import { describePostgres } from '../support/postgres.js';
 import { closeClients, drivers } from '../support/redis-clients.js';
 import {

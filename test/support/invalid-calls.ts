@@ -24,7 +24,7 @@ import { FakeClock } from 'nest-sessions/testing';
 import { Browser, send, type Answer } from './browser.js';
 import { LogSink } from './log-sink.js';
 import { SECRET, type PlatformName } from './platforms.js';
-import { ProbedStore } from './stores.js';
+import { SpyStore } from './spy-store.js';
 
 /*
  * A process of its own, with an application with the module and one without it. In Jest's world the errors of Node are no
@@ -185,7 +185,8 @@ interface Site {
 
 async function open(platform: PlatformName, sessions: boolean, compressed: boolean): Promise<Site> {
   const clock = new FakeClock();
-  const store = new ProbedStore();
+  const store = new SpyStore();
+  store.delay = 0;
   const sink = new LogSink();
   const module = await Test.createTestingModule({
     imports: [InvalidModule.of(sessions ? [SessionModule.forRoot({ secret: SECRET, store, clock })] : [])],

@@ -30,24 +30,25 @@ export interface Setup {
   prepare?(app: INestApplication): void | Promise<void>;
 }
 
-/** What a spec file sets that runs the specs of others over another kind of store. */
-export const defaults: {
-  store?: () => SessionModuleOptions['store'];
-  /** A Cookie header in the form that this store has, by nobody's key. */
-  forgedCookie?: () => string;
-} = {};
+/** A platform over something that keeps sessions. */
+export interface Site {
+  readonly platform: PlatformName;
+  readonly store: () => SessionModuleOptions['store'];
+}
 
 const running: INestApplication[] = [];
 
 /** An application that listens on a free port of this machine. Closed by {@link closeAll}. */
-export async function start(platform: PlatformName, setup: Setup = {}): Promise<Running> {
+export async function start(on: PlatformName | Site, setup: Setup = {}): Promise<Running> {
+  const { platform, store }: { platform: PlatformName; store?: Site['store'] } =
+    typeof on === 'string' ? { platform: on } : on;
   const clock = new FakeClock();
   const module = await Test.createTestingModule({
     imports: [
       SessionModule.forRoot({
         secret: SECRET,
         ...(setup.realClock ? {} : { clock }),
-        ...(defaults.store && { store: defaults.store() }),
+        ...(store && { store: store() }),
         ...setup.options,
       }),
       ...(setup.imports ?? []),

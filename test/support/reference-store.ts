@@ -187,7 +187,7 @@ export class ReferenceStore implements SessionStore {
       ...record,
       ...head,
       ...(rotate && { secretHash: rotate.to, previous: rotate.previous }),
-      ...(confirm?.secret === record.secretHash &&
+      ...(confirm?.secretHash === record.secretHash &&
         record.previous?.pending === true && { previous: confirm.previous }),
       revision: record.revision + (set || remove ? 1 : 0),
       data,
@@ -212,7 +212,7 @@ export class ReferenceStore implements SessionStore {
 
   /** Those above the limit, the oldest first. */
   surplus(subject: string, limit: SessionLimit, newcomers: number): SessionRecord[] {
-    const others = this.counted(subject, limit).sort((a, b) => a.createdAt - b.createdAt);
+    const others = this.counted(subject, limit).sort((a, b) => a.startedAt - b.startedAt);
     return others.slice(0, Math.max(0, others.length + newcomers - limit.max));
   }
 

@@ -6,7 +6,7 @@ let made = 0;
 
 export function aRecord(rest: Partial<SessionRecord> = {}): SessionRecord {
   const now = Date.now();
-  const times = { createdAt: now, lastSeenAt: now, rotatedAt: now };
+  const times = { createdAt: now, startedAt: now, lastSeenAt: now, rotatedAt: now };
   const n = ++made;
   return {
     ...times,
@@ -14,7 +14,7 @@ export function aRecord(rest: Partial<SessionRecord> = {}): SessionRecord {
     secretHash: `hash-${n}`,
     revision: 0,
     factors: {},
-    persistent: false,
+    remember: false,
     data: {},
     ...rest,
   };
@@ -35,7 +35,7 @@ export function subjectSpecs(opened: () => SessionStore): void {
   const given = async (count: number, rest: Partial<SessionRecord>) => {
     const records: SessionRecord[] = [];
     for (let i = 0; i < count; i++) {
-      const record = aRecord({ createdAt: 1_000 + i, ...rest });
+      const record = aRecord({ startedAt: 1_000 + i, ...rest });
       await opened().create(record, HOUR);
       records.push(record);
     }
@@ -189,7 +189,7 @@ export function subjectSpecs(opened: () => SessionStore): void {
     const { pending: _, ...previous } = first;
     const now = async () => ((await store.load(record.id)) as { record: SessionRecord }).record;
     const commit = (secret: string, text: string) =>
-      store.commit(record.id, { epoch: 0, set: { text }, confirm: { secret, previous } });
+      store.commit(record.id, { epoch: 0, set: { text }, confirm: { secretHash: secret, previous } });
     expect(await commit('a', '1')).toEqual({ outcome: 'saved', revision: 1 });
     expect(await now()).toEqual({ ...record, revision: 1, data: { text: '1' } });
     expect(await commit('b', '2')).toEqual({ outcome: 'saved', revision: 2 });
@@ -214,7 +214,7 @@ export function subjectSpecs(opened: () => SessionStore): void {
 
     const many = async (count: number) => {
       const subject = aSubject();
-      const records = Array.from({ length: count }, (_, i) => aRecord({ subject, createdAt: 1_000 + i }));
+      const records = Array.from({ length: count }, (_, i) => aRecord({ subject, startedAt: 1_000 + i }));
       for (let i = 0; i < count; i += 200) {
         await Promise.all(records.slice(i, i + 200).map(async (one) => opened().create(one, HOUR)));
       }

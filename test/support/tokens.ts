@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { sign } from 'cookie-signature';
 import { cookieKeys } from 'nest-sessions';
-import { defaults, SECRET } from './platforms.js';
+import { SECRET } from './platforms.js';
 
 const newId = () => randomBytes(16).toString('base64url');
 const newSecret = () => randomBytes(32).toString('base64url');
@@ -31,7 +31,6 @@ export const legacyCookie = (text: string, secret = SECRET): string =>
 
 /** In exactly our form, and signed by a key that is none of ours. */
 export const forgedCookie = (): string =>
-  defaults.forgedCookie?.() ??
   signedCookie(`${newId()}.${newSecret()}`, 'another secret, which is long enough for a key');
 
 /** The attributes of a Set-Cookie header after the value, by lower-case name. */

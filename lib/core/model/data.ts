@@ -34,6 +34,8 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
   #values: Map<string, unknown> | undefined;
   /** Keys that may differ from what is stored: assigned ones, and objects that were handed out. */
   #watched: Map<string, 'read' | 'assigned'> | undefined;
+  /** The patch that a commit took last, with the values that it stands for. */
+  #taken: { patch: DataPatch; values: ReadonlyMap<string, unknown> } | undefined;
   readonly #hooks: DataHooks;
   #proxy: Record<string, unknown> | undefined;
 
@@ -46,29 +48,24 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     return (this.#proxy ??= this.#open());
   }
 
-  /** What a commit has to write, or `undefined`. */
-  changes(): DataPatch | undefined {
-    if (!this.#watched) return undefined;
-    const set = byKey<string>();
-    const remove: string[] = [];
-    for (const key of this.#watched.keys()) {
-      const text = this.#textOf(key);
-      const before = this.#storedText(key);
-      if (text === before) continue;
-      if (text === undefined) remove.push(key);
-      else set[key] = text;
-    }
-    const keys = Object.keys(set);
-    if (keys.length === 0 && remove.length === 0) return undefined;
-    this.#refuseInvalid(keys);
-    return { set, remove };
+  /**
+   * What a commit has to write, or `undefined`. Each value that could have changed is serialised once, and the
+   * validator is asked once. Without any such value nothing is done.
+   *
+   * @throws SessionError `ERR_DATA_INVALID`, `ERR_DATA_NOT_SERIALIZABLE`
+   */
+  patch(): DataPatch | undefined {
+    const patch = this.#difference();
+    if (!patch) return undefined;
+    this.#refuseInvalid(patch);
+    this.#taken = { patch, values: new Map(this.#values) };
+    return patch;
   }
 
-  /** Whether a commit would write. Unlike {@link changes} it never throws. */
+  /** Whether a commit would write, or fail. Unlike {@link patch} it never throws, and asks no validator. */
   get changed(): boolean {
-    if (!this.#watched) return false;
     try {
-      return this.changes() !== undefined;
+      return this.#difference() !== undefined;
     } catch {
       return true;
     }
@@ -85,19 +82,23 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
   }
 
   /** What was written is now what is stored. */
-  settle({ set, remove }: DataPatch): void {
-    const stored = byKey(this.#stored, set);
-    for (const key of remove) delete stored[key];
+  settle(patch: DataPatch): void {
+    const stored = byKey(this.#stored, patch.set);
+    for (const key of patch.remove) delete stored[key];
     this.#stored = stored;
+    const written = this.#taken?.patch === patch ? this.#taken.values : undefined;
+    this.#taken = undefined;
     for (const key of this.#watched?.keys() ?? []) {
-      // What was assigned while the commit was at work has yet to be written.
-      if (typeof this.#values?.get(key) !== 'object' && this.#isStored(key)) this.#watched?.delete(key);
+      const value = this.#values?.get(key);
+      // What was assigned while the commit was at work has yet to be written, and an object may change at any time.
+      if (typeof value !== 'object' && written?.has(key) && Object.is(written.get(key), value))
+        this.#watched?.delete(key);
     }
   }
 
   /** Takes what another request wrote, and keeps what this one changed. */
   rebase(stored: JsonByKey): void {
-    const changes = this.changes();
+    const changes = this.#difference();
     const mine = new Set(changes ? [...Object.keys(changes.set), ...changes.remove] : []);
     for (const key of [...(this.#values?.keys() ?? [])]) {
       if (!mine.has(key) && textAt(stored, key) !== this.#storedText(key)) this.#forget(key);
@@ -115,7 +116,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
   assertValid(key: string, text: string | undefined): void {
     const { validate } = this.#hooks;
     if (!validate || text === undefined) return;
-    const all = this.#plain();
+    const all = this.#plain(this.carry(this.ownKeys()));
     all[key] = this.#parse(key, text);
     if (validate(all).includes(key)) throw invalid([key]);
   }
@@ -134,6 +135,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     this.#stored = stored;
     this.#values = undefined;
     this.#watched = undefined;
+    this.#taken = undefined;
   }
 
   /** From here on nothing can be stored: a change of a nested value that we parsed throws, too. */
@@ -245,13 +247,19 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     return textAt(this.#stored, key);
   }
 
-  #isStored(key: string): boolean {
-    try {
-      return this.#textOf(key) === this.#storedText(key);
-    } catch {
-      // No JSON: the next commit says so.
-      return false;
+  #difference(): DataPatch | undefined {
+    if (!this.#watched) return undefined;
+    const set = byKey<string>();
+    const remove: string[] = [];
+    let changed = false;
+    for (const key of this.#watched.keys()) {
+      const text = this.#textOf(key);
+      if (text === this.#storedText(key)) continue;
+      changed = true;
+      if (text === undefined) remove.push(key);
+      else set[key] = text;
     }
+    return changed ? { set, remove } : undefined;
   }
 
   #textOf(key: string): string | undefined {
@@ -261,28 +269,35 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
   }
 
   #dropInvalid(): void {
-    const keys = this.#hooks.validate ? this.#invalid(Object.keys(this.#stored)) : [];
+    const keys = Object.keys(this.#stored);
     if (keys.length === 0) return;
-    for (const key of keys) this.#keep(key, undefined, 'assigned');
-    this.#hooks.onDropped(keys);
+    const invalid = this.#invalid(keys, this.#stored);
+    if (invalid.length === 0) return;
+    for (const key of invalid) this.#keep(key, undefined, 'assigned');
+    this.#hooks.onDropped(invalid);
   }
 
-  #refuseInvalid(changed: string[]): void {
-    const keys = this.#hooks.validate ? this.#invalid(changed) : [];
+  #refuseInvalid({ set, remove }: DataPatch): void {
+    const changed = Object.keys(set);
+    if (changed.length === 0) return;
+    const texts = byKey(this.#stored, set);
+    for (const key of remove) delete texts[key];
+    const keys = this.#invalid(changed, texts);
     if (keys.length > 0) throw invalid(keys);
   }
 
   /** Which of `keys` the validator refuses, judged beside all the other data. */
-  #invalid(keys: string[]): string[] {
-    const refused = new Set(this.#hooks.validate!(this.#plain()));
+  #invalid(keys: string[], texts: JsonByKey): string[] {
+    const { validate } = this.#hooks;
+    if (!validate) return [];
+    const refused = new Set(validate(this.#plain(texts)));
     return keys.filter((key) => refused.has(key));
   }
 
   /** All data as it would come back from the store: a Date, say, is a text by then. */
-  #plain(): Record<string, unknown> {
-    const texts = Object.entries(this.carry(this.ownKeys()));
+  #plain(texts: JsonByKey): Record<string, unknown> {
     // A plain object for validators, made without ever assigning to "__proto__".
-    return Object.fromEntries(texts.map(([key, text]) => [key, this.#parse(key, text)]));
+    return Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, this.#parse(key, text)]));
   }
 }
 

@@ -1,3 +1,4 @@
+import type { RejectReason } from './reject-reason.js';
 import type { SessionRecord } from './record.js';
 
 /** The time limits of a session, in milliseconds. */
@@ -6,23 +7,21 @@ export interface Limits {
   lifetime: number;
 }
 
-/** Where a session stands in time. */
-export enum Standing {
-  Live = 'live',
-  Idle = 'idle',
-  Outlived = 'lifetime',
-}
+export type Timeout = Extract<RejectReason, 'idle' | 'lifetime'>;
 
 /** expiry = min(last seen + idle, start + lifetime) */
-export function expiryOf(record: Pick<SessionRecord, 'lastSeenAt' | 'createdAt'>, limits: Limits): number {
-  return Math.min(record.lastSeenAt + limits.idle, record.createdAt + limits.lifetime);
+export function expiryOf(record: Pick<SessionRecord, 'lastSeenAt' | 'startedAt'>, limits: Limits): number {
+  return Math.min(record.lastSeenAt + limits.idle, record.startedAt + limits.lifetime);
 }
 
-/** A time that is missing, not a number or negative counts as passed: it fails closed. */
-export function standingOf(record: SessionRecord, limits: Limits, now: number): Standing {
-  if (!(now < record.createdAt + limits.lifetime)) return Standing.Outlived;
-  if (!(now < record.lastSeenAt + limits.idle)) return Standing.Idle;
-  return Standing.Live;
+/**
+ * Which limit has ended the session, if one has. A time that is missing, not a number or negative counts as passed: it
+ * fails closed.
+ */
+export function timeoutOf(record: SessionRecord, limits: Limits, now: number): Timeout | undefined {
+  if (!(now < record.startedAt + limits.lifetime)) return 'lifetime';
+  if (!(now < record.lastSeenAt + limits.idle)) return 'idle';
+  return undefined;
 }
 
 /** Whether the idle timeout should be extended by this request. */

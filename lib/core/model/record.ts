@@ -51,19 +51,26 @@ export interface SessionRecord {
   readonly subject?: string;
   /** How the subject proved itself, and when (RFC 8176 `amr` values). */
   readonly factors: Readonly<Record<string, number>>;
-  /** Where the absolute lifetime starts: creation, login or the last re-login. */
+  /** When the session began. Nothing moves it. */
   readonly createdAt: number;
+  /** Where the absolute lifetime starts: when the session began, or the last re-login. */
+  readonly startedAt: number;
   readonly lastSeenAt: number;
   readonly rotatedAt: number;
   /** Whether `login({ remember: true })` made it: the cookie is persistent and has its own limits. */
-  readonly persistent: boolean;
+  readonly remember: boolean;
   readonly device?: Device;
   /** JSON text by key, so that what nobody reads is neither parsed nor written. */
   readonly data: Readonly<Record<string, string>>;
+  /**
+   * What a newer version keeps of the session, JSON text by name. This one does not know what it means, so whatever becomes of
+   * the session it stays as it is: nodes of both versions may run side by side. Absent where there is none.
+   */
+  readonly extra?: Readonly<Record<string, string>>;
 }
 
 /** The fields that a commit may replace, each by itself. */
-export type RecordHead = Pick<SessionRecord, 'factors' | 'createdAt' | 'lastSeenAt' | 'rotatedAt' | 'device'>;
+export type RecordHead = Pick<SessionRecord, 'factors' | 'startedAt' | 'lastSeenAt' | 'rotatedAt' | 'device'>;
 
 /** What one commit changes. Fields that are absent stay as they are. */
 export interface RecordDelta {
@@ -84,16 +91,20 @@ export interface RecordDelta {
    */
   rotate?: { from: string; to: string; previous: PredecessorSecret };
   /**
-   * The successor was presented. If the present secret still is `secret`, and its predecessor still pending, `previous`
-   * takes the place of what the record knew of predecessors; else this part alone is left out, so that of several that
-   * confirm the first one counts. Never beside `rotate`.
+   * The successor was presented. If `secretHash` still is that of the record, and its predecessor still pending,
+   * `previous` takes the place of what the record knew of predecessors; else this part alone is left out, so that of
+   * several that confirm the first one counts. Never beside `rotate`.
    */
-  confirm?: { secret: string; previous: PredecessorSecret };
+  confirm?: { secretHash: string; previous: PredecessorSecret };
   /** Milliseconds from now after which the store may forget the record; without it the expiry stays. */
   ttl?: number;
 }
 
-/** The record after a delta; the revision counts the deltas that changed data. */
+/**
+ * The record after a delta, for stores that write a record as a whole; what the delta does not name stays, `extra` too.
+ * The revision counts the deltas that changed data. Whether the delta may be applied is asked before: see
+ * {@link mayCommit}, `revision` and `rotate.from`.
+ */
 export function applyDelta(
   record: SessionRecord,
   { set, remove, head, rotate, confirm }: Omit<RecordDelta, 'epoch'>,
@@ -103,14 +114,14 @@ export function applyDelta(
     ...record,
     ...head,
     ...(rotate && { secretHash: rotate.to, previous: rotate.previous }),
-    ...(confirm && isConfirmedBy(record, confirm.secret) && { previous: confirm.previous }),
+    ...(confirm && isConfirmedBy(record, confirm.secretHash) && { previous: confirm.previous }),
     revision: record.revision + (changed ? 1 : 0),
     data: changed ? changedData(record.data, set, remove) : record.data,
   };
 }
 
-const isConfirmedBy = ({ secretHash, previous }: SessionRecord, secret: string): boolean =>
-  secretHash === secret && previous?.pending === true;
+const isConfirmedBy = ({ secretHash, previous }: SessionRecord, hash: string): boolean =>
+  secretHash === hash && previous?.pending === true;
 
 function changedData(
   data: SessionRecord['data'],

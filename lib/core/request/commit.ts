@@ -1,11 +1,13 @@
 import type { DataPatch } from '../model/data.js';
-import type { EngineContext } from './engine-context.js';
-import { sessionEnded } from '../util/errors.js';
-import type { BackendWrite, SaveResult } from '../storage/backend.js';
-import type { SessionOperations } from './operations.js';
-import { rollIsDue, suspected } from '../model/policy.js';
+import { suspected } from '../model/policy.js';
+import type { BackendWrite } from '../storage/backend.js';
 import type { Awaitable } from '../storage/store.js';
-import { CookieAction, Lifecycle, type RequestState } from './request-state.js';
+import { sessionEnded } from '../util/errors.js';
+import type { EngineContext } from './engine-context.js';
+import type { SessionOperations } from './operations.js';
+import { plan, type SaveStep, type Step } from './plan.js';
+import type { RequestState } from './request-state.js';
+import type { EndRequest, Intent } from './state.js';
 
 /** Brings a request state to the backend: what the request changed, and what it intends. */
 export class Commit {
@@ -24,155 +26,147 @@ export class Commit {
    */
   commit(state: RequestState, success: boolean): Awaitable<void> {
     if (!success) state.withdraw();
-    if (!state.queue && !state.intent && !this.#pending(state)) return;
-    return state.inTurn(() => this.#flush(state, true));
+    return this.#start(state, true);
   }
 
   /** Without what is intended for the end of the handler. */
   save(state: RequestState): Awaitable<void> {
-    if (!state.queue && !this.#pending(state)) return;
-    return state.inTurn(() => this.#flush(state, false));
+    return this.#start(state, false);
   }
 
-  #pending(state: RequestState): boolean {
-    switch (state.lifecycle) {
-      case Lifecycle.New:
-        return state.changed;
-      case Lifecycle.Live:
-        return state.changed || state.confirms || state.marks || this.#rollDue(state);
-      case Lifecycle.Ended:
-        return (state.handle ?? state.former) !== undefined && state.conclusion !== undefined;
-    }
-  }
-
-  async #flush(state: RequestState, concludes: boolean): Promise<void> {
+  /** Work that is under way may change what is to be done, so that the plan waits for it. */
+  #start(state: RequestState, concludes: boolean): Awaitable<void> {
+    if (state.busy)
+      return this.#inTurn(state, () => this.#run(state, this.#plan(state, concludes), concludes));
+    const planned = state.state;
+    let step: Step;
     try {
-      await this.#step(state, concludes);
-      state.failure = undefined;
+      step = this.#plan(state, concludes);
     } catch (error) {
-      state.failure = error;
-      throw error;
+      return this.#inTurn(state, () => {
+        throw error;
+      });
+    }
+    if (step.do === 'nothing') return;
+    return this.#inTurn(state, () =>
+      this.#run(state, state.state === planned ? step : this.#plan(state, concludes), concludes),
+    );
+  }
+
+  #inTurn(state: RequestState, work: () => Promise<void>): Promise<void> {
+    return state.inTurn(async () => {
+      try {
+        await work();
+        state.committed();
+      } catch (error) {
+        state.committed(error);
+        throw error;
+      }
+    });
+  }
+
+  /** @throws SessionError where the data cannot be stored as it is */
+  #plan(state: RequestState, concludes: boolean): Step {
+    const { config, backend } = this.#context;
+    const intent: Intent = { active: state.active, logout: concludes ? state.intent : undefined };
+    // What ends is not written, so that it need not be valid.
+    const patch = intent.logout ? undefined : state.patch();
+    return plan(state.state, intent, patch, state.now(), {
+      rollEvery: config.rollEvery,
+      rotateEvery: config.rotateEvery,
+      cookieArrives: !state.tooLateForCookie,
+      canMark: !(state.detached && backend.cookieIsRecord),
+    });
+  }
+
+  async #run(state: RequestState, step: Step, concludes: boolean): Promise<void> {
+    switch (step.do) {
+      case 'nothing':
+        return;
+      case 'create':
+        return this.#create(state, step.patch);
+      case 'end':
+        return this.#end(state, step.end);
+      case 'save':
+        if (await this.#save(state, step)) return;
+        // Another request rotated first: what that left is read, and then there is nothing to rotate.
+        return this.#run(state, this.#plan(state, concludes), concludes);
     }
   }
 
-  #step(state: RequestState, concludes: boolean): Promise<void> {
-    if (state.intent && concludes) return this.#operations.end(state, 'logout', state.intent.everywhere);
-    switch (state.lifecycle) {
-      case Lifecycle.New:
-        return this.#create(state);
-      case Lifecycle.Live:
-        return this.#save(state);
-      case Lifecycle.Ended:
-        return this.#operations.finish(state);
-    }
-  }
-
-  async #create(state: RequestState): Promise<void> {
-    const changes = state.bag.changes();
-    if (!changes) return;
+  async #create(state: RequestState, patch: DataPatch): Promise<void> {
     // The cookie of a new session would take the place of the one that the client just got.
     if (state.superseded) throw sessionEnded();
     state.assertReachable();
-    const now = await this.#context.time(state);
-    const record = this.#context.draft(now, { id: state.id, data: changes.set });
-    const { handle } = await this.#context.backend.create(
-      record,
-      this.#context.ttl(record, now),
-      state.client,
-    );
-    state.handle = handle;
-    state.lifecycle = Lifecycle.Live;
-    state.cookie = CookieAction.Set;
-    state.bag.settle(changes);
+    const { backend } = this.#context;
+    const { now } = await this.#context.time(state);
+    const record = this.#context.draft(now, { id: state.id, data: patch.set });
+    const { handle } = await backend.create(record, this.#context.ttl(record, now), state.client);
+    state.created(handle, patch);
     this.#context.emit(state, { type: 'created' });
   }
 
-  /** Repeated where another request rotated first: what that left is read, and then there is nothing to rotate. */
-  async #save(state: RequestState): Promise<void> {
-    for (;;) {
-      const changes = state.bag.changes();
-      const roll = this.#rollDue(state);
-      if (!changes && !roll) return this.#note(state);
-      const outcome = await this.#write(state, changes, roll);
-      if (outcome === 'saved') return;
-      const gone = outcome === 'gone' || !(await this.#operations.catchUp(state));
-      if (!gone) continue;
-      state.lose();
-      if (changes) throw sessionEnded();
-      return;
-    }
+  #end(state: RequestState, end: EndRequest): Promise<void> {
+    const { state: before } = state;
+    if (before.kind !== 'ending' || before.end !== end) state.ending(end);
+    return this.#operations.finish(state);
+  }
+
+  /** False where it is to be planned again. */
+  async #save(state: RequestState, step: SaveStep): Promise<boolean> {
+    const outcome = await this.#write(state, step);
+    if (outcome === 'saved') return true;
+    if (outcome === 'conflict' && (await this.#operations.catchUp(state))) return false;
+    state.gone();
+    if (step.patch) throw sessionEnded();
+    return true;
   }
 
   /**
-   * What the request showed without changing anything: that the successor has arrived, or that the client is another.
-   * A store that fails here fails nobody: the session was opened, and may be read. The next request shows it again.
+   * Where the request only showed something, that the successor has arrived or that the client is another, a backend
+   * that fails here fails nobody: the session was opened, and may be read. The next request shows it again.
    */
-  async #note(state: RequestState): Promise<void> {
-    // A mark is part of the record, which here no cookie could carry.
-    if (state.detached && this.#context.backend.cookieIsRecord) state.marks = false;
-    if (!state.confirms && !state.marks) return;
+  async #write(state: RequestState, step: SaveStep): Promise<'saved' | 'gone' | 'conflict'> {
+    if (step.patch || step.roll) return this.#writeAll(state, step);
     try {
-      if ((await this.#write(state, undefined, false)) === 'gone') state.lose();
+      return await this.#writeAll(state, step);
     } catch {
       // Tried once a request: a store that hangs is not waited for again.
-      state.confirms = false;
-      state.marks = false;
+      state.untold();
+      return 'saved';
     }
   }
 
-  async #write(
-    state: RequestState,
-    changes: DataPatch | undefined,
-    roll: boolean,
-  ): Promise<SaveResult['outcome']> {
-    const { config, backend } = this.#context;
-    const { marks } = state;
+  async #writeAll(state: RequestState, step: SaveStep): Promise<'saved' | 'gone' | 'conflict'> {
+    const { backend } = this.#context;
+    const { live, patch, roll, rotate, mark } = step;
+    const { handle } = live;
     // Where the cookie is the record, a change that it cannot be told of would be lost.
-    const renewsRecord = backend.cookieIsRecord && (changes !== undefined || roll || marks);
+    const renewsRecord = backend.cookieIsRecord && (patch !== undefined || roll || mark);
     if (renewsRecord) state.assertReachable();
-    const handle = state.handle!;
     const now = state.now();
-    const rotate = roll && this.#rotationDue(state);
-    const head = {
-      ...(roll && { lastSeenAt: now }),
-      ...(rotate && { rotatedAt: now }),
-      ...(marks && { factors: suspected(handle.record.factors, now) }),
-    };
-    const change: BackendWrite = {
-      ...(changes && { data: changes }),
-      ...((roll || marks) && { head }),
-      ...(rotate && { rotate: this.#context.rotation(state, true) }),
-      ...(state.confirms && !rotate && { confirm: { grace: config.grace } }),
-    };
-    const ttl = roll ? this.#context.ttl({ ...handle.record, ...head }, now) : undefined;
+    const change = this.#changeOf(step, now);
+    const ttl = roll ? this.#context.ttl({ ...handle.record, ...change.head }, now) : undefined;
     const saved = await backend.save(handle, change, now, ttl);
     if (saved.outcome !== 'saved') return saved.outcome;
-    state.handle = saved.handle;
-    state.confirms = false;
-    state.marks = false;
-    const renewsToken = rotate || (roll && (handle.record.persistent || handle.legacy));
-    if (renewsToken || renewsRecord) state.cookie = CookieAction.Set;
-    if (changes) state.bag.settle(changes);
+    const renewsToken = rotate || (roll && (handle.record.remember || handle.legacy));
+    state.saved(saved.handle, patch, renewsToken || renewsRecord);
     if (rotate) this.#context.emit(state, { type: 'rotated' });
     if (roll) this.#context.emit(state, { type: 'rolled' });
     return 'saved';
   }
 
-  #rollDue(state: RequestState): boolean {
-    if (!state.active || state.lifecycle !== Lifecycle.Live) return false;
-    return (
-      rollIsDue(state.handle!.record, this.#context.config.rollEvery, state.now()) || this.#rotationDue(state)
-    );
-  }
-
-  /**
-   * Not where the new cookie would reach nobody, nor while the rotation before is pending: its predecessor must lead to
-   * one successor.
-   */
-  #rotationDue(state: RequestState): boolean {
-    const { rotateEvery } = this.#context.config;
-    if (rotateEvery === false || state.tooLateForCookie) return false;
-    const { rotatedAt, previous } = state.handle!.record;
-    return state.now() - rotatedAt >= rotateEvery && (!previous?.pending || state.presentsCurrent);
+  #changeOf({ live, patch, roll, rotate, confirm, mark }: SaveStep, now: number): BackendWrite {
+    const head = {
+      ...(roll && { lastSeenAt: now }),
+      ...(rotate && { rotatedAt: now }),
+      ...(mark && { factors: suspected(live.handle.record.factors, now) }),
+    };
+    return {
+      ...(patch && { data: patch }),
+      ...((roll || mark) && { head }),
+      ...(rotate && { rotate: this.#context.rotation(live, true) }),
+      ...(confirm && { confirm: { grace: this.#context.config.grace } }),
+    };
   }
 }

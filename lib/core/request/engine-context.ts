@@ -1,13 +1,14 @@
-import { preciseNow, type Clock } from '../util/clock.js';
+import type { Clock } from '../util/clock.js';
 import type { ResolvedCookie } from '../token/cookie.js';
 import type { DataValidator } from '../model/data.js';
 import type { EndReason, EventHub, SessionEvent } from '../events/events.js';
 import { newId } from '../token/ids.js';
 import type { EndedSession, SessionHandle, SessionBackend, Rotation } from '../storage/backend.js';
-import { expiryOf, standingOf, type Limits, type Standing } from '../model/policy.js';
+import { expiryOf, timeoutOf, type Limits, type Timeout } from '../model/policy.js';
 import type { Device, SessionRecord } from '../model/record.js';
 import type { Tombstone } from '../storage/store.js';
 import type { RequestState } from './request-state.js';
+import { presentsCurrent, type LiveState } from './state.js';
 
 /** The longest that a periodic rotation waits for its successor to be presented, in milliseconds. */
 const LONGEST_PENDING = 24 * 60 * 60 * 1000;
@@ -32,6 +33,8 @@ export interface EngineConfig {
   /** Milliseconds that a store may take to answer. */
   storeTimeout: number;
   clock: Clock;
+  /** Turns an error into what the application gets within a request. @default the error itself */
+  asThrown?: (error: unknown) => unknown;
   /** Waits for so many milliseconds between two attempts of an update. @default a timer */
   pause?: (milliseconds: number) => Promise<void>;
 }
@@ -50,19 +53,19 @@ export class EngineContext {
     readonly events: EventHub,
   ) {}
 
-  limitsOf(record: Pick<SessionRecord, 'persistent'> | undefined): Limits {
-    return record?.persistent ? this.config.rememberLimits : this.config.limits;
+  limitsOf(record: Pick<SessionRecord, 'remember'> | undefined): Limits {
+    return record?.remember ? this.config.rememberLimits : this.config.limits;
   }
 
-  standing(record: SessionRecord, now: number): Standing {
-    return standingOf(record, this.limitsOf(record), now);
+  timeoutOf(record: SessionRecord, now: number): Timeout | undefined {
+    return timeoutOf(record, this.limitsOf(record), now);
   }
 
   /** When the state's session ends if nothing more is heard of it. */
   expiryOf(state: RequestState): number {
     const now = state.now();
     return expiryOf(
-      state.handle?.record ?? { createdAt: now, lastSeenAt: now },
+      state.handle?.record ?? { startedAt: now, lastSeenAt: now },
       this.limitsOf(state.handle?.record),
     );
   }
@@ -71,24 +74,30 @@ export class EngineContext {
     return expiryOf(record, this.limitsOf(record));
   }
 
+  /** An error as the application gets it. Of a handshake no client awaits a response. */
+  thrown(state: RequestState, error: unknown): unknown {
+    const { asThrown } = this.config;
+    return state.detached || !asThrown ? error : asThrown(error);
+  }
+
   /** How long a store has to keep the record. */
   ttl(record: SessionRecord, now: number): number {
     return Math.max(0, this.recordExpiry(record) - now);
   }
 
   /** The time that decides, asked of the store once where it was not told with a record. */
-  async time(state: RequestState): Promise<number> {
-    state.skew ??= (await this.backend.now()) - preciseNow(this.config.clock);
-    return state.now();
+  async time(state: RequestState): Promise<{ now: number; skew: number }> {
+    const skew = state.skew ?? state.synchronise(await this.backend.now());
+    return { now: state.now(), skew };
   }
 
   /** The terms of a rotation by this request. */
-  rotation(state: RequestState, honoured: boolean): Rotation {
+  rotation(live: LiveState, honoured: boolean): Rotation {
     return {
       honoured,
       grace: this.config.grace,
-      pendingFor: Math.min(this.limitsOf(state.handle?.record).idle, LONGEST_PENDING),
-      presented: state.presentsCurrent,
+      pendingFor: Math.min(this.limitsOf(live.handle.record).idle, LONGEST_PENDING),
+      presented: presentsCurrent(live),
     };
   }
 
@@ -99,9 +108,10 @@ export class EngineContext {
       revision: 0,
       factors: {},
       createdAt: now,
+      startedAt: now,
       lastSeenAt: now,
       rotatedAt: now,
-      persistent: false,
+      remember: false,
       data: {},
       ...rest,
     };

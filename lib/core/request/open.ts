@@ -1,24 +1,16 @@
-import { preciseNow } from '../util/clock.js';
 import { cookieValues } from '../token/cookie.js';
 import type { DataHooks } from '../model/data.js';
 import type { EngineContext, ProtectionVerdict } from './engine-context.js';
 import type { EndReason } from '../events/events.js';
 import { GuessCounter } from './guess-counter.js';
-import { Dead, type Client, type SessionHandle, type OpenResult } from '../storage/backend.js';
-import { isSuspect, Standing } from '../model/policy.js';
+import type { Client, OpenedToken, OpenResult, RejectedToken, SessionHandle } from '../storage/backend.js';
+import { isSuspect } from '../model/policy.js';
+import { REJECTIONS } from '../model/reject-reason.js';
 import type { Awaitable } from '../storage/store.js';
-import { CookieAction, RequestState } from './request-state.js';
+import { RequestState } from './request-state.js';
 
 /** The store is asked for no more genuine tokens than this of one header. */
 const MAX_CANDIDATES = 8;
-
-type DeadToken = OpenResult & { kind: 'dead' };
-
-/**
- * Where the cookie is left as it is: what we did not sign may be another application's, and after a token that was
- * superseded a moment ago the client may have the new one by now.
- */
-const LEAVES_COOKIE: ReadonlySet<Dead> = new Set([Dead.Foreign, Dead.Tampered, Dead.Superseded]);
 
 /** From the Cookie header to the request state. */
 export class Opening {
@@ -46,8 +38,7 @@ export class Opening {
   /** In place of a session that could not be asked for: neither anonymous nor logged in. */
   refuse(client: Client, refusal: Error): RequestState {
     const state = this.#state(client);
-    state.refusal = refusal;
-    state.accessed = true;
+    state.unavailable(refusal);
     return state;
   }
 
@@ -64,49 +55,51 @@ export class Opening {
     return all.reduce((best, one) => (this.#outranks(one, best) ? one : best));
   }
 
-  /** An order that does not depend on that of the header: alive before dead, then the newer, then by id. */
+  /** An order that does not depend on that of the header: alive before rejected, then the newer, then by id. */
   #outranks(one: OpenResult, other: OpenResult): boolean {
     const [left, right] = [this.#live(one), this.#live(other)];
-    if (!left || !right) return left !== undefined || (!right && deadRank(one) > deadRank(other));
-    if (left.createdAt !== right.createdAt) return left.createdAt > right.createdAt;
+    if (!left || !right) return left !== undefined || (!right && this.#rank(one) > this.#rank(other));
+    if (left.startedAt !== right.startedAt) return left.startedAt > right.startedAt;
     // Of one session the present token counts, not the predecessor that leads to it.
     return left.id === right.id ? isPresent(one) : left.id > right.id;
   }
 
   #live(opened: OpenResult) {
-    if (opened.kind === 'dead') return undefined;
+    if (opened.kind === 'rejected') return undefined;
     const { record } = opened.handle;
-    return this.#context.standing(record, opened.now) === Standing.Live ? record : undefined;
+    return this.#context.timeoutOf(record, opened.now) === undefined ? record : undefined;
+  }
+
+  #rank(opened: OpenResult): number {
+    const why =
+      opened.kind === 'rejected' ? opened.why : this.#context.timeoutOf(opened.handle.record, opened.now);
+    return why === undefined ? Infinity : REJECTIONS[why].rank;
   }
 
   #admit(opened: OpenResult, client: Client): Awaitable<RequestState> {
-    if (opened.kind === 'dead') {
-      return opened.why === Dead.Reused ? this.#endReused(opened, client) : this.#refuse(opened, client);
-    }
-    const { handle, now } = opened;
-    const standing = this.#context.standing(handle.record, now);
-    if (standing !== Standing.Live) return this.#discard(handle, standing, client);
-    const state = this.#state(client, handle);
-    state.skew = now - preciseNow(this.#context.config.clock);
-    if (opened.renewed) state.cookie = CookieAction.Set;
-    if (opened.present) state.presented = handle.record.secretHash;
-    state.confirms = opened.confirms;
-    return this.#protect(state, handle);
+    if (opened.kind === 'rejected')
+      return opened.why === 'reused' ? this.#endReused(opened, client) : this.#reject(opened, client);
+    const timeout = this.#context.timeoutOf(opened.handle.record, opened.now);
+    if (timeout) return this.#discard(opened.handle, timeout, client);
+    return this.#protect(opened, client);
   }
 
-  #protect(state: RequestState, handle: SessionHandle): Awaitable<RequestState> {
-    const verdict = this.#verdict(state);
+  #protect(opened: OpenedToken, client: Client): Awaitable<RequestState> {
+    const { handle } = opened;
+    const state = this.#state(client);
+    state.synchronise(opened.now);
+    state.opened(handle, opened);
+    const verdict = this.#verdict(state, handle);
     if (verdict === 'ok') return state;
     this.#context.emit(state, { type: 'suspicious', verdict });
-    if (verdict === 'end') return this.#discard(handle, 'protection', state.client);
-    state.suspicious = true;
-    state.marks = !isSuspect(handle.record.factors);
+    if (verdict === 'end') return this.#discard(handle, 'protection', client);
+    state.suspected(!isSuspect(handle.record.factors));
     return state;
   }
 
-  #verdict(state: RequestState): ProtectionVerdict {
+  #verdict(state: RequestState, handle: SessionHandle): ProtectionVerdict {
     const { protect } = this.#context.config;
-    const then = state.handle!.record.device;
+    const then = handle.record.device;
     return protect && then ? protect(state.device, then) : 'ok';
   }
 
@@ -114,50 +107,32 @@ export class Opening {
   async #discard(handle: SessionHandle, reason: EndReason, client: Client): Promise<RequestState> {
     await this.#context.destroy(handle, reason);
     const state = this.#state(client);
-    state.cookie = CookieAction.Expire;
+    state.discarded();
     return state;
   }
 
   /** A token that was replaced, used since, and kept by somebody: whoever holds the present one may be the thief. */
-  async #endReused(dead: DeadToken, client: Client): Promise<RequestState> {
-    const ended = await this.#context.backend.destroy(dead.former!.handle);
-    return this.#refuse({ ...dead, ...(ended && { ended }) }, client);
+  async #endReused(token: RejectedToken, client: Client): Promise<RequestState> {
+    const ended = token.former && (await this.#context.backend.destroy(token.former.handle));
+    return this.#reject({ ...token, ...(ended && { ended }) }, client);
   }
 
-  #refuse(dead: DeadToken, client: Client): RequestState {
+  #reject(token: RejectedToken, client: Client): RequestState {
     const state = this.#state(client);
-    if (!LEAVES_COOKIE.has(dead.why)) state.cookie = CookieAction.Expire;
-    state.former = dead.former;
-    // A foreign cookie is answered like one that was ours, but for the cookie itself.
-    state.accessed = true;
-    state.superseded = dead.lately ?? false;
-    if (dead.why === Dead.Evicted) state.farewell = 'evicted';
-    this.#report(dead, client);
+    state.rejected(token, REJECTIONS[token.why].cookie);
+    this.#report(token, client);
     return state;
   }
 
-  #report({ why, id, ended }: DeadToken, client: Client): void {
-    const who = {
-      id,
-      at: this.#context.config.clock.now(),
-      ...(ended?.subject !== undefined && { subject: ended.subject }),
-    };
-    switch (why) {
-      case Dead.Tampered:
-        this.#context.events.emit({ type: 'tampered', ...who });
-        return this.#countGuess(client);
-      case Dead.Unknown:
-        return this.#countGuess(client);
-      case Dead.Reused:
-        this.#context.events.emit({ type: 'reused', ...who });
-        return ended && this.#context.ended(ended, 'reused');
-      case Dead.Corrupt:
-        return this.#context.ended({ id }, 'corrupt');
-      case Dead.Foreign:
-      case Dead.Superseded:
-      case Dead.Evicted:
-        return;
+  #report({ why, id, ended }: RejectedToken, client: Client): void {
+    const { event, guess, ends } = REJECTIONS[why];
+    if (event) {
+      const subject = ended?.subject;
+      const at = this.#context.config.clock.now();
+      this.#context.events.emit({ type: event, id, at, ...(subject !== undefined && { subject }) });
     }
+    if (guess) this.#countGuess(client);
+    if (ended && ends) this.#context.ended(ended, ends);
   }
 
   #countGuess({ ip }: Client): void {
@@ -172,22 +147,9 @@ export class Opening {
     });
   }
 
-  #state(client: Client, handle?: SessionHandle): RequestState {
-    return new RequestState(this.#context.config.clock, client, handle, this.#hooks);
+  #state(client: Client): RequestState {
+    return new RequestState(this.#context.config.clock, client, this.#hooks);
   }
 }
 
 const isPresent = (opened: OpenResult): boolean => opened.kind === 'live' && opened.present;
-
-const deadRank = (opened: OpenResult): number =>
-  opened.kind === 'dead'
-    ? [
-        Dead.Foreign,
-        Dead.Tampered,
-        Dead.Unknown,
-        Dead.Corrupt,
-        Dead.Evicted,
-        Dead.Superseded,
-        Dead.Reused,
-      ].indexOf(opened.why)
-    : -1;

@@ -2,11 +2,12 @@ import type { EngineContext } from './engine-context.js';
 import { isUnavailable, sessionEnded, SessionError } from '../util/errors.js';
 import type { EndReason } from '../events/events.js';
 import type { BackendWrite, SessionHandle } from '../storage/backend.js';
-import { proved, Standing } from '../model/policy.js';
+import { proved } from '../model/policy.js';
 import type { SessionRecord } from '../model/record.js';
 import type { SessionLimit } from '../storage/store.js';
 import { assertSubject } from '../model/subject.js';
-import { CookieAction, Lifecycle, type RequestState } from './request-state.js';
+import type { RequestState } from './request-state.js';
+import type { EndRequest, LiveState } from './state.js';
 
 export interface LoginOptions {
   /** A persistent cookie with the limits of the option `remember`. @default false */
@@ -55,12 +56,12 @@ export class SessionOperations {
     const before = state.handle?.record.subject;
     // What belonged to somebody else never crosses, whatever the list says.
     const data = before === undefined || before === subject ? state.bag.carry(keep) : {};
-    const now = await this.#context.time(state);
-    const provedAt = Math.min(proof(state.skew!), claimed);
+    const { now, skew } = await this.#context.time(state);
+    const provedAt = Math.min(proof(skew), claimed);
     const draft = this.#context.draft(now, {
       subject,
       factors: { [factor]: Math.min(now, Math.floor(provedAt)) },
-      persistent: remember,
+      remember,
       device: state.device,
       data,
     });
@@ -75,36 +76,53 @@ export class SessionOperations {
   async relogin(state: RequestState, { factor = 'pwd', subject }: ReloginOptions = {}): Promise<void> {
     if (subject !== undefined && subject !== state.handle?.record.subject)
       return this.login(state, subject, { factor });
-    if (state.lifecycle !== Lifecycle.Live || state.handle!.record.subject === undefined) throw notLoggedIn();
+    if (state.live?.handle.record.subject === undefined) throw notLoggedIn();
     // As of this call, however often it takes: what was revoked since includes this session.
     const provedAt = state.now();
-    while (!(await this.#prove(state, factor, provedAt))) await this.reload(state);
-    state.cookie = CookieAction.Set;
-    state.suspicious = false;
-    state.marks = false;
+    state.proved(await this.#untilRotated(state, (live) => this.#proof(state, live, factor, provedAt)));
     this.#context.emit(state, { type: 'relogin', factor });
     this.#context.emit(state, { type: 'rotated' });
   }
 
-  async #prove(state: RequestState, factor: string, provedAt: number): Promise<boolean> {
-    const { record } = state.handle!;
+  #proof(state: RequestState, { handle }: LiveState, factor: string, provedAt: number): BackendWrite {
     const now = state.now();
-    const factors = proved(record.factors, factor, provedAt);
-    const head = { factors, createdAt: provedAt, lastSeenAt: now, rotatedAt: now, device: state.device };
-    return this.#rotate(state, { head }, now);
+    const factors = proved(handle.record.factors, factor, provedAt);
+    return {
+      head: { factors, startedAt: provedAt, lastSeenAt: now, rotatedAt: now, device: state.device },
+    };
   }
 
-  /** A new secret, and the old one opens nothing from now on. False where another request was faster. */
-  async #rotate(state: RequestState, change: BackendWrite, now: number): Promise<boolean> {
-    const handle = state.handle!;
-    const rotate = this.#context.rotation(state, false);
+  /**
+   * A new secret, and the old one opens nothing from now on. Tried again where another request was faster.
+   *
+   * @param changeOf what is written with it, given what others made of the session
+   */
+  async #untilRotated(
+    state: RequestState,
+    changeOf: (live: LiveState) => BackendWrite,
+  ): Promise<SessionHandle> {
+    for (;;) {
+      const { live } = state;
+      if (!live) throw sessionEnded();
+      const handle = await this.#rotate(state, live, changeOf(live));
+      if (handle) return handle;
+      await this.reload(state);
+    }
+  }
+
+  /** `undefined` where another request was faster. */
+  async #rotate(
+    state: RequestState,
+    live: LiveState,
+    change: BackendWrite,
+  ): Promise<SessionHandle | undefined> {
+    const { handle } = live;
+    const now = state.now();
+    const rotate = this.#context.rotation(live, false);
     const ttl = this.#context.ttl({ ...handle.record, ...change.head }, now);
     const saved = await this.#context.backend.save(handle, { ...change, rotate }, now, ttl);
     if (saved.outcome === 'gone') throw this.#lost(state);
-    if (saved.outcome === 'conflict') return false;
-    state.handle = saved.handle;
-    state.confirms = false;
-    return true;
+    return saved.outcome === 'saved' ? saved.handle : undefined;
   }
 
   /** Takes in what others made of the session meanwhile. @throws SessionError `ERR_SESSION_ENDED` */
@@ -119,10 +137,7 @@ export class SessionOperations {
     // A login that came between is none of what was reloaded.
     if (state.handle !== before) return state.handle !== undefined;
     if (!handle) return false;
-    state.handle = handle;
-    // A rotation that came between is for those to confirm who present its own successor.
-    state.confirms &&= state.presentsCurrent && handle.record.previous?.pending === true;
-    state.bag.rebase(handle.record.data);
+    state.reloaded(handle);
     return true;
   }
 
@@ -132,23 +147,20 @@ export class SessionOperations {
    */
   async regenerate(state: RequestState, { keep = [] }: { keep?: readonly string[] } = {}): Promise<void> {
     await this.finish(state);
-    if (state.lifecycle !== Lifecycle.Live) return startOver(state, state.bag.carry(keep));
-    while (!(await this.#renew(state, keep))) await this.reload(state);
-    state.cookie = CookieAction.Set;
-    state.bag.reset(state.handle!.record.data);
+    if (!state.live) return startOver(state, state.bag.carry(keep));
+    state.regenerated(await this.#untilRotated(state, (live) => this.#cleanData(state, live, keep)));
     this.#context.emit(state, { type: 'regenerated' });
     this.#context.emit(state, { type: 'rotated' });
   }
 
   /** Only if nobody wrote data meanwhile: a key that is kept is kept as it is last. */
-  #renew(state: RequestState, keep: readonly string[]): Promise<boolean> {
-    const { data } = state.handle!.record;
+  #cleanData(state: RequestState, { handle }: LiveState, keep: readonly string[]): BackendWrite {
+    const { data } = handle.record;
     const set = state.bag.carry(keep);
     for (const [key, text] of Object.entries(set)) if (text !== data[key]) state.bag.assertValid(key, text);
     const remove = Object.keys(data).filter((key) => !Object.hasOwn(set, key));
     const now = state.now();
-    const head = { lastSeenAt: now, rotatedAt: now };
-    return this.#rotate(state, { data: { set, remove }, head, exclusive: true }, now);
+    return { data: { set, remove }, head: { lastSeenAt: now, rotatedAt: now }, exclusive: true };
   }
 
   async #replace(
@@ -158,13 +170,13 @@ export class SessionOperations {
     terms: { provedAt: number; limit: SessionLimit | undefined },
   ): Promise<void> {
     const { backend } = this.#context;
-    const live = state.lifecycle === Lifecycle.Live ? state.handle : undefined;
+    const live = state.live?.handle;
     const now = state.now();
     const issued = await backend.create(draft, this.#context.ttl(draft, now), state.client, terms);
     let { handle } = issued;
     for (const old of [state.former?.handle, live])
       if (old) handle = await this.#succeed(handle, old, live, keep, now);
-    state.adopt(handle);
+    state.replacedBy(handle);
     for (const evicted of issued.evicted) this.#context.ended(evicted, 'evicted');
     this.#context.emit(state, { type: 'created' });
   }
@@ -221,13 +233,13 @@ export class SessionOperations {
 
   /** Ends the session of this request. Idempotent: without one, nothing happens. */
   async end(state: RequestState, reason: 'logout' | 'cleared', everywhere = false): Promise<void> {
-    if (state.lifecycle === Lifecycle.Ended && !state.handle && !state.former) return;
-    state.conclude({ reason, everywhere });
+    if (state.state.kind === 'ended' && !state.former) return;
+    state.ending({ reason, everywhere });
     await this.finish(state);
   }
 
   /**
-   * Takes to the store what {@link RequestState.conclude} began. Repeated until the store has confirmed it.
+   * Takes to the store what {@link RequestState.ending} began. Repeated until the store has confirmed it.
    *
    * Whoever has a token that opens the session no more may still end it, so that no logout is answered as if it had
    * succeeded while the session goes on. But a token whose time is over may have been kept by anybody: it ends
@@ -236,16 +248,15 @@ export class SessionOperations {
    * @throws SessionError `ERR_SESSION_ENDED` where `everywhere` was asked for by such a token
    */
   async finish(state: RequestState): Promise<void> {
-    const { handle, former, conclusion } = state;
-    if (!conclusion || !(handle ?? former)) return;
+    if (state.state.kind !== 'ending') return;
+    const { handle, former, end } = state.state;
     const subject = handle?.record.subject ?? former?.handle.record.subject;
-    const everywhere = conclusion.everywhere && subject !== undefined;
+    const everywhere = end.everywhere && subject !== undefined;
     const entitled = handle?.record.subject !== undefined || (former?.everywhere ?? false);
     const own = [handle, former?.handle].filter((one) => one !== undefined);
-    if (everywhere && entitled) await this.#endOthers(state, subject, own, conclusion.reason);
-    for (const one of own) await this.#context.destroy(one, conclusion.reason);
-    state.handle = undefined;
-    state.former = undefined;
+    if (everywhere && entitled) await this.#endOthers(state, subject, own, end);
+    for (const one of own) await this.#context.destroy(one, end.reason);
+    state.ended();
     if (everywhere && !entitled) throw sessionEnded();
   }
 
@@ -257,24 +268,20 @@ export class SessionOperations {
     state: RequestState,
     subject: string,
     own: readonly SessionHandle[],
-    reason: EndReason,
+    end: EndRequest,
   ): Promise<void> {
     try {
       await this.revokeAll(
         subject,
         own.map(({ record }) => record.id),
-        reason,
+        end.reason,
       );
     } catch (error) {
       // What cannot be done at all is not better for being asked again.
-      if (isUnavailable(error)) {
-        state.cookie = CookieAction.Keep;
-        state.forget = false;
-      }
+      if (isUnavailable(error)) state.othersRemain();
       throw error;
     }
-    state.cookie = CookieAction.Expire;
-    state.forget = reason === 'logout';
+    state.othersEnded(end);
   }
 
   /** The live sessions of a subject, the latest first. */
@@ -285,7 +292,7 @@ export class SessionOperations {
       this.#context.backend.now(),
     ]);
     return records
-      .filter((record) => this.#context.standing(record, now) === Standing.Live)
+      .filter((record) => this.#context.timeoutOf(record, now) === undefined)
       .sort((a, b) => b.lastSeenAt - a.lastSeenAt);
   }
 
@@ -311,13 +318,13 @@ export class SessionOperations {
   }
 
   #lost(state: RequestState): SessionError {
-    state.lose();
+    state.gone();
     return sessionEnded();
   }
 }
 
 function startOver(state: RequestState, data: Record<string, string>): void {
-  state.begin();
+  state.startedOver();
   for (const [key, text] of Object.entries(data)) state.bag.proxy[key] = JSON.parse(text) as unknown;
 }
 

@@ -3,7 +3,7 @@ import { jsonText, keyName } from '../model/data.js';
 import type { EngineContext } from './engine-context.js';
 import { sessionEnded, SessionError } from '../util/errors.js';
 import type { SessionOperations } from './operations.js';
-import { CookieAction, Lifecycle, type RequestState } from './request-state.js';
+import type { RequestState } from './request-state.js';
 import { UpdateQueue } from './update-queue.js';
 
 /** Attempts before `update()` gives up. Each round one writer wins, so this is how many may compete. */
@@ -15,7 +15,7 @@ const LONGEST_PAUSE = 20;
 type Update = (value: unknown) => unknown;
 
 /**
- * RevocationPage one key of the data atomically: compare the revision, write, and if another was faster, take in what it
+ * Updates one key of the data atomically: compare the revision, write, and if another was faster, take in what it
  * wrote and try again.
  */
 export class Updating {
@@ -35,7 +35,7 @@ export class Updating {
   async update(state: RequestState, key: string, fn: Update): Promise<unknown> {
     keyName(key);
     return this.#queue.run(`${state.id} ${key}`, key, async (waited) => {
-      if (state.lifecycle === Lifecycle.New) return updateUnstored(state, key, fn);
+      if (state.state.kind === 'anonymous') return updateUnstored(state, key, fn);
       if (this.#context.backend.cookieIsRecord) state.assertReachable();
       if (waited) await this.#operations.reload(state);
       return this.#compete(state, key, fn);
@@ -73,12 +73,10 @@ export class Updating {
     const saved = await backend.save(handle, { data, exclusive: true }, state.now());
     if (saved.outcome === 'conflict') return false;
     if (saved.outcome === 'gone') {
-      state.lose();
+      state.gone();
       throw sessionEnded();
     }
-    state.handle = saved.handle;
-    state.bag.accept(key, text);
-    if (backend.cookieIsRecord) state.cookie = CookieAction.Set;
+    state.updated(saved.handle, key, text, backend.cookieIsRecord);
     return true;
   }
 }

@@ -4,6 +4,7 @@ import type { SessionEvent } from '../events/events.js';
 import type { DataPatch } from '../model/data.js';
 import type { RecordHead, SessionRecord } from '../model/record.js';
 import type { Limits } from '../model/policy.js';
+import type { RejectReason } from '../model/reject-reason.js';
 import type { Awaitable, SessionLimit, StoreContext, Tombstone } from './store.js';
 
 /** What the request tells about who sent it. */
@@ -26,52 +27,37 @@ export interface SessionHandle {
   readonly legacy: boolean;
 }
 
-/** Why a token opened nothing. */
-export enum Dead {
-  /** Not in our form: another application's, perhaps. Left alone, and nothing to tell. */
-  Foreign = 'foreign',
-  /** In our form, and not signed or sealed by us: refused without asking the store. */
-  Tampered = 'tampered',
-  /** No such session, or no longer. */
-  Unknown = 'unknown',
-  /** The session took another token a moment ago; the client has it or is about to. */
-  Superseded = 'superseded',
-  /** A superseded token after its grace: the session is to be ended. */
-  Reused = 'reused',
-  Evicted = 'evicted',
-  /** The record could not be read: it was ended. */
-  Corrupt = 'corrupt',
-}
-
 /** The session of a token that opens it no more. Whoever has the token may still end it. */
-export interface Former {
-  handle: SessionHandle;
+export interface Former<H extends SessionHandle = SessionHandle> {
+  handle: H;
   /** Whether all sessions of its subject as well: not by a token whose time is over. */
   everywhere: boolean;
 }
 
-export type OpenResult =
-  | {
-      kind: 'live';
-      handle: SessionHandle;
-      now: number;
-      /** The client came with the present token. */
-      present: boolean;
-      /** The client came with a predecessor and is to be given the present token. */
-      renewed: boolean;
-      /** The client came with the successor of a rotation that is pending, so that it is to be confirmed. */
-      confirms: boolean;
-    }
-  | {
-      kind: 'dead';
-      why: Dead;
-      id: string;
-      former?: Former;
-      /** The token was replaced a moment ago, so that the client may have a newer cookie. */
-      lately?: boolean;
-      /** As it was last, once it was ended for a reuse. */
-      ended?: SessionRecord;
-    };
+export interface OpenedToken<H extends SessionHandle = SessionHandle> {
+  kind: 'live';
+  handle: H;
+  now: number;
+  /** The client came with the present token. */
+  present: boolean;
+  /** The client came with a predecessor and is to be given the present token. */
+  renewed: boolean;
+  /** The client came with the successor of a rotation that is pending, so that it is to be confirmed. */
+  confirms: boolean;
+}
+
+export interface RejectedToken<H extends SessionHandle = SessionHandle> {
+  kind: 'rejected';
+  why: RejectReason;
+  id: string;
+  former?: Former<H>;
+  /** The token was replaced a moment ago, so that the client may have a newer cookie. */
+  lately?: boolean;
+  /** As it was last, once it was ended for what the token shows. */
+  ended?: EndedSession;
+}
+
+export type OpenResult<H extends SessionHandle = SessionHandle> = OpenedToken<H> | RejectedToken<H>;
 
 export interface BackendWrite {
   data?: DataPatch;
@@ -100,11 +86,11 @@ export interface Confirmation {
   grace: number;
 }
 
-export type SaveResult =
-  { outcome: 'saved'; handle: SessionHandle } | { outcome: 'gone' } | { outcome: 'conflict' };
+export type SaveResult<H extends SessionHandle = SessionHandle> =
+  { outcome: 'saved'; handle: H } | { outcome: 'gone' } | { outcome: 'conflict' };
 
-export interface IssueResult {
-  handle: SessionHandle;
+export interface IssueResult<H extends SessionHandle = SessionHandle> {
+  handle: H;
   evicted: SessionRecord[];
 }
 
@@ -119,12 +105,14 @@ export interface CreateTerms {
  * Keeps sessions, in a store or in the cookie itself: what the engine asks of either.
  *
  * Errors are `SessionError`s; a store that fails or stalls is `ERR_STORE_UNAVAILABLE`.
+ *
+ * @typeParam H the handles that it gives out, and takes back
  */
-export interface SessionBackend {
+export interface SessionBackend<H extends SessionHandle = SessionHandle> {
   /** True where the cookie holds the session itself, so that each change needs a new one. */
   readonly cookieIsRecord: boolean;
   /** A read: whatever the value shows, nothing is written. */
-  open(value: string, client: Client): Awaitable<OpenResult>;
+  open(value: string, client: Client): Awaitable<OpenResult<H>>;
   /** Whether one of our keys signed or sealed the value. Asks no store. */
   isGenuine(value: string, client: Client): boolean;
   /** The time that decides for a session which was not loaded. */
@@ -139,16 +127,16 @@ export interface SessionBackend {
    * Makes a session. Throws `ERR_SESSION_LIMIT` where the subject may not have another, `ERR_LOGIN_REVOKED` where its
    * sessions were revoked after it had proved itself.
    */
-  create(draft: SessionRecord, ttl: number, client: Client, terms?: CreateTerms): Promise<IssueResult>;
+  create(draft: SessionRecord, ttl: number, client: Client, terms?: CreateTerms): Promise<IssueResult<H>>;
   /** @param ttl milliseconds after which the record may be forgotten; without it that stays as it is */
-  save(handle: SessionHandle, change: BackendWrite, now: number, ttl?: number): Promise<SaveResult>;
+  save(handle: H, change: BackendWrite, now: number, ttl?: number): Promise<SaveResult<H>>;
   /**
    * What others made of it meanwhile; `undefined` where it ended, or where a re-login or regenerate came between. It
    * is no presentation of the token.
    */
-  reload(handle: SessionHandle): Promise<SessionHandle | undefined>;
+  reload(handle: H): Promise<H | undefined>;
   /** Ends the session and returns it as it was last, or `undefined` if it had ended before. */
-  destroy(handle: SessionHandle, tombstone?: Tombstone): Promise<SessionRecord | undefined>;
+  destroy(handle: H, tombstone?: Tombstone): Promise<SessionRecord | undefined>;
   list(subject: string): Promise<SessionRecord[]>;
   /** Ends the session of an id; with `subject` only if it is theirs. */
   destroyById(id: string, subject?: string): Promise<EndedSession[]>;
@@ -177,11 +165,9 @@ export interface BackendContext extends StoreContext {
   secrets: readonly string[];
   signer: Signer;
   cookieName: string;
-  limitsOf(record: Pick<SessionRecord, 'persistent'>): Limits;
+  limitsOf(record: Pick<SessionRecord, 'remember'>): Limits;
   /** Whether the option `maxSessions` is there, so that a subject's sessions have to be counted. */
   countsSessions: boolean;
-  /** The longest that any token can be valid, in milliseconds. */
-  longestLife: number;
   /** Milliseconds that a store may take to answer. */
   timeout: number;
 }

@@ -4,7 +4,6 @@ import { isSessionError, loginRevoked, sessionLimitReached, unavailable } from '
 import type { SessionEvent } from '../events/events.js';
 import { hashSecret, newNonce, newSecret, sameDigest } from '../token/ids.js';
 import {
-  Dead,
   type BackendWrite,
   type Client,
   type CreateTerms,
@@ -14,10 +13,12 @@ import {
   type SessionBackend,
   type BackendContext,
   type OpenResult,
+  type RejectedToken,
   type Rotation,
   type SaveResult,
 } from './backend.js';
 import { authenticatedAt } from '../model/policy.js';
+import type { RejectReason } from '../model/reject-reason.js';
 import { afterConfirmation, afterRotation, standingOfToken, TokenStanding } from '../model/predecessors.js';
 import { applyDelta, epochOf, type RecordDelta, type SessionRecord } from '../model/record.js';
 import type { Signer } from '../token/signer.js';
@@ -36,8 +37,10 @@ const MARK_TTL = 24 * 60 * 60 * 1000;
 /** Subjects whose last revocation this node remembers. */
 const MARKS = 10_000;
 
+type Opened = OpenResult<StoreHandle>;
+
 /** Keeps sessions in a store; the cookie holds `id.secret`, signed. */
-export class StoreBackend implements SessionBackend {
+export class StoreBackend implements SessionBackend<StoreHandle> {
   readonly cookieIsRecord = false;
   readonly #store: SessionStore;
   readonly #signer: Signer;
@@ -58,10 +61,10 @@ export class StoreBackend implements SessionBackend {
     store.bind?.(context);
   }
 
-  open(value: string): Awaitable<OpenResult> {
+  open(value: string): Awaitable<Opened> {
     const token = this.#tokens.verify(value);
     if (!token)
-      return { kind: 'dead', why: this.#tokens.hasForm(value) ? Dead.Tampered : Dead.Foreign, id: '' };
+      return { kind: 'rejected', why: this.#tokens.hasForm(value) ? 'tampered' : 'foreign', id: '' };
     return this.#load(token);
   }
 
@@ -84,7 +87,7 @@ export class StoreBackend implements SessionBackend {
     ttl: number,
     _client: Client,
     terms: CreateTerms = {},
-  ): Promise<IssueResult> {
+  ): Promise<IssueResult<StoreHandle>> {
     const secret = newSecret();
     const record = { ...draft, secretHash: hashSecret(secret) };
     const { limit, provedAt } = terms;
@@ -107,11 +110,15 @@ export class StoreBackend implements SessionBackend {
     }
   }
 
-  async save(handle: SessionHandle, change: BackendWrite, now: number, ttl?: number): Promise<SaveResult> {
-    const before = handle as StoreHandle;
-    const next = change.rotate && this.#successor(before, change.rotate, now);
+  async save(
+    handle: StoreHandle,
+    change: BackendWrite,
+    now: number,
+    ttl?: number,
+  ): Promise<SaveResult<StoreHandle>> {
+    const next = change.rotate && this.#successor(handle, change.rotate, now);
     const delta: RecordDelta = {
-      epoch: before.epoch,
+      epoch: handle.epoch,
       ...(ttl !== undefined && { ttl }),
       ...change.data,
       ...(change.head && { head: change.head }),
@@ -122,11 +129,11 @@ export class StoreBackend implements SessionBackend {
     const done = await this.#ask(() => this.#store.commit(handle.record.id, delta));
     if (done.outcome !== 'saved') return done;
     const record = settled(handle.record, delta, done.revision);
-    return { outcome: 'saved', handle: next ? this.#hold(record, next.secret) : before.as(record) };
+    return { outcome: 'saved', handle: next ? this.#hold(record, next.secret) : handle.as(record) };
   }
 
-  async reload(handle: SessionHandle): Promise<SessionHandle | undefined> {
-    const { record, epoch, secret } = handle as StoreHandle;
+  async reload(handle: StoreHandle): Promise<StoreHandle | undefined> {
+    const { record, epoch, secret } = handle;
     const found = await this.#ask(() => this.#store.load(record.id));
     if (!found || 'ended' in found || epochOf(found.record) !== epoch) return undefined;
     return this.#hold(
@@ -137,7 +144,7 @@ export class StoreBackend implements SessionBackend {
     );
   }
 
-  async destroy(handle: SessionHandle, tombstone?: Tombstone): Promise<SessionRecord | undefined> {
+  async destroy(handle: StoreHandle, tombstone?: Tombstone): Promise<SessionRecord | undefined> {
     return this.#ask(() => this.#store.destroy(handle.record.id, tombstone));
   }
 
@@ -222,7 +229,7 @@ export class StoreBackend implements SessionBackend {
     return this.#store.close?.();
   }
 
-  #load(token: Verified): Awaitable<OpenResult> {
+  #load(token: Verified): Awaitable<Opened> {
     const { id } = token;
     let loaded: Awaitable<LoadedRecord | EndedRecord | undefined>;
     try {
@@ -237,13 +244,11 @@ export class StoreBackend implements SessionBackend {
     );
   }
 
-  #recognise(token: Verified, found: LoadedRecord | EndedRecord | undefined): Awaitable<OpenResult> {
+  #recognise(token: Verified, found: LoadedRecord | EndedRecord | undefined): Opened {
     const { id, secret, hash } = token;
-    if (!found) return { kind: 'dead', why: Dead.Unknown, id };
-    if ('ended' in found) {
-      if (found.ended === 'evicted') return { kind: 'dead', why: Dead.Evicted, id };
-      return { kind: 'dead', why: Dead.Superseded, id, lately: true };
-    }
+    if (!found) return { kind: 'rejected', why: 'unknown', id };
+    if ('ended' in found)
+      return { kind: 'rejected', why: found.ended, id, lately: found.ended === 'replaced' };
     const { record } = found;
     const now = this.#timeOf(found);
     const legacy = token.form === 'legacy';
@@ -261,13 +266,13 @@ export class StoreBackend implements SessionBackend {
         return { kind: 'live', handle, now, present: false, renewed, confirms: false };
       }
       case TokenStanding.Superseded:
-        return { ...this.#former(record, Dead.Superseded, true), lately: now < record.previous!.until };
+        return { ...this.#former(record, 'superseded', true), lately: now < record.previous!.until };
       case TokenStanding.Lapsed:
-        return this.#former(record, Dead.Superseded, false);
+        return this.#former(record, 'superseded', false);
       case TokenStanding.Reused:
-        return this.#former(record, Dead.Reused, false);
+        return this.#former(record, 'reused', false);
       case TokenStanding.Unknown:
-        return { kind: 'dead', why: Dead.Unknown, id };
+        return { kind: 'rejected', why: 'unknown', id };
     }
   }
 
@@ -275,16 +280,20 @@ export class StoreBackend implements SessionBackend {
     return this.#hasSharedClock && time !== undefined ? time : this.#context.clock.now();
   }
 
-  #former(record: SessionRecord, why: Dead, everywhere: boolean): OpenResult & { kind: 'dead' } {
+  #former(
+    record: SessionRecord,
+    why: Extract<RejectReason, 'superseded' | 'reused'>,
+    everywhere: boolean,
+  ): RejectedToken<StoreHandle> {
     return {
-      kind: 'dead',
+      kind: 'rejected',
       why,
       id: record.id,
       former: { handle: this.#hold(record, undefined), everywhere },
     };
   }
 
-  async #unreadable(id: string, error: unknown): Promise<OpenResult> {
+  async #unreadable(id: string, error: unknown): Promise<Opened> {
     if (!isSessionError(error) || error.code !== 'ERR_RECORD_CORRUPT') throw error;
     try {
       await this.#ask(() => this.#store.destroy(id));
@@ -292,7 +301,7 @@ export class StoreBackend implements SessionBackend {
       // A destroy removes the record and then fails to read what it was.
       if (!isSessionError(failure) || failure.code !== 'ERR_RECORD_CORRUPT') throw failure;
     }
-    return { kind: 'dead', why: Dead.Corrupt, id };
+    return { kind: 'rejected', why: 'corrupt', id, ended: { id } };
   }
 
   #hold(
@@ -413,7 +422,7 @@ class StoreHandle implements SessionHandle {
 
 function confirmation(record: SessionRecord, now: number, grace: number): Pick<RecordDelta, 'confirm'> {
   const previous = afterConfirmation(record, now, grace);
-  return previous ? { confirm: { secret: record.secretHash, previous } } : {};
+  return previous ? { confirm: { secretHash: record.secretHash, previous } } : {};
 }
 
 /**

@@ -1,12 +1,13 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../util/clock.js';
+import type { RejectReason } from '../model/reject-reason.js';
 import type { RecordDelta, SessionRecord } from '../model/record.js';
 import type { SessionEvent } from '../events/events.js';
 
 export type Awaitable<T> = T | Promise<T>;
 
 /** Why a session that ended a moment ago is still remembered: its cookie may be on its way. */
-export type TombstoneReason = 'replaced' | 'evicted';
+export type TombstoneReason = Extract<RejectReason, 'replaced' | 'evicted'>;
 
 /** What a store keeps of a session that it ended. */
 export interface Tombstone {
@@ -32,7 +33,7 @@ export interface EndedRecord {
 export interface SessionLimit {
   /** How many live sessions the subject may have, the new one included. */
   max: number;
-  /** The oldest are those whose `createdAt` is smallest, as it is now: a re-login moves it. */
+  /** The oldest are those whose `startedAt` is smallest, as it is now: a re-login moves it. */
   onExceeded: 'evict-oldest' | 'reject';
   /** The session that the new one takes the place of: it does not count, if it is the subject's at all. */
   replaces?: string;

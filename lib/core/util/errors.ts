@@ -20,9 +20,16 @@ export type SessionErrorCode =
   | 'ERR_RECORD_CORRUPT'
   | 'ERR_STORE_UNAVAILABLE'
   | 'ERR_LIST_UNAVAILABLE'
-  | 'ERR_REVOCATION_UNAVAILABLE';
+  | 'ERR_REVOCATION_UNAVAILABLE'
+  // Of the guards.
+  | 'ERR_LOGIN_REQUIRED'
+  | 'ERR_RELOGIN_REQUIRED'
+  | 'ERR_SESSION_EVICTED';
 
-/** What the client is answered when nobody catches the error. The rest are mistakes of the application: 500. */
+/**
+ * What the client is answered when nobody catches the error. The rest are mistakes of the application: without a status
+ * Nest answers a plain 500 and logs them, and the client reads nothing of the message.
+ */
 const STATUS: Partial<Record<SessionErrorCode, number>> = {
   ERR_NOT_LOGGED_IN: 401,
   ERR_SESSION_ENDED: 401,
@@ -36,23 +43,29 @@ const STATUS: Partial<Record<SessionErrorCode, number>> = {
 
 /** Every error of this library. The `code` is stable, the message names the remedy, `cause` is what lies below. */
 export class SessionError extends Error {
-  override readonly name = 'SessionError';
+  override readonly name: string = 'SessionError';
   readonly code: SessionErrorCode;
-  /** The HTTP status that fits, should the error reach the client. */
-  readonly statusCode: number;
+  /** The HTTP status that fits, should the error reach the client. None for a mistake of the application. */
+  readonly statusCode: number | undefined;
 
   constructor(code: SessionErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.code = code;
-    this.statusCode = STATUS[code] ?? 500;
+    this.statusCode = STATUS[code];
   }
 }
 
-/** Tells our errors apart by their code: an application may hold two copies of this module. */
+/** `SessionHttpException` is what a `SessionError` is to the client of a request. */
+const NAMES = new Set(['SessionError', 'SessionHttpException']);
+
+/**
+ * Tells our errors apart, within a request and outside of one. By name and code: an application may hold two copies of
+ * this module.
+ */
 export function isSessionError(error: unknown): error is SessionError {
   return (
     error instanceof Error &&
-    error.name === 'SessionError' &&
+    NAMES.has(error.name) &&
     typeof (error as Partial<SessionError>).code === 'string'
   );
 }

@@ -1,6 +1,5 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { isFresh } from '../../core/model/policy.js';
-import type { RequestState } from '../../core/request/request-state.js';
+import type { Session } from '../../core/session.js';
 import { addVary } from '../../http/cache-headers.js';
 import { wantsHtml, type FrameworkRequest } from '../../http/request-facts.js';
 import { isUnsafe, safeNext } from '../../http/csrf.js';
@@ -8,13 +7,29 @@ import { challenge, rawResponse, setHeader } from './challenge.js';
 import { LoginGuard } from './login.guard.js';
 import { sessionOf } from '../request/request-session.js';
 import { reloginRequired } from '../request/session.exceptions.js';
-import { ASKS_FOR, policyOf, type Asked } from '../request/session.metadata.js';
+import { ASKS_FOR, policyOf, type Asked, type HandlerPolicy } from '../request/session.metadata.js';
 import type { SessionSettings } from '../options/session.settings.js';
 import { SESSION_SETTINGS } from '../options/tokens.js';
 
+/** A login within `within` milliseconds, by `factor` or by any. */
+export interface ReloginWindow {
+  within: number;
+  factor: string | undefined;
+}
+
+/** What is known of a request that {@link ReloginGuard} refuses. */
+export interface ReloginRefusal {
+  /** Seconds. */
+  maxAge: number;
+  /** With 303 the header `Location` names the page to log in again. */
+  status: 401 | 303;
+}
+
 /**
  * Lets a session pass whose user proved themselves within the window. Otherwise the client is asked to
- * authenticate again: a page by a redirect to `relogin.url`, an API by the challenge of RFC 9470 §3.
+ * authenticate again: a page by a redirect to `relogin.url`, an API by the challenge of RFC 9470 §3. Made to be
+ * extended: what is `protected` may be overridden. Whether there is a login at all is for {@link LoginGuard} to say, or for
+ * the one that the application provides in its place.
  */
 @Injectable()
 export class ReloginGuard implements CanActivate {
@@ -24,43 +39,64 @@ export class ReloginGuard implements CanActivate {
   readonly #settings: SessionSettings;
   readonly #login: LoginGuard;
 
-  constructor(@Inject(SESSION_SETTINGS) settings: SessionSettings) {
+  constructor(@Inject(SESSION_SETTINGS) settings: SessionSettings, @Inject(LoginGuard) login: LoginGuard) {
     this.#settings = settings;
-    this.#login = new LoginGuard(settings);
+    this.#login = login;
   }
 
-  canActivate(context: ExecutionContext): boolean {
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const policy = policyOf(context);
     if (policy.spared.relogin) return true;
-    this.#login.canActivate(context);
-    const { within = this.#settings.relogin.within, factor } = policy.relogin ?? {};
-    const { state } = sessionOf(context)!;
-    if (isRecent(state, within, factor)) return true;
-    throw this.#ask(context, within);
+    const admitted = this.#login.canActivate(context);
+    return typeof admitted === 'boolean'
+      ? admitted && this.#isRecent(context, policy)
+      : admitted.then((login) => login && this.#isRecent(context, policy));
   }
 
-  #ask(context: ExecutionContext, within: number): Error {
-    const { url } = this.#settings.relogin;
-    const maxAge = Math.floor(within / 1000);
+  /** The window that applies to a handler: that of `@Relogin()`, or of the option `relogin`. */
+  protected windowOf(context: ExecutionContext): ReloginWindow {
+    const { relogin } = policyOf(context);
+    return { within: relogin?.within ?? this.#settings.relogin.within, factor: relogin?.factor };
+  }
+
+  /** Whether the proof is recent enough. */
+  protected isFresh(
+    session: Session,
+    { within, factor }: ReloginWindow,
+    _context: ExecutionContext,
+  ): boolean {
+    return session.isFresh(within, factor);
+  }
+
+  /** The answer to anybody else. The headers `WWW-Authenticate` and, with 303, `Location` are set by now. */
+  protected throwReloginRequired(_context: ExecutionContext, { status, maxAge }: ReloginRefusal): never {
+    throw reloginRequired(status, maxAge);
+  }
+
+  #isRecent(context: ExecutionContext, policy: HandlerPolicy): boolean {
+    const current = sessionOf(context);
+    const window = this.windowOf(context);
+    if (current && this.isFresh(current.session, window, context)) return true;
+    current?.deny(policy);
+    const maxAge = Math.floor(window.within / 1000);
     challenge(
       context,
       `Session error="insufficient_user_authentication", error_description="A more recent login is required", max_age="${maxAge}"`,
     );
-    const request = context.getArgByIndex<FrameworkRequest>(0);
-    if (url === undefined || context.getType() !== 'http') return reloginRequired(401, maxAge);
-    addVary(rawResponse(context), 'Accept');
-    if (!wantsHtml(request)) return reloginRequired(401, maxAge);
-    setHeader(
-      context,
-      'Location',
-      `${url}${url.includes('?') ? '&' : '?'}next=${encodeURIComponent(wayBack(request))}`,
-    );
-    return reloginRequired(303, maxAge);
+    this.throwReloginRequired(context, { maxAge, status: this.#redirects(context) ? 303 : 401 });
   }
-}
 
-function isRecent(state: RequestState, within: number, factor: string | undefined): boolean {
-  return !state.suspicious && isFresh(state.handle!.record.factors, within, state.now(), factor);
+  /** Whether the client is sent to the page to log in again. */
+  #redirects(context: ExecutionContext): boolean {
+    const { url } = this.#settings.relogin;
+    if (url === undefined || context.getType() !== 'http') return false;
+    addVary(rawResponse(context), 'Accept');
+    const request = context.getArgByIndex<FrameworkRequest>(0);
+    if (!wantsHtml(request)) return false;
+    const separator = url.includes('?') ? '&' : '?';
+    setHeader(context, 'Location', `${url}${separator}next=${encodeURIComponent(wayBack(request))}`);
+    return true;
+  }
 }
 
 /** Where to go after the re-login: this page, or the one that a form was sent from, since its body is lost. */

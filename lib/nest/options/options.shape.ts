@@ -166,6 +166,12 @@ const MODULE: OptionChecks<SessionModuleOptions & SessionModuleExtras> = {
     must((value) => Array.isArray(value), "a list of paths such as ['/health', '/assets/*path']."),
   ),
   context: optionalOrNull(isBoolean),
+  renderFailure: optionalOrNull(
+    must(
+      (value) => typeof value === 'function',
+      'a function of the failure that returns { contentType, body }.',
+    ),
+  ),
   clock: optionalOrNull(
     must((value) => hasMethods(value, 'now'), 'an object with now(), in milliseconds since the epoch.'),
   ),

@@ -6,6 +6,7 @@ import type { ProtectionVerdict } from '../../core/request/engine-context.js';
 import type { SessionBackendFactory } from '../../core/storage/backend.js';
 import type { Device } from '../../core/model/record.js';
 import type { SessionStore } from '../../core/storage/store.js';
+import type { RenderFailure } from '../request/failure-response.js';
 import type { StandardSchemaV1 } from './standard-schema.js';
 
 /** A path, or a path and a method, as `MiddlewareConsumer.exclude()` takes it. */
@@ -65,6 +66,11 @@ export interface SessionModuleOptions<T extends object = object> {
    * session to the service's methods. @default true
    */
   context?: boolean;
+  /**
+   * Renders the response that takes the place of the application's own where the session cannot be stored as it leaves.
+   * An exception filter is not asked then; `SessionInterceptor` commits before. @default JSON, or a small page for browsers
+   */
+  renderFailure?: RenderFailure;
   /** For tests. Where it is given it decides; otherwise the store's own clock does, if it has one. */
   clock?: Clock;
 }

@@ -6,6 +6,8 @@ import type { EngineConfig, ProtectionVerdict } from '../../core/request/engine-
 import { wrongOption } from '../../core/util/options.js';
 import type { Limits } from '../../core/model/policy.js';
 import type { Device } from '../../core/model/record.js';
+import type { RenderFailure } from '../request/failure-response.js';
+import { asHttp } from '../request/session.exceptions.js';
 import { dataValidator } from './data-validator.js';
 import { checkModuleOptions } from './options.shape.js';
 import { revealSecret, type ConcealedOptions } from './module-definition.js';
@@ -22,6 +24,7 @@ export interface SessionSettings {
   discloseEviction: boolean;
   context: boolean;
   exclude: ExcludedRoute[];
+  renderFailure: RenderFailure | undefined;
 }
 
 /**
@@ -49,6 +52,7 @@ export function resolveSettings(given: ConcealedOptions): SessionSettings {
       validate: all.data,
       storeTimeout: all.storeTimeout,
       clock: all.clock,
+      asThrown: asHttp,
     },
     clockInjected: options.clock != null,
     relogin: all.relogin,
@@ -56,6 +60,7 @@ export function resolveSettings(given: ConcealedOptions): SessionSettings {
     discloseEviction: all.discloseEviction,
     context: all.context,
     exclude: all.exclude,
+    renderFailure: all.renderFailure,
   };
 }
 
@@ -83,6 +88,7 @@ function withDefaults(options: SessionModuleOptions) {
     crossOrigin: crossOriginOf(options.crossOrigin ?? 'block'),
     exclude: options.exclude ?? [],
     context: options.context ?? true,
+    renderFailure: options.renderFailure ?? undefined,
     clock: options.clock ?? systemClock,
   } satisfies Record<Exclude<keyof SessionModuleOptions, 'store'>, unknown>;
 }

@@ -4,12 +4,13 @@ import { inspect } from 'node:util';
 import { Logger, type ExecutionContext } from '@nestjs/common';
 import type { SessionEngine } from '../../core/engine.js';
 import { Session } from '../../core/session.js';
-import { CookieAction, type RequestState } from '../../core/request/request-state.js';
+import type { RequestState } from '../../core/request/request-state.js';
 import { addVary, keepPrivate } from '../../http/cache-headers.js';
 import type { FrameworkRequest } from '../../http/request-facts.js';
 import { isCrossOrigin } from '../../http/csrf.js';
-import type { ResponseListener } from '../../http/response-hook.js';
-import { asHttp, failureAnswer } from './session.exceptions.js';
+import type { FailureAnswer, ResponseListener } from '../../http/response-hook.js';
+import type { FailureResponse } from './failure-response.js';
+import { asHttp } from './session.exceptions.js';
 import { policyOf, type HandlerPolicy } from './session.metadata.js';
 
 const logger = new Logger('nest-sessions');
@@ -38,9 +39,12 @@ export class RequestSession implements ResponseListener {
   readonly #request: FrameworkRequest;
   readonly #response: ServerResponse;
   readonly #way: CookieWay;
+  readonly #failures: FailureResponse;
   #session: Session | undefined;
-  /** The handler vouches that its answer does not depend on the session. */
-  cacheable = false;
+  /** Handlers whose requests are activity and that no guard of ours refused. */
+  #activeHandlers = 0;
+  /** The handlers vouch that their answer does not depend on the session; unknown before there is one. */
+  #cacheable: boolean | undefined;
 
   constructor(
     engine: SessionEngine,
@@ -48,18 +52,20 @@ export class RequestSession implements ResponseListener {
     request: FrameworkRequest,
     response: ServerResponse,
     way: CookieWay,
+    failures: FailureResponse,
   ) {
     this.#engine = engine;
     this.state = state;
     this.#request = request;
     this.#response = response;
     this.#way = way;
+    this.#failures = failures;
   }
 
   /** The session as the application sees it. From now on the response is not for everybody. */
   get session(): Session {
     if (this.state.refusal !== undefined) throw asHttp(this.state.refusal);
-    this.state.accessed = true;
+    this.state.access();
     return (this.#session ??= new Session(this.state, this.#engine));
   }
 
@@ -84,13 +90,35 @@ export class RequestSession implements ResponseListener {
     return writableFinished || destroyed || stream?.destroyed === true;
   }
 
+  /**
+   * What the decorators of a handler say. Under GraphQL a request has several: it is active if one is, and cacheable if
+   * all are.
+   */
+  declare(policy: HandlerPolicy): void {
+    if (isActivity(policy)) {
+      this.#activeHandlers++;
+      this.state.countActivity(true);
+    }
+    this.#cacheable = policy.cacheable && this.#cacheable !== false;
+  }
+
+  /** A guard of ours refuses the handler, by whatever status an exception filter makes of it. */
+  deny(policy: HandlerPolicy): void {
+    if (isActivity(policy) && this.#activeHandlers > 0) this.#activeHandlers--;
+    // Another handler of the request may be a logout that takes place.
+    if (this.#activeHandlers === 0 && !this.state.intent) this.state.withdraw();
+    this.#cacheable = false;
+  }
+
   commit(success: boolean): void | Promise<void> {
-    this.state.tooLateForCookie = this.over || this.#response.headersSent;
+    this.state.cookieComesTooLate(this.over || this.#response.headersSent);
     return this.#engine.commit(this.state, success);
   }
 
   beforeHead(status: number): void | Promise<void> {
     const { state } = this;
+    // A handler vouches for what it answers itself: a refusal or a failure before it may depend on the session.
+    if (status >= 400) this.#cacheable = false;
     if (state.refusal !== undefined) return status >= 500 ? undefined : Promise.reject(state.refusal);
     // An answer that already tells of the failure need not wait for it a second time.
     const refused = state.failure !== undefined && status >= 400;
@@ -103,13 +131,14 @@ export class RequestSession implements ResponseListener {
     const { state } = this;
     const cookie = this.#engine.cookieOf(state);
     if (cookie !== undefined) this.#carry(cookie, response);
-    if (cookie !== undefined || (state.accessed && !this.cacheable))
+    if (cookie !== undefined || (state.accessed && !this.#cacheable))
       keepPrivate(response, state.handle?.record.subject !== undefined);
   }
 
   /** No exception filter hears of it, so that what is nobody's refusal is logged here. */
-  answerFailure(error: unknown): { status: number; body: string } {
-    const answer = failureAnswer(error);
+  answerFailure(error: unknown): FailureAnswer {
+    this.vary('Accept');
+    const answer = this.#failures.of(error, this.#request);
     if (answer.status === 500) logger.error('A response was replaced by a failure.', traceOf(error));
     return answer;
   }
@@ -135,7 +164,7 @@ export class RequestSession implements ResponseListener {
     const { refusal } = this.state;
     if (refusal === undefined) return;
     const { headers } = this.#request;
-    if (policy.logout && !isCrossOrigin(headers, headers.host, [])) this.state.cookie = CookieAction.Expire;
+    if (policy.logout && !isCrossOrigin(headers, headers.host, [])) this.state.expireCookie();
     throw asHttp(refusal);
   }
 
@@ -150,6 +179,8 @@ export class RequestSession implements ResponseListener {
       response.setHeader('Clear-Site-Data', '"cookies", "storage"');
   }
 }
+
+const isActivity = ({ passive, logout }: HandlerPolicy): boolean => !passive && !logout;
 
 /** A response of HTTP/2 has no `destroyed` of its own. */
 type Http2Part = { stream?: { destroyed: boolean } };

@@ -1,10 +1,9 @@
 import { HttpException } from '@nestjs/common';
-import { isSessionError, type SessionErrorCode } from '../../core/util/errors.js';
+import { isSessionError, type SessionError, type SessionErrorCode } from '../../core/util/errors.js';
+
+export type SessionHttpCode = SessionErrorCode;
 
 /** What a client is told. Logged out, expired, revoked and tampered are all `ERR_LOGIN_REQUIRED`. */
-export type SessionHttpCode =
-  'ERR_LOGIN_REQUIRED' | 'ERR_RELOGIN_REQUIRED' | 'ERR_SESSION_EVICTED' | SessionErrorCode;
-
 interface Answer {
   statusCode: number;
   error: string;
@@ -14,17 +13,24 @@ interface Answer {
   maxAge?: number;
 }
 
-/** A refusal by this library, with a stable `code` in its body. */
+/**
+ * A refusal by this library within a request. The body has a stable `code` for the client; where it stands for a
+ * `SessionError`, that one is the `cause`, and the exception's own `code` is that of the error.
+ */
 export class SessionHttpException extends HttpException {
+  // Written out: a bundler may rename the class.
+  override readonly name: string = 'SessionHttpException';
   readonly code: SessionHttpCode;
+  readonly statusCode: number;
 
-  constructor(answer: Answer, cause?: unknown) {
+  constructor(answer: Answer, cause?: SessionError) {
     super(answer, answer.statusCode, { cause });
-    this.code = answer.code;
+    this.code = cause?.code ?? answer.code;
+    this.statusCode = answer.statusCode;
   }
 }
 
-export const loginRequired = (cause?: unknown): SessionHttpException =>
+export const loginRequired = (cause?: SessionError): SessionHttpException =>
   new SessionHttpException(LOGIN_REQUIRED, cause);
 
 export const sessionEvicted = (): SessionHttpException =>
@@ -44,7 +50,7 @@ export const reloginRequired = (statusCode: 401 | 303, maxAge: number): SessionH
     maxAge,
   });
 
-export const crossOriginRefused = (cause?: unknown): SessionHttpException =>
+export const crossOriginRefused = (cause?: SessionError): SessionHttpException =>
   new SessionHttpException(CROSS_ORIGIN, cause);
 
 const CROSS_ORIGIN: Answer = {
@@ -68,9 +74,12 @@ const UNAVAILABLE: Answer = {
   code: 'ERR_STORE_UNAVAILABLE',
 };
 
-/** Turns our errors into what a client may see of them; any other error is returned as it is. */
+/**
+ * Turns a `SessionError` into what a client may see of it. Any other error is returned as it is, and so is a mistake of
+ * the application: Nest logs that one, and answers a plain 500.
+ */
 export function asHttp(error: unknown): unknown {
-  if (!isSessionError(error)) return error;
+  if (!isSessionError(error) || error instanceof HttpException) return error;
   switch (error.statusCode) {
     case 401:
       return loginRequired(error);
@@ -86,12 +95,4 @@ export function asHttp(error: unknown): unknown {
     default:
       return error;
   }
-}
-
-/** The answer where no exception filter can give one any more. */
-export function failureAnswer(error: unknown): { status: number; body: string } {
-  const mapped = asHttp(error);
-  if (mapped instanceof SessionHttpException)
-    return { status: mapped.getStatus(), body: JSON.stringify(mapped.getResponse()) };
-  return { status: 500, body: JSON.stringify({ statusCode: 500, message: 'Internal server error' }) };
 }

@@ -1,56 +1,46 @@
 import type { ServerResponse } from 'node:http';
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
-import type { Observable } from 'rxjs';
-import { afterCommit, type Gate } from './after-commit.js';
+import { catchError, concatMap, type Observable } from 'rxjs';
 import { sessionOf, type RequestSession } from './request-session.js';
 import { asHttp } from './session.exceptions.js';
-import { policyOf, type HandlerPolicy } from './session.metadata.js';
+import { policyOf } from './session.metadata.js';
 
 /**
- * What only Nest knows of a request: whether it counts as activity, whether it is a logout, and whether
- * the handler succeeded. Intents are declared in memory, so that they hold for every way out; a value is
- * passed on when the session is stored, so that a failure is an ordinary exception.
+ * Commits the session before the value of the handler goes on, so that a store that fails is an ordinary exception,
+ * which the application's filters render. `@Logout()` binds it; otherwise it is bound where an application wants that:
+ * to a handler, to a controller, or to all with `{ provide: APP_INTERCEPTOR, useExisting: SessionInterceptor }`. Without
+ * it the response commits.
+ *
+ * Bound more than once it does the same: a logout is declared once more, and a second commit finds nothing to store.
  */
 @Injectable()
 export class SessionInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const current = sessionOf(context);
     if (!current) return next.handle();
-    const outcome = new Outcome(current, context);
-    outcome.declare(policyOf(context));
-    return afterCommit(next.handle(), outcome);
+    const { logout } = policyOf(context);
+    // Here alone: all guards have let the request pass.
+    if (logout) current.state.intendLogout(logout);
+    return next.handle().pipe(
+      concatMap(async (value: unknown) => {
+        await commit(current, context);
+        return value;
+      }),
+      catchError((cause: unknown) => {
+        // A handler that failed is neither activity nor a logout, whatever the response says.
+        current.state.withdraw();
+        throw asHttp(cause);
+      }),
+    );
   }
 }
 
-/** What a handler comes to means to the session. */
-class Outcome implements Gate {
-  readonly #current: RequestSession;
-  readonly #context: ExecutionContext;
-
-  constructor(current: RequestSession, context: ExecutionContext) {
-    this.#current = current;
-    this.#context = context;
-  }
-
-  declare(policy: HandlerPolicy): void {
-    const { state } = this.#current;
-    state.countActivity(!policy.passive && !policy.logout);
-    if (policy.logout) state.intendLogout(policy.logout);
-    this.#current.cacheable = policy.cacheable;
-  }
-
-  commit(): void | Promise<void> {
-    const done = this.#current.commit(statusOf(this.#context) < 400);
-    return done?.catch((error: unknown) => {
-      // A handler that has begun to answer by itself cannot be answered for: its response tells of the failure.
-      if (!this.#current.begun) throw error;
-    });
-  }
-
-  /** A handler that failed is neither activity nor a logout. */
-  failed(cause: unknown): unknown {
-    this.#current.state.withdraw();
-    return asHttp(cause);
+async function commit(current: RequestSession, context: ExecutionContext): Promise<void> {
+  try {
+    await current.commit(statusOf(context) < 400);
+  } catch (error) {
+    // A handler that has begun to answer by itself cannot be answered for: its response tells of the failure.
+    if (!current.begun) throw error;
   }
 }
 

@@ -5,6 +5,7 @@ import type { SessionEngine } from '../../core/engine.js';
 import type { RequestState } from '../../core/request/request-state.js';
 import { isSecure, RequestClient, type FrameworkRequest } from '../../http/request-facts.js';
 import { hookResponse } from '../../http/response-hook.js';
+import { FailureResponse } from './failure-response.js';
 import { attach, attached, Channel, RequestSession, storage, type CookieWay } from './request-session.js';
 import type { SessionSettings } from '../options/session.settings.js';
 import { SESSION_ENGINE, SESSION_SETTINGS } from '../options/tokens.js';
@@ -14,6 +15,7 @@ import { SESSION_ENGINE, SESSION_SETTINGS } from '../options/tokens.js';
 export class SessionMiddleware implements NestMiddleware<FrameworkRequest, ServerResponse>, CookieWay {
   readonly #engine: SessionEngine;
   readonly #context: boolean;
+  readonly #failures: FailureResponse;
   readonly #logger = new Logger('nest-sessions');
   #warnedAt = -Infinity;
 
@@ -23,6 +25,7 @@ export class SessionMiddleware implements NestMiddleware<FrameworkRequest, Serve
   ) {
     this.#engine = engine;
     this.#context = settings.context;
+    this.#failures = new FailureResponse(settings.renderFailure);
   }
 
   use(request: FrameworkRequest, response: ServerResponse, next: () => void): void | Promise<void> {
@@ -46,7 +49,7 @@ export class SessionMiddleware implements NestMiddleware<FrameworkRequest, Serve
   }
 
   #enter(state: RequestState, request: FrameworkRequest, response: ServerResponse, next: () => void): void {
-    const session = new RequestSession(this.#engine, state, request, response, this);
+    const session = new RequestSession(this.#engine, state, request, response, this, this.#failures);
     attach(request, session);
     hookResponse(response, session);
     if (this.#context) storage.run(session, next);

@@ -1,13 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { systemClock, type Clock } from '../../core/util/clock.js';
 import { checkOptions, isPositiveInteger, optional, type OptionChecks } from '../../core/util/options.js';
-import {
-  applyDelta,
-  mayCommit,
-  type PredecessorSecret,
-  type RecordDelta,
-  type SessionRecord,
-} from '../../core/model/record.js';
+import { applyDelta, mayCommit, type RecordDelta, type SessionRecord } from '../../core/model/record.js';
 import type {
   CommitResult,
   CreateResult,
@@ -19,6 +13,7 @@ import type {
   Tombstone,
   TombstoneReason,
 } from '../../core/storage/store.js';
+import { layoutName, newLayout, PackedRecord, type Layout } from './packed-record.js';
 
 export interface MemoryStoreOptions {
   /** The most sessions it holds; beyond, the ones unused for longest are evicted. @default 100_000 */
@@ -32,7 +27,7 @@ const CHECKS: OptionChecks<MemoryStoreOptions> = {
   maxBytes: optional(isPositiveInteger),
 };
 
-type Entry = LoadedRecord | EndedRecord;
+type Entry = PackedRecord | EndedRecord;
 type Entries = LRUCache<string, Entry>;
 
 const ENDED: Record<TombstoneReason, EndedRecord> = {
@@ -45,6 +40,9 @@ const OVERHEAD = 1_000;
 
 /** How often expired sessions are swept out, in milliseconds. */
 const SWEEP_EVERY = 60_000;
+
+/** Combinations of keys that sessions share, the latest ones. */
+const LAYOUTS = 1_000;
 
 /** Marks of revocations that are kept, the latest ones. */
 const MARKS = 100_000;
@@ -62,7 +60,9 @@ export class MemoryStore implements SessionStore {
   readonly #anonymous: Entries;
   readonly #maxCount: number;
   readonly #maxBytes: number;
-  readonly #bySubject = new Map<string, Set<string>>();
+  /** Most subjects have one session, which takes no set. */
+  readonly #bySubject = new Map<string, string | Set<string>>();
+  readonly #layouts = new LRUCache<string, Layout>({ max: LAYOUTS });
   readonly #revokedAt: LRUCache<string, number>;
   #clock: Clock = systemClock;
   #warn: (message: string) => void = () => undefined;
@@ -99,40 +99,41 @@ export class MemoryStore implements SessionStore {
 
   load(id: string): LoadedRecord | EndedRecord | undefined {
     const entry = this.#entry(id);
-    return entry && 'record' in entry ? { record: copyOf(entry.record) } : entry;
+    return entry instanceof PackedRecord ? { record: entry.unpack() } : entry;
   }
 
   create(record: SessionRecord, ttl: number, limit?: SessionLimit, provedAt?: number): CreateResult {
     if (this.#loggedIn.has(record.id) || this.#anonymous.has(record.id))
       throw new Error('a session of this id exists');
-    this.#assertFits(record);
+    const packed = this.#pack(record);
     if (this.#isRevoked(record, provedAt)) return { outcome: 'revoked' };
     const evicted = limit ? this.#surplus(record, limit) : [];
     if (!evicted) return { outcome: 'rejected' };
     // One that has expired may still be there, under another subject.
     for (const entries of [this.#loggedIn, this.#anonymous]) entries.delete(record.id);
-    this.#put(record, ttl);
-    if (record.subject !== undefined && ttl > 0) this.#index(record.subject).add(record.id);
+    this.#put(packed, ttl);
+    if (record.subject !== undefined && ttl > 0) this.#index(record.subject, record.id);
     return { outcome: 'created', evicted };
   }
 
   commit(id: string, delta: RecordDelta): CommitResult {
-    const record = this.#live(id);
+    const record = this.#live(id)?.unpack();
     if (!record || !mayCommit(record, delta.epoch)) return { outcome: 'gone' };
     if (delta.revision !== undefined && delta.revision !== record.revision) return { outcome: 'conflict' };
     if (delta.rotate && delta.rotate.from !== record.secretHash) return { outcome: 'conflict' };
     const next = applyDelta(record, delta);
-    this.#assertFits(next);
-    this.#put(next, delta.ttl ?? this.#entriesOf(record).getRemainingTTL(id));
+    this.#put(this.#pack(next), delta.ttl ?? this.#entriesOf(record).getRemainingTTL(id));
     return { outcome: 'saved', revision: next.revision };
   }
 
   destroy(id: string, tombstone?: Tombstone): SessionRecord | undefined {
-    return this.#remove(id, tombstone);
+    return this.#remove(id, tombstone)?.unpack();
   }
 
   list(subject: string, limit?: number): SessionRecord[] {
-    return this.#of(subject).slice(0, limit).map(copyOf);
+    return this.#of(subject)
+      .slice(0, limit)
+      .map((record) => record.unpack());
   }
 
   markRevoked(subject: string, at: number, ttl: number): void {
@@ -169,7 +170,7 @@ export class MemoryStore implements SessionStore {
     return { now: () => this.#clock.now() };
   }
 
-  #entriesOf({ subject }: SessionRecord): Entries {
+  #entriesOf({ subject }: { readonly subject?: string | undefined }): Entries {
     return subject === undefined ? this.#anonymous : this.#loggedIn;
   }
 
@@ -184,12 +185,12 @@ export class MemoryStore implements SessionStore {
    *
    * @throws Error where an anonymous session grows into the room of those who are logged in: it could log out all
    */
-  #preallocate(record: SessionRecord, replaces: boolean, bytes: number): void {
+  #preallocate(record: PackedRecord, replaces: boolean, bytes: number): void {
     const count = replaces ? 0 : 1;
     if (this.#fits(count, bytes)) return;
     this.#sweepBeforeEviction();
     const own = replaces && record.subject === undefined ? 1 : 0;
-    if (own && this.#loggedIn.calculatedSize + sizeOf({ record }, record.id) > this.#maxBytes)
+    if (own && this.#loggedIn.calculatedSize + sizeOf(record, record.id) > this.#maxBytes)
       throw new Error('the store is full of sessions of users who are logged in: raise "maxBytes"');
     while (!this.#fits(count, bytes)) {
       const victims = this.#anonymous.size > own ? this.#anonymous : this.#loggedIn;
@@ -210,7 +211,7 @@ export class MemoryStore implements SessionStore {
     this.sweep();
   }
 
-  #remove(id: string, tombstone?: Tombstone): SessionRecord | undefined {
+  #remove(id: string, tombstone?: Tombstone): PackedRecord | undefined {
     const record = this.#live(id);
     if (!record) return undefined;
     this.#entriesOf(record).delete(id);
@@ -220,65 +221,80 @@ export class MemoryStore implements SessionStore {
     return record;
   }
 
-  #of(subject: string): SessionRecord[] {
+  #of(subject: string): PackedRecord[] {
     const ids = this.#bySubject.get(subject) ?? [];
-    return [...ids].map((id) => this.#live(id)).filter((record) => record !== undefined);
+    return (typeof ids === 'string' ? [ids] : [...ids])
+      .map((id) => this.#live(id))
+      .filter((record) => record !== undefined);
   }
 
   #entry(id: string): Entry | undefined {
     return this.#loggedIn.get(id) ?? this.#anonymous.get(id);
   }
 
-  #live(id: string): SessionRecord | undefined {
+  #live(id: string): PackedRecord | undefined {
     const entry = this.#entry(id);
-    return entry && 'record' in entry ? entry.record : undefined;
+    return entry instanceof PackedRecord ? entry : undefined;
   }
 
+  #pack(record: SessionRecord): PackedRecord {
+    const packed = new PackedRecord(record, this.#layoutOf);
+    this.#assertFits(packed);
+    return packed;
+  }
+
+  readonly #layoutOf = (keys: string[]): Layout => {
+    const name = layoutName(keys);
+    let layout = this.#layouts.get(name);
+    if (!layout) this.#layouts.set(name, (layout = newLayout(keys)));
+    return layout;
+  };
+
   /** The cache would drop it, and what was there before, without a word. */
-  #assertFits(record: SessionRecord): void {
-    if (sizeOf({ record }, record.id) > this.#maxBytes)
+  #assertFits(record: PackedRecord): void {
+    if (this.#maxBytes < Infinity && sizeOf(record, record.id) > this.#maxBytes)
       throw new Error(`the session alone is larger than "maxBytes", ${this.#maxBytes}`);
   }
 
-  #put(record: SessionRecord, ttl: number): void {
+  #put(record: PackedRecord, ttl: number): void {
     const entries = this.#entriesOf(record);
     if (ttl <= 0) {
       entries.delete(record.id);
       return;
     }
     const before = entries.peek(record.id);
-    const entry = { record: copyOf(record) };
     if (this.#maxBytes < Infinity) {
-      const grows = sizeOf(entry, record.id) - (before ? sizeOf(before, record.id) : 0);
+      const grows = sizeOf(record, record.id) - (before ? sizeOf(before, record.id) : 0);
       this.#preallocate(record, before !== undefined, Math.max(0, grows));
     } else if (!before) this.#preallocate(record, false, 0);
     // 0 would mean "for ever" to the cache.
-    entries.set(record.id, entry, { ttl: Math.max(1, Math.ceil(ttl)) });
+    entries.set(record.id, record, { ttl: Math.max(1, Math.ceil(ttl)) });
   }
 
   /** The sessions that had to go, or `undefined` where the newcomer may not come in. */
   #surplus(record: SessionRecord, limit: SessionLimit): SessionRecord[] | undefined {
     const others = this.#of(record.subject!)
       .filter(({ id }) => id !== limit.replaces)
-      .sort((a, b) => a.createdAt - b.createdAt);
+      .sort((a, b) => a.startedAt - b.startedAt);
     const surplus = others.length + 1 - limit.max;
     if (surplus <= 0) return [];
     if (limit.onExceeded === 'reject') return undefined;
     const evicted = others.slice(0, surplus);
     for (const { id } of evicted) this.#remove(id, { reason: 'evicted', ttl: limit.tombstoneTtl });
-    return evicted;
+    return evicted.map((one) => one.unpack());
   }
 
-  #index(subject: string): Set<string> {
-    let ids = this.#bySubject.get(subject);
-    if (!ids) this.#bySubject.set(subject, (ids = new Set()));
-    return ids;
+  #index(subject: string, id: string): void {
+    const ids = this.#bySubject.get(subject);
+    if (ids === undefined) this.#bySubject.set(subject, id);
+    else if (typeof ids === 'string') this.#bySubject.set(subject, new Set([ids, id]));
+    else ids.add(id);
   }
 
   #disposed(entry: Entry, id: string, reason: LRUCache.DisposeReason): void {
-    if (!('record' in entry) || reason === 'set') return;
-    this.#unlist(id, entry.record.subject);
-    if (reason !== 'evict' || entry.record.subject === undefined || this.#evictionTold) return;
+    if (!(entry instanceof PackedRecord) || reason === 'set') return;
+    this.#unlist(id, entry.subject);
+    if (reason !== 'evict' || entry.subject === undefined || this.#evictionTold) return;
     this.#evictionTold = true;
     this.#warn(
       'The memory store is full and ends sessions of users who are logged in, the least recently used first. Raise "maxCount" or "maxBytes", or use a store outside of the process. Told once.',
@@ -288,36 +304,10 @@ export class MemoryStore implements SessionStore {
   #unlist(id: string, subject: string | undefined): void {
     if (subject === undefined) return;
     const ids = this.#bySubject.get(subject);
-    ids?.delete(id);
-    if (ids?.size === 0) this.#bySubject.delete(subject);
+    if (typeof ids === 'object') ids.delete(id);
+    if (ids === id || (typeof ids === 'object' && ids.size === 0)) this.#bySubject.delete(subject);
   }
 }
 
-type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
-
-/**
- * What is stored is nobody else's. Shallow copies cost less than to freeze it, which makes later copies slow as well,
- * and a spread that stands alone is the quickest of them.
- */
-function copyOf(record: SessionRecord): SessionRecord {
-  const copy: Writable<SessionRecord> = { ...record };
-  copy.factors = { ...record.factors };
-  copy.data = { ...record.data };
-  if (record.device) copy.device = { ...record.device };
-  if (record.previous) copy.previous = copyOfPredecessor(record.previous);
-  return copy;
-}
-
-function copyOfPredecessor(predecessor: PredecessorSecret): PredecessorSecret {
-  const copy = { ...predecessor };
-  if (copy.earlier) copy.earlier = copy.earlier.map((one) => ({ ...one }));
-  if (copy.rest) copy.rest = { ...copy.rest };
-  return copy;
-}
-
-const sizeOf = (entry: Entry, id: string): number => {
-  if (!('record' in entry)) return id.length * 2 + 100;
-  let characters = 0;
-  for (const [key, text] of Object.entries(entry.record.data)) characters += key.length + text.length;
-  return OVERHEAD + characters * 2;
-};
+const sizeOf = (entry: Entry, id: string): number =>
+  entry instanceof PackedRecord ? OVERHEAD + entry.characters * 2 : id.length * 2 + 100;

@@ -18,6 +18,7 @@ import {
   ask,
   inTransaction,
   isPool,
+  lacksColumn,
   run,
   type PostgresClient,
   type PostgresPool,
@@ -84,7 +85,8 @@ const NOT_TEXT = /[\0\p{Surrogate}]/u;
  */
 export class PostgresStore implements SessionStore {
   readonly #pool: PostgresPool;
-  readonly #sql: PostgresStatements;
+  readonly #table: string;
+  #sql: PostgresStatements;
   readonly #events: PostgresEvents | undefined;
   #warn: (message: string) => void = () => undefined;
   #sweeper: NodeJS.Timeout | undefined;
@@ -95,6 +97,7 @@ export class PostgresStore implements SessionStore {
     checkOptions('PostgresStore', options, CHECKS);
     const { pool, table = DEFAULT_TABLE, events = true } = options;
     this.#pool = pool;
+    this.#table = table;
     this.#sql = new PostgresStatements(table);
     this.#events = events ? new PostgresEvents(pool, table, (message) => this.#warn(message)) : undefined;
   }
@@ -113,7 +116,7 @@ export class PostgresStore implements SessionStore {
     return this.#sql.ddl;
   }
 
-  /** Makes the table and its indexes where they are missing. Several nodes may do so at once. */
+  /** Makes the table, its columns and its indexes where they are missing. Several nodes may do so at once. */
   async migrate(): Promise<void> {
     // Without values it goes as one simple query, which may hold several statements.
     await this.#pool.query({ text: this.#sql.migration });
@@ -130,7 +133,7 @@ export class PostgresStore implements SessionStore {
 
   async load(id: string): Promise<LoadedRecord | EndedRecord | undefined> {
     if (NOT_TEXT.test(id)) return undefined;
-    const [row] = await this.#rows(this.#sql.load(id));
+    const [row] = await this.#rows((sql) => sql.load(id));
     if (!row) return undefined;
     const departed = row['departed'];
     if (departed != null) return { ended: departed as TombstoneReason };
@@ -150,21 +153,21 @@ export class PostgresStore implements SessionStore {
   ): Promise<CreateResult> {
     const { id, subject } = record;
     if (subject === undefined) {
-      await this.#rows(this.#sql.create(record, ttl));
+      await this.#rows((sql) => sql.create(record, ttl));
       return { outcome: 'created', evicted: [] };
     }
     checkSubject(subject);
     const created = await this.#insert(record, subject, ttl, limit, provedAt);
     if (created.outcome !== 'created' || provedAt === undefined) return created;
-    const [answer] = await this.#rows(this.#sql.isRevoked(subject, provedAt));
+    const [answer] = await this.#rows((sql) => sql.isRevoked(subject, provedAt));
     if (answer!['revoked'] !== 't') return created;
-    await this.#rows(this.#sql.destroy(id));
+    await this.#rows((sql) => sql.destroy(id));
     return { outcome: 'revoked' };
   }
 
   async commit(id: string, delta: RecordDelta): Promise<CommitResult> {
     if (NOT_TEXT.test(id)) return { outcome: 'gone' };
-    const [row] = await this.#rows(this.#sql.commit(id, delta));
+    const [row] = await this.#rows((sql) => sql.commit(id, delta));
     if (!row) return { outcome: 'gone' };
     return row['revision'] == null
       ? { outcome: 'conflict' }
@@ -173,10 +176,9 @@ export class PostgresStore implements SessionStore {
 
   async destroy(id: string, tombstone?: Tombstone): Promise<SessionRecord | undefined> {
     if (NOT_TEXT.test(id)) return undefined;
-    const statement = tombstone
-      ? this.#sql.endWithTombstone(id, tombstone.reason, tombstone.ttl)
-      : this.#sql.destroy(id);
-    const [row] = await this.#rows(statement);
+    const [row] = await this.#rows((sql) =>
+      tombstone ? sql.endWithTombstone(id, tombstone.reason, tombstone.ttl) : sql.destroy(id),
+    );
     return row && recordOf(row);
   }
 
@@ -184,7 +186,7 @@ export class PostgresStore implements SessionStore {
     checkSubject(subject);
     const unreadable: string[] = [];
     for (;;) {
-      const rows = await this.#rows(this.#sql.list(subject, limit, unreadable));
+      const rows = await this.#rows((sql) => sql.list(subject, limit, unreadable));
       const records = readable(rows);
       if (records.length === rows.length || limit === undefined || rows.length < limit) return records;
       // Others may have their places.
@@ -195,19 +197,19 @@ export class PostgresStore implements SessionStore {
 
   async markRevoked(subject: string, at: number, ttl: number): Promise<void> {
     checkSubject(subject);
-    await this.#rows(this.#sql.markRevoked(subject, at, ttl));
+    await this.#rows((sql) => sql.markRevoked(subject, at, ttl));
   }
 
   async evict(subject: string, limit: SessionLimit): Promise<{ evicted: SessionRecord[]; more: boolean }> {
     checkSubject(subject);
-    return inTransaction(this.#pool, async (client) => {
+    return this.#inTransaction(async (client) => {
       await run(client, ...this.#sql.lockSubject(subject));
       return this.#evictWithin(client, subject, limit, limit.max);
     });
   }
 
   async time(): Promise<number> {
-    const [row] = await this.#rows([this.#sql.time, []]);
+    const [row] = await this.#rows((sql) => [sql.time, []]);
     return Number(row!['time']);
   }
 
@@ -240,8 +242,32 @@ export class PostgresStore implements SessionStore {
     this.#pool.off('error', this.#poolFailed);
   }
 
-  async #rows([text, values]: Statement): Promise<PostgresRow[]> {
-    return (await ask(this.#pool, text, values)).rows;
+  async #rows(statement: (sql: PostgresStatements) => Statement): Promise<PostgresRow[]> {
+    const { rows } = await this.#onColumns(() => ask(this.#pool, ...statement(this.#sql)));
+    return rows;
+  }
+
+  /** A table that is not migrated yet does as it did for the former version, since nodes are not updated all at once. */
+  async #onColumns<T>(work: () => Promise<T>): Promise<T> {
+    const sql = this.#sql;
+    try {
+      return await work();
+    } catch (error) {
+      if (!sql.migrated || !lacksColumn(error)) throw error;
+      if (this.#sql === sql) this.#leaveOutColumns();
+      return work();
+    }
+  }
+
+  #inTransaction<T>(work: (client: PostgresClient) => Promise<T>): Promise<T> {
+    return this.#onColumns(() => inTransaction(this.#pool, work));
+  }
+
+  #leaveOutColumns(): void {
+    this.#sql = new PostgresStatements(this.#table, false);
+    this.#warn(
+      'The table of sessions in PostgreSQL lacks columns of this version. Sessions go on, but when one began is forgotten at a re-login. Run `await store.migrate()` once, or apply what `PostgresStore.ddl()` prints, and start this node again.',
+    );
   }
 
   async #insert(
@@ -252,11 +278,11 @@ export class PostgresStore implements SessionStore {
     provedAt: number | undefined,
   ): Promise<CreateResult> {
     if (limit) {
-      return inTransaction(this.#pool, (client) =>
+      return this.#inTransaction((client) =>
         this.#createWithin(client, record, subject, ttl, limit, provedAt),
       );
     }
-    await this.#rows(this.#sql.create(record, ttl));
+    await this.#rows((sql) => sql.create(record, ttl));
     return { outcome: 'created', evicted: [] };
   }
 

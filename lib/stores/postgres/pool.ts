@@ -55,7 +55,8 @@ const TRY_AGAIN = new Set(['40001', '40P01']);
 const ATTEMPTS = 10;
 
 /** The table or a column of it is not there. */
-const NOT_MIGRATED = new Set(['42P01', '42703']);
+const NO_COLUMN = '42703';
+const NOT_MIGRATED = new Set(['42P01', NO_COLUMN]);
 
 const RAW = { getTypeParser: () => (value: string) => value };
 
@@ -126,6 +127,10 @@ function codeOf(error: unknown): string {
   const code = (error as { code?: unknown } | undefined)?.code;
   return typeof code === 'string' ? code : '';
 }
+
+/** Whether {@link run} failed for a column that the table does not have. */
+export const lacksColumn = (error: unknown): boolean =>
+  error instanceof Error && codeOf(error.cause) === NO_COLUMN;
 
 function notMigrated(cause: unknown): Error {
   return new Error(

@@ -11,7 +11,7 @@ export const FORMAT = 1;
 type Json = Record<string, unknown>;
 
 /**
- * Data as jsonb: an object of JSON *texts*. So what comes back is what was put in, byte by byte, where jsonb
+ * Texts by key, as jsonb: an object of JSON *texts*. So what comes back is what was put in, byte by byte, where jsonb
  * would sort keys and refuse the NUL and half surrogates that a JSON text may hold.
  */
 export function dataText(data: Readonly<Record<string, string>>): string {
@@ -47,23 +47,27 @@ function readRow(row: PostgresRow): SessionRecord {
     id: textOf(row, 'id'),
     secretHash: textOf(row, 'secret_hash'),
     revision: numberOf(row, 'revision'),
-    createdAt: numberOf(row, 'created_at'),
+    createdAt: numberOf(row, row['began_at'] == null ? 'created_at' : 'began_at'),
+    // The column has the name that this had while a re-login moved `createdAt`: nodes of that version go by it.
+    startedAt: numberOf(row, 'created_at'),
     lastSeenAt: numberOf(row, 'last_seen_at'),
     rotatedAt: numberOf(row, 'rotated_at'),
-    persistent: row['persistent'] === 't',
+    // The column has an older name.
+    remember: row['persistent'] === 't',
     factors: byKey(valuesOf(objectOf(row, 'factors'), 'factors', 'number') as SessionRecord['factors']),
-    data: readData(row),
+    data: readTexts(row, 'data'),
     ...(row['subject'] != null && { subject: row['subject'] }),
     ...(row['device'] != null && { device: objectOf(row, 'device') }),
     ...(row['previous'] != null && { previous: readPrevious(row) }),
+    ...(row['extra'] != null && { extra: readTexts(row, 'extra') }),
   };
 }
 
-function readData(row: PostgresRow): SessionRecord['data'] {
-  const stored = valuesOf(objectOf(row, 'data'), 'data', 'string') as Record<string, string>;
-  const data = byKey<string>();
-  for (const [key, text] of Object.entries(stored)) data[unescapeKey(key)] = text;
-  return data;
+function readTexts(row: PostgresRow, column: 'data' | 'extra'): SessionRecord['data'] {
+  const stored = valuesOf(objectOf(row, column), column, 'string') as Record<string, string>;
+  const texts = byKey<string>();
+  for (const [key, text] of Object.entries(stored)) texts[unescapeKey(key)] = text;
+  return texts;
 }
 
 function readPrevious(row: PostgresRow): PredecessorSecret {

@@ -8,7 +8,7 @@ export type Statement = [text: string, values: unknown[]];
 /** The server's clock decides, so that all nodes agree. */
 const NOW = 'statement_timestamp()';
 const LIVE = `departed IS NULL AND expires_at > ${NOW}`;
-const HEAD =
+const FIRST_HEAD =
   'id, format, subject, secret_hash, previous, revision, factors, created_at, last_seen_at, rotated_at, persistent, device';
 
 /** Milliseconds since the epoch, by the server, with their fraction. */
@@ -17,10 +17,14 @@ const TIME = '(extract(epoch FROM clock_timestamp()) * 1000)::double precision';
 /** What `departed` says of a row that is no session, but the mark of a revocation; `created_at` is its time. */
 const MARK = 'revoked';
 
-/** The columns of the fields that a commit may replace. */
+/** Columns that a table of a former version lacks until it is migrated. */
+const ADDED_COLUMNS = { began_at: 'double precision', extra: 'jsonb' } as const;
+const ADDED = Object.keys(ADDED_COLUMNS).join(', ');
+
+/** The columns of the fields that a commit may replace; `created_at` has the name that `startedAt` had before. */
 const HEAD_COLUMNS = {
   factors: 'factors',
-  createdAt: 'created_at',
+  startedAt: 'created_at',
   lastSeenAt: 'last_seen_at',
   rotatedAt: 'rotated_at',
   device: 'device',
@@ -31,9 +35,17 @@ export class PostgresStatements {
   /** Quoted, and qualified if the application did so. */
   readonly #table: string;
   readonly #name: string;
+  readonly #head: string;
 
-  /** @param name a checked name, with or without a schema */
-  constructor(name: string) {
+  /**
+   * @param name a checked name, with or without a schema
+   * @param migrated false for a table of a former version: what its columns cannot hold is left out
+   */
+  constructor(
+    name: string,
+    readonly migrated = true,
+  ) {
+    this.#head = migrated ? `${FIRST_HEAD}, ${ADDED}` : FIRST_HEAD;
     const parts = name.split('.');
     this.#table = parts.map((part) => `"${part}"`).join('.');
     this.#name = parts.at(-1)!;
@@ -60,15 +72,30 @@ export class PostgresStatements {
       '  data jsonb NOT NULL,',
       '  expires_at timestamptz NOT NULL',
       ') WITH (fillfactor = 80);',
+      this.#addColumns,
       `CREATE INDEX IF NOT EXISTS "${this.#name}_subject" ON ${table} (subject) WHERE subject IS NOT NULL;`,
       `CREATE INDEX IF NOT EXISTS "${this.#name}_expires_at" ON ${table} (expires_at);`,
       '',
     ].join('\n');
   }
 
-  /** One message of several statements is one transaction: the lock keeps two that migrate at once apart. */
+  get #addColumns(): string {
+    const added = Object.entries(ADDED_COLUMNS).map(
+      ([column, type]) => `ADD COLUMN IF NOT EXISTS ${column} ${type}`,
+    );
+    return `ALTER TABLE ${this.#table} ${added.join(', ')};`;
+  }
+
+  /**
+   * One message of several statements is one transaction: the lock keeps two that migrate at once apart. Columns are
+   * added only where one is missing, since ALTER TABLE locks out every reader of a table that is in use.
+   */
   get migration(): string {
-    return `SELECT pg_advisory_xact_lock(hashtextextended('nest-sessions migrate', 0));\n${this.ddl}`;
+    const names = Object.keys(ADDED_COLUMNS).map((column) => `'${column}'`);
+    const present = `SELECT FROM pg_attribute WHERE attrelid = '${this.#table}'::regclass AND NOT attisdropped AND attname IN (${names.join(', ')})`;
+    const addMissing = `DO $$ BEGIN IF (SELECT count(*) FROM (${present}) AS present) < ${names.length} THEN ${this.#addColumns} END IF; END $$;`;
+    const ddl = this.ddl.replace(this.#addColumns, () => addMissing);
+    return `SELECT pg_advisory_xact_lock(hashtextextended('nest-sessions migrate', 0));\n${ddl}`;
   }
 
   get time(): string {
@@ -77,7 +104,7 @@ export class PostgresStatements {
 
   load(id: string): Statement {
     return [
-      `SELECT ${HEAD}, data, departed, ${TIME} AS time FROM ${this.#table}
+      `SELECT ${this.#head}, data, departed, ${TIME} AS time FROM ${this.#table}
        WHERE id = $1 AND expires_at > ${NOW} AND departed IS DISTINCT FROM '${MARK}'`,
       [id],
     ];
@@ -85,8 +112,8 @@ export class PostgresStatements {
 
   create(record: SessionRecord, ttl: number): Statement {
     return [
-      `INSERT INTO ${this.#table} (${HEAD}, data, expires_at)
-       VALUES ($1, ${FORMAT}, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, ${after('$13')})`,
+      `INSERT INTO ${this.#table} (${FIRST_HEAD}, data, expires_at${this.migrated ? `, ${ADDED}` : ''})
+       VALUES ($1, ${FORMAT}, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, ${after('$13')}${this.migrated ? ', $14, $15' : ''})`,
       [
         record.id,
         record.subject ?? null,
@@ -94,13 +121,14 @@ export class PostgresStatements {
         jsonOrNull(record.previous),
         record.revision,
         JSON.stringify(record.factors),
-        record.createdAt,
+        record.startedAt,
         record.lastSeenAt,
         record.rotatedAt,
-        record.persistent,
+        record.remember,
         jsonOrNull(record.device),
         dataText(record.data),
         ttl,
+        ...(this.migrated ? [record.createdAt, record.extra ? dataText(record.extra) : null] : []),
       ],
     ];
   }
@@ -113,6 +141,9 @@ export class PostgresStatements {
     const values: unknown[] = [id, String(delta.epoch)];
     const value = (one: unknown): string => `$${values.push(one)}`;
     const changes = assignments(delta, value);
+    // A row of a former version does not say when the session began but by its start, which moves now.
+    if (this.migrated && delta.head?.startedAt !== undefined)
+      changes.push('began_at = coalesce(kept.began_at, kept.created_at)');
     const conditions = ['kept.id = found.id'];
     if (delta.revision !== undefined) conditions.push(`found.revision = ${value(delta.revision)}`);
     if (delta.rotate) conditions.push(`found.secret_hash = ${value(delta.rotate.from)}`);
@@ -131,16 +162,16 @@ export class PostgresStatements {
   }
 
   destroy(id: string): Statement {
-    return [`DELETE FROM ${this.#table} WHERE id = $1 AND ${LIVE} RETURNING ${HEAD}, data`, [id]];
+    return [`DELETE FROM ${this.#table} WHERE id = $1 AND ${LIVE} RETURNING ${this.#head}, data`, [id]];
   }
 
   /** Ends the session and leaves a word in its row; returns the row as it was. */
   endWithTombstone(id: string, reason: string, ttl: number): Statement {
     return [
       `WITH last AS MATERIALIZED (
-         SELECT ${HEAD}, data FROM ${this.#table} WHERE id = $1 AND ${LIVE} FOR UPDATE
+         SELECT ${this.#head}, data FROM ${this.#table} WHERE id = $1 AND ${LIVE} FOR UPDATE
        ), marked AS (
-         UPDATE ${this.#table} AS kept SET ${emptied('$2', '$3')} FROM last WHERE kept.id = last.id
+         UPDATE ${this.#table} AS kept SET ${this.#emptied('$2', '$3')} FROM last WHERE kept.id = last.id
        )
        SELECT * FROM last`,
       [id, reason, ttl],
@@ -154,7 +185,7 @@ export class PostgresStatements {
    */
   list(subject: string, limit: number | undefined, except: readonly string[]): Statement {
     return [
-      `SELECT ${HEAD}, '{}' AS data FROM ${this.#table}
+      `SELECT ${this.#head}, '{}' AS data FROM ${this.#table}
        WHERE subject = $1 AND ${LIVE} AND format = ${FORMAT} AND id <> ALL($3::text[])
        ORDER BY created_at, id LIMIT $2`,
       [subject, limit ?? null, except],
@@ -210,9 +241,9 @@ export class PostgresStatements {
   evict(ids: readonly (string | null | undefined)[], ttl: number): Statement {
     return [
       `WITH last AS MATERIALIZED (
-         SELECT ${HEAD}, data FROM ${this.#table} WHERE id = ANY($1) AND ${LIVE} FOR UPDATE
+         SELECT ${this.#head}, data FROM ${this.#table} WHERE id = ANY($1) AND ${LIVE} FOR UPDATE
        ), marked AS (
-         UPDATE ${this.#table} AS kept SET ${emptied('$2', '$3')} FROM last WHERE kept.id = last.id
+         UPDATE ${this.#table} AS kept SET ${this.#emptied('$2', '$3')} FROM last WHERE kept.id = last.id
        )
        SELECT * FROM last ORDER BY created_at, id`,
       [ids, 'evicted', ttl],
@@ -226,6 +257,12 @@ export class PostgresStatements {
          SELECT id FROM ${this.#table} WHERE expires_at <= ${NOW} LIMIT $1 FOR UPDATE SKIP LOCKED))`,
       [batch],
     ];
+  }
+
+  /** What is left of a row that only says why its session ended. */
+  #emptied(reason: string, ttl: string): string {
+    return `departed = ${reason}, expires_at = ${after(ttl)}, subject = NULL, secret_hash = '', previous = NULL,
+      factors = '{}', device = NULL, data = '{}'${this.migrated ? ', extra = NULL' : ''}`;
   }
 
   #isRevoked(id: string, provedAt: string): string {
@@ -251,18 +288,12 @@ function assignments(delta: RecordDelta, value: (one: unknown) => string): strin
     changes.push(`secret_hash = ${value(rotate.to)}`, `previous = ${value(JSON.stringify(rotate.previous))}`);
   }
   if (confirm) {
-    const same = `kept.secret_hash = ${value(confirm.secret)} AND kept.previous ->> 'pending' = 'true'`;
+    const same = `kept.secret_hash = ${value(confirm.secretHash)} AND kept.previous ->> 'pending' = 'true'`;
     const previous = value(JSON.stringify(confirm.previous));
     changes.push(`previous = CASE WHEN ${same} THEN ${previous}::json ELSE kept.previous END`);
   }
   if (ttl !== undefined) changes.push(`expires_at = ${after(value(ttl))}`);
   return changes.length > 0 ? changes : ['revision = kept.revision'];
-}
-
-/** What is left of a row that only says why its session ended. */
-function emptied(reason: string, ttl: string): string {
-  return `departed = ${reason}, expires_at = ${after(ttl)}, subject = NULL, secret_hash = '', previous = NULL,
-    factors = '{}', device = NULL, data = '{}'`;
 }
 
 /** So many milliseconds from now. */

@@ -3,6 +3,7 @@ import { SessionError } from '../../core/util/errors.js';
 import type { Device, PredecessorSecret, RecordDelta, SessionRecord } from '../../core/model/record.js';
 import type { EndedRecord, TombstoneReason } from '../../core/storage/store.js';
 import { byKey } from '../../core/util/texts.js';
+import { INDEXED } from './subject-index-terms.js';
 import { olderOf, type OlderSecrets } from '../../core/storage/predecessor-format.js';
 
 /** Counts up when the fields below change their meaning. A record of another version is not read. */
@@ -18,10 +19,14 @@ const FIELD = {
   revision: 'r',
   subject: 'u',
   factors: 'f',
-  createdAt: 'c',
+  /** Under the name that `createdAt` had while a re-login moved it: for nodes of that version it starts the lifetime. */
+  startedAt: 'c',
+  /** When the session began. A record of that version has none; then it began when it started. */
+  createdAt: 'b',
   lastSeenAt: 'l',
   rotatedAt: 't',
-  persistent: 'm',
+  /** 1 where the cookie is persistent. */
+  remember: 'm',
   device: 'd',
   previousHash: 'ph',
   previousUntil: 'pu',
@@ -35,6 +40,8 @@ const FIELD = {
   previousOlder: 'pr',
   /** Of the last commit that was made for one revision only: tells whether it was carried out. */
   commit: 'n',
+  /** Of the index of the subject. Only scripts read and write it. */
+  indexed: INDEXED,
   /** Stands alone: the session ended, and this is the word it left. */
   reason: 'x',
 } as const;
@@ -43,6 +50,9 @@ const FIELD = {
 export const HEAD_FIELDS: readonly string[] = Object.values(FIELD);
 
 const DATA = ':';
+
+/** In front of what a newer version keeps. Every script changes the fields that it names and leaves these alone. */
+const EXTRA = '+';
 
 export type Fields = ReadonlyMap<string, string>;
 
@@ -61,15 +71,17 @@ export function encode(record: SessionRecord): string[] {
     ...[FIELD.secretHash, record.secretHash],
     ...[FIELD.revision, String(record.revision)],
     ...[FIELD.factors, JSON.stringify(record.factors)],
+    ...[FIELD.startedAt, String(record.startedAt)],
     ...[FIELD.createdAt, String(record.createdAt)],
     ...[FIELD.lastSeenAt, String(record.lastSeenAt)],
     ...[FIELD.rotatedAt, String(record.rotatedAt)],
-    ...[FIELD.persistent, flag(record.persistent)],
+    ...[FIELD.remember, flag(record.remember)],
   ];
   if (subject !== undefined) flat.push(FIELD.subject, subject);
   if (device) flat.push(FIELD.device, JSON.stringify(device));
   if (previous) flat.push(...encodePrevious(previous).set);
-  pushData(flat, record.data);
+  pushTexts(flat, DATA, record.data);
+  if (record.extra) pushTexts(flat, EXTRA, record.extra);
   return flat;
 }
 
@@ -88,15 +100,17 @@ export function encodeDelta(
   { set = {}, remove = [], head = {}, rotate, confirm }: RecordDelta,
   commit: string,
 ): FieldChanges & { confirm: FieldChanges } {
-  const flat: string[] = commit === '' ? [] : [FIELD.commit, commit];
+  const flat: string[] = [];
+  // Stands first: by that the script knows that the start moves.
+  if (head.startedAt !== undefined) flat.push(FIELD.startedAt, String(head.startedAt));
+  if (commit !== '') flat.push(FIELD.commit, commit);
   if (head.factors) flat.push(FIELD.factors, JSON.stringify(head.factors));
-  if (head.createdAt !== undefined) flat.push(FIELD.createdAt, String(head.createdAt));
   if (head.lastSeenAt !== undefined) flat.push(FIELD.lastSeenAt, String(head.lastSeenAt));
   if (head.rotatedAt !== undefined) flat.push(FIELD.rotatedAt, String(head.rotatedAt));
   if (head.device) flat.push(FIELD.device, JSON.stringify(head.device));
   const previous = rotate ? encodePrevious(rotate.previous) : NO_CHANGES;
   if (rotate) flat.push(FIELD.secretHash, rotate.to, ...previous.set);
-  pushData(flat, set);
+  pushTexts(flat, DATA, set);
   return {
     set: flat,
     remove: [...previous.remove, ...remove.map((key) => DATA + key)],
@@ -137,8 +151,8 @@ const PREVIOUS_OPTIONAL: readonly string[] = [
   FIELD.previousOlder,
 ];
 
-function pushData(flat: string[], data: Readonly<Record<string, string>>): void {
-  for (const [key, text] of Object.entries(data)) flat.push(DATA + key, text);
+function pushTexts(flat: string[], prefix: string, texts: Readonly<Record<string, string>>): void {
+  for (const [key, text] of Object.entries(texts)) flat.push(prefix + key, text);
 }
 
 const flag = (value: boolean): string => (value ? '1' : '0');
@@ -178,11 +192,13 @@ function decodeRecord(id: string, fields: Fields): SessionRecord {
     secretHash: required(fields, FIELD.secretHash),
     revision: number(fields, FIELD.revision),
     factors: factorsOf(required(fields, FIELD.factors)),
-    createdAt: number(fields, FIELD.createdAt),
+    createdAt: number(fields, fields.has(FIELD.createdAt) ? FIELD.createdAt : FIELD.startedAt),
+    startedAt: number(fields, FIELD.startedAt),
     lastSeenAt: number(fields, FIELD.lastSeenAt),
     rotatedAt: number(fields, FIELD.rotatedAt),
-    persistent: bool(fields, FIELD.persistent),
-    data: dataOf(fields),
+    remember: bool(fields, FIELD.remember),
+    data: textsOf(fields, DATA),
+    ...extraOf(fields),
     ...(subject !== undefined && { subject }),
     ...(device !== undefined && { device: deviceOf(device) }),
     ...(previous && { previous }),
@@ -232,10 +248,15 @@ function epochOf(text: string): number {
 const olderIn = (text: string | undefined): OlderSecrets =>
   text === undefined ? {} : olderOf(objectOf(text));
 
-function dataOf(fields: Fields): Record<string, string> {
-  const data = byKey<string>();
-  for (const [field, text] of fields) if (field.startsWith(DATA)) data[field.slice(DATA.length)] = text;
-  return data;
+function textsOf(fields: Fields, prefix: string): Record<string, string> {
+  const texts = byKey<string>();
+  for (const [field, text] of fields) if (field.startsWith(prefix)) texts[field.slice(prefix.length)] = text;
+  return texts;
+}
+
+function extraOf(fields: Fields): Pick<SessionRecord, 'extra'> {
+  const extra = textsOf(fields, EXTRA);
+  return Object.keys(extra).length > 0 ? { extra } : {};
 }
 
 function factorsOf(text: string): Record<string, number> {

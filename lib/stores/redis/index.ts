@@ -118,7 +118,7 @@ export class RedisStore implements SessionStore {
       ttl === undefined ? '' : String(Math.ceil(ttl)),
       changed ? '1' : '',
       commit,
-      delta.confirm?.secret ?? '',
+      delta.confirm?.secretHash ?? '',
       ...[set, confirm.set, confirm.remove].map(({ length }) => String(length)),
     ];
     const fields = [...set, ...confirm.set, ...confirm.remove, ...remove];
@@ -126,6 +126,7 @@ export class RedisStore implements SessionStore {
     const [outcome, revisionNow, subject] = done as [string, string, string | null | undefined];
     if (outcome === 'corrupt') throw corrupt(id);
     if (outcome === 'gone' || outcome === 'conflict') return { outcome };
+    // Answered only where the index needs it: a session that rolls costs no more than this one command.
     if (ttl !== undefined && subject) this.#extend(subject, id, ttl);
     return { outcome: 'saved', revision: Number(revisionNow) };
   }
@@ -208,7 +209,8 @@ export class RedisStore implements SessionStore {
   }
 
   async #write(record: SessionRecord, ttl: number): Promise<{ late: boolean }> {
-    const args = [String(Math.ceil(ttl)), record.secretHash, ...encode(record)];
+    const indexed = record.subject === undefined ? '' : '1';
+    const args = [String(Math.ceil(ttl)), record.secretHash, indexed, ...encode(record)];
     const { reply, late } = await CREATE.tell(this.#redis, this.#key(record.id), ...args);
     if (reply !== '1') throw new Error('a session of this id exists');
     return { late };
@@ -265,7 +267,7 @@ export class RedisStore implements SessionStore {
     return decode(id, fieldsOf(last as string[])) as SessionRecord;
   }
 
-  /** Nobody waits for it: the index outlives the session by as much again, so a later roll will do as well. */
+  /** Nobody waits for it: the index outlives the session, so a later roll will do as well. */
   #extend(subject: string, id: string, ttl: number): void {
     if (ttl > 0) this.#index.extend(subject, id, ttl);
     else void this.#index.remove(subject, id);

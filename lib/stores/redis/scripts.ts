@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { RedisAdapter, Reply } from './client.js';
+import { INDEXED, INDEX_SLACK, REFRESH_INDEX } from './subject-index-terms.js';
 
 /**
  * A script of a single key, so that it runs in a cluster as well. The server knows it by its digest; one
@@ -48,15 +49,26 @@ end
 local time = redis.call('TIME')
 return {time[1], time[2], all}`);
 
-/** ARGV: ttl, hash of the secret, field, value, … Answers 1, or 0 where the id is taken. */
-export const CREATE = new Script(`${PUT}
+/** What a session remembers of its index: when it was last entered there, and with which ttl. */
+const NOTE_INDEXED = `
+local function serverTime()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+local function noteIndexed(now, ttl)
+  redis.call('HSET', KEYS[1], '${INDEXED}', string.format('%.0f/%.0f', now, ttl))
+end`;
+
+/** ARGV: ttl, hash of the secret, 1 if it is in an index, field, value, … Answers 1, or 0 where the id is taken. */
+export const CREATE = new Script(`${PUT}${NOTE_INDEXED}
 if redis.call('EXISTS', KEYS[1]) == 1 then
   -- The driver sent it again: that is this session, and it is there.
   if redis.pcall('HGET', KEYS[1], 'h') == ARGV[2] then return 1 end
   return 0
 end
 if tonumber(ARGV[1]) > 0 then
-  put(3, #ARGV)
+  put(4, #ARGV)
+  if ARGV[3] == '1' then noteIndexed(serverTime(), ARGV[1]) end
   redis.call('PEXPIRE', KEYS[1], ARGV[1])
 end
 return 1`);
@@ -65,13 +77,13 @@ return 1`);
  * ARGV: format version, epoch, revision, secret to rotate from and to, ttl, whether data changes, a number of no
  * other commit, secret to confirm; how many texts follow of each kind: pairs to set, pairs to set and fields to remove
  * if the secret to confirm is the present one and its predecessor pending, and then, to the end, the fields to remove. An empty text stands for
- * "none". Answers the outcome, the revision and, if there is a ttl, the subject.
+ * "none". Answers the outcome, the revision and, if the index of the subject has to live longer, the subject.
  *
  * A driver that lost its connection may send a command again that had been carried out. What would be a
  * conflict, or of another epoch by its own doing, is told from that by what this very commit left behind.
  */
-export const COMMIT = new Script(`${PUT}
-local have = redis.pcall('HMGET', KEYS[1], 'h', 'r', 'v', 'u', 'n', 'ph', 'ps', 'pe', 'pp')
+export const COMMIT = new Script(`${PUT}${NOTE_INDEXED}
+local have = redis.pcall('HMGET', KEYS[1], 'h', 'r', 'v', 'u', 'n', 'ph', 'ps', 'pe', 'pp', '${INDEXED}')
 if have.err then
   if not string.find(have.err, 'WRONGTYPE', 1, true) then return have end
   return {'corrupt'}
@@ -82,6 +94,12 @@ if not hash then return {'gone'} end
 if have[3] ~= version or not count or not string.match(count, '^%d+$') then return {'corrupt'} end
 local again = commit ~= '' and have[5] == commit or to ~= '' and to == hash
 if again then return {'saved', count, ttl ~= '' and have[4]} end
+local function isIndexed(now)
+  local at, kept = string.match(have[10] or '', '^(%d+)/(%d+)$')
+  if not at then return false end
+  at, kept = tonumber(at), tonumber(kept)
+  return tonumber(ttl) <= kept * ${INDEX_SLACK} and at <= now and now < at + math.min(kept / 4, ${REFRESH_INDEX})
+end
 -- An epoch beside another hash is of a predecessor that a former version replaced.
 local epochNow = have[7] and have[7] == have[6] and have[8] or '0'
 if epochNow ~= epoch then return {'gone'} end
@@ -98,6 +116,8 @@ end
 local setEnd = 12 + tonumber(ARGV[10])
 local confirmedEnd = setEnd + tonumber(ARGV[11])
 local unconfirmedEnd = confirmedEnd + tonumber(ARGV[12])
+-- The start moves, and a record of a former version does not say when it began.
+if ARGV[13] == 'c' then redis.call('HSETNX', KEYS[1], 'b', redis.call('HGET', KEYS[1], 'c') or ARGV[14]) end
 put(13, setEnd)
 -- Of several that confirm the first one counts.
 if confirm == hash and have[7] and have[7] == have[6] and have[9] == '1' then
@@ -105,8 +125,13 @@ if confirm == hash and have[7] and have[7] == have[6] and have[9] == '1' then
   drop(confirmedEnd + 1, unconfirmedEnd)
 end
 drop(unconfirmedEnd + 1, #ARGV)
-if ttl ~= '' then redis.call('PEXPIRE', KEYS[1], ttl) end
-return {'saved', count, ttl ~= '' and have[4]}`);
+if ttl == '' then return {'saved', count} end
+redis.call('PEXPIRE', KEYS[1], ttl)
+if not have[4] then return {'saved', count} end
+local now = serverTime()
+if isIndexed(now) then return {'saved', count} end
+noteIndexed(now, ttl)
+return {'saved', count, have[4]}`);
 
 /** ARGV: the word and for how long, or two empty texts. Answers the fields, nothing, or `corrupt`. */
 export const DESTROY = new Script(`

@@ -4,6 +4,7 @@ import { decode, HEAD_FIELDS, type Fields } from './codec.js';
 import type { RedisAdapter, Reply } from './client.js';
 import { CHECK, ENTER, MARK, MEMBERS, REVOKE } from './subject-index-scripts.js';
 import { HEAD } from './scripts.js';
+import { INDEX_LIVES } from './subject-index-terms.js';
 
 /** What became of a session that asked for reservation. */
 export interface Reservation {
@@ -74,8 +75,8 @@ export class SubjectIndex {
   }
 
   /**
-   * Adds a session, or makes the set live long enough for one that it has. It lives for twice the session's
-   * `ttl`: a session that goes on renews it, and may fail to do so once.
+   * Adds a session, or makes the set live long enough for one that it has. It lives for a multiple of the
+   * session's `ttl`: one that goes on renews it now and then, and may fail to do so once.
    *
    * Tells whether it ran `late`, after what was sent behind it.
    */
@@ -163,7 +164,7 @@ export class SubjectIndex {
   }
 
   /**
-   * Sessions above the limit, the oldest of them, no more than {@link SLICE} at a time. That is by `createdAt`, and of
+   * Sessions above the limit, the oldest of them, no more than {@link SLICE} at a time. That is by `startedAt`, and of
    * a subject with more than {@link COMPARED} members by their arrival, so that not all of them have to be read.
    */
   async surplus(
@@ -188,7 +189,7 @@ export class SubjectIndex {
   ): Promise<string[]> {
     const live = await this.list(subject);
     // What began at the same time stays in the order of its arrival.
-    const counted = live.filter(({ id }) => id !== replaces).sort((a, b) => a.createdAt - b.createdAt);
+    const counted = live.filter(({ id }) => id !== replaces).sort((a, b) => a.startedAt - b.startedAt);
     return counted.slice(0, Math.max(0, counted.length - max)).map(({ id }) => id);
   }
 
@@ -229,7 +230,7 @@ export class SubjectIndex {
     applying?: number,
   ): Promise<{ reply: Reply; late: boolean }> {
     const args = applying === undefined ? ['', '0'] : ['1', String(applying)];
-    return ENTER.tell(this.#redis, this.#key(subject), id, String(2 * Math.ceil(ttl)), ...args);
+    return ENTER.tell(this.#redis, this.#key(subject), id, String(INDEX_LIVES * Math.ceil(ttl)), ...args);
   }
 
   /**

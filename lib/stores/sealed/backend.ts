@@ -2,20 +2,20 @@ import { MAX_COOKIE_OCTETS } from '../../core/token/cookie.js';
 import { nextMoment, TICK } from '../../core/util/clock.js';
 import { loginRevoked, revocationUnavailable, SessionError, unavailable } from '../../core/util/errors.js';
 import {
-  Dead,
   type BackendWrite,
   type Client,
   type CreateTerms,
   type EndedSession,
-  type SessionHandle,
   type IssueResult,
   type SessionBackend,
   type BackendContext,
   type OpenResult,
+  type RejectedToken,
   type Rotation,
   type SaveResult,
 } from '../../core/storage/backend.js';
-import { authenticatedAt, Standing, standingOf } from '../../core/model/policy.js';
+import { authenticatedAt, timeoutOf } from '../../core/model/policy.js';
+import type { RejectReason } from '../../core/model/reject-reason.js';
 import { MOST_PER_SUBJECT } from '../../revocations/revocation-table.js';
 import { applyDelta, type SessionRecord } from '../../core/model/record.js';
 import {
@@ -68,8 +68,10 @@ function sparedOf(ids: readonly string[]): string[] {
   );
 }
 
+type Opened = OpenResult<SealedHandle>;
+
 /** Keeps each session in its cookie; only what was revoked is kept elsewhere. */
-export class SealedBackend implements SessionBackend {
+export class SealedBackend implements SessionBackend<SealedHandle> {
   readonly cookieIsRecord = true;
   readonly #parts: SealedParts;
   readonly #context: BackendContext;
@@ -91,12 +93,12 @@ export class SealedBackend implements SessionBackend {
   }
 
   /** Form, length, version, key, seal, times, revocation: in this order. */
-  open(value: string, client: Client): Awaitable<OpenResult> {
+  open(value: string, client: Client): Awaitable<Opened> {
     const now = this.#now();
     const binding = this.#parts.bindTo?.(client);
     const content = this.#contentOf(value, binding);
-    if (!content) return dead(this.#parts.codec.hasForm(value) ? Dead.Tampered : Dead.Foreign);
-    if (!this.#inTime(content, now)) return dead(Dead.Unknown, content.id);
+    if (!content) return rejected(this.#parts.codec.hasForm(value) ? 'tampered' : 'foreign');
+    if (!this.#inTime(content, now)) return rejected('unknown', content.id);
     const handle = new SealedHandle(content, value, binding, true);
     const waiting = this.#parts.list?.fresh();
     return waiting ? waiting.then(() => this.#admit(handle)) : this.#admit(handle);
@@ -122,7 +124,7 @@ export class SealedBackend implements SessionBackend {
     ttl: number,
     client: Client,
     terms: CreateTerms = {},
-  ): Promise<IssueResult> {
+  ): Promise<IssueResult<SealedHandle>> {
     await this.#current(draft.subject);
     this.#assertProvedSince(draft.subject, terms.provedAt);
     const content: Content = {
@@ -133,7 +135,7 @@ export class SealedBackend implements SessionBackend {
       epoch: this.#parts.list?.epoch ?? '',
       record: draft,
       expiresAt: draft.lastSeenAt + ttl,
-      endsAt: this.#endOf(draft, draft.createdAt),
+      endsAt: this.#endOf(draft, draft.startedAt),
     };
     const handle = this.#seal(content, this.#bindingOf(client), {});
     const evicted = await this.#preallocate(draft, terms.limit);
@@ -192,9 +194,13 @@ export class SealedBackend implements SessionBackend {
     return list ? list.add(this.#revocation(one, terms)) : true;
   }
 
-  async save(handle: SessionHandle, change: BackendWrite, now: number, ttl?: number): Promise<SaveResult> {
+  async save(
+    before: SealedHandle,
+    change: BackendWrite,
+    now: number,
+    ttl?: number,
+  ): Promise<SaveResult<SealedHandle>> {
     await this.#parts.list?.fresh();
-    const before = handle as SealedHandle;
     const { content } = before;
     const verdict = this.#check(content);
     if (!verdict.live) return { outcome: 'gone' };
@@ -211,10 +217,10 @@ export class SealedBackend implements SessionBackend {
     return { outcome: 'saved', handle: after };
   }
 
-  async reload(handle: SessionHandle): Promise<SessionHandle | undefined> {
+  async reload(handle: SealedHandle): Promise<SealedHandle | undefined> {
     await this.#parts.list?.fresh();
-    const verdict = this.#check((handle as SealedHandle).content);
-    return verdict.live ? this.#atVersion(handle as SealedHandle, verdict.version) : undefined;
+    const verdict = this.#check(handle.content);
+    return verdict.live ? this.#atVersion(handle, verdict.version) : undefined;
   }
 
   /** @throws SessionError `ERR_COOKIE_TOO_LARGE` */
@@ -236,15 +242,15 @@ export class SealedBackend implements SessionBackend {
       version,
       record,
       expiresAt: ttl === undefined ? content.expiresAt : now + ttl,
-      endsAt: head.createdAt === undefined ? content.endsAt : this.#endOf(record, record.createdAt),
+      endsAt: head.startedAt === undefined ? content.endsAt : this.#endOf(record, record.startedAt),
     };
     return this.#seal(next, binding, content.record.data);
   }
 
-  async destroy(handle: SessionHandle, tombstone?: Tombstone): Promise<SessionRecord | undefined> {
+  async destroy(handle: SealedHandle, tombstone?: Tombstone): Promise<SessionRecord | undefined> {
     const { list } = this.#parts;
     await list?.fresh();
-    const { content } = handle as SealedHandle;
+    const { content } = handle;
     const verdict = this.#check(content);
     if (!verdict.live && !ofLiveSession(verdict)) {
       // Where an earlier try failed after the list was told.
@@ -351,27 +357,20 @@ export class SealedBackend implements SessionBackend {
     if (this.#parts.codec.byValueAlone) this.#memory.keep(value, content);
   }
 
-  #admit(handle: SealedHandle): Awaitable<OpenResult> {
+  #admit(handle: SealedHandle): Opened {
     const { id } = handle.content;
     const verdict = this.#check(handle.content);
     if (verdict.live) return this.#live(handle, verdict);
-    switch (verdict.why) {
-      case 'ended':
-        return dead(Dead.Unknown, id);
-      case 'evicted':
-        return dead(Dead.Evicted, id);
-      case 'replaced':
-        return { ...dead(Dead.Superseded, id), lately: true };
-      case 'superseded': {
-        const former = { handle, everywhere: true };
-        return { ...dead(Dead.Superseded, id), former, lately: verdict.lately };
-      }
-      case 'reused':
-        return { ...dead(Dead.Reused, id), former: { handle, everywhere: false } };
+    const { why } = verdict;
+    // The session lives, although this token of it opens nothing any more.
+    if (ofLiveSession(verdict)) {
+      const former = { handle, everywhere: why === 'superseded' };
+      return { ...rejected(why, id), former, lately: why === 'superseded' && verdict.lately };
     }
+    return { ...rejected(why, id), lately: why === 'replaced' };
   }
 
-  #live(handle: SealedHandle, { version, rotation }: Verdict & { live: true }): OpenResult {
+  #live(handle: SealedHandle, { version, rotation }: Verdict & { live: true }): Opened {
     const current = this.#atVersion(handle, version);
     const renewed = current !== handle;
     const confirms = !renewed && isPending(rotation);
@@ -394,7 +393,7 @@ export class SealedBackend implements SessionBackend {
 
   #inTime({ record, expiresAt, endsAt }: Content, now: number): boolean {
     if (!(now < expiresAt && now < endsAt)) return false;
-    return standingOf(record, this.#context.limitsOf(record), now) === Standing.Live;
+    return timeoutOf(record, this.#context.limitsOf(record), now) === undefined;
   }
 
   /**
@@ -456,15 +455,15 @@ export class SealedBackend implements SessionBackend {
     version?: number,
   ) {
     const until =
-      record.persistent === undefined
+      record.remember === undefined
         ? this.#longestIdle()
-        : this.#expiredAfter(this.#context.limitsOf({ persistent: record.persistent }).idle);
+        : this.#expiredAfter(this.#context.limitsOf({ remember: record.remember }).idle);
     return revocationOf(record.id, until, { honoured: false, ...terms }, version);
   }
 
   /** When every token that exists now has expired for want of a roll. */
   #longestIdle(): number {
-    const idles = [true, false].map((persistent) => this.#context.limitsOf({ persistent }).idle);
+    const idles = [true, false].map((remember) => this.#context.limitsOf({ remember }).idle);
     return this.#expiredAfter(Math.max(...idles));
   }
 
@@ -569,4 +568,4 @@ function provedBy({ factors }: SessionRecord, time: number): boolean {
 
 function ignore(): void {}
 
-const dead = (why: Dead, id = ''): OpenResult & { kind: 'dead' } => ({ kind: 'dead', why, id });
+const rejected = (why: RejectReason, id = ''): RejectedToken<SealedHandle> => ({ kind: 'rejected', why, id });

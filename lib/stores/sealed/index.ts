@@ -115,7 +115,7 @@ function codecOf({ format, compress, keySets }: SealedCookieOptions, context: Ba
   const ring = secrets.map((secret) => createSecretKey(Buffer.from(secret)));
   switch (format) {
     case 'scs': {
-      const maxAge = Math.max(limitsOf({ persistent: true }).idle, limitsOf({ persistent: false }).idle);
+      const maxAge = Math.max(limitsOf({ remember: true }).idle, limitsOf({ remember: false }).idle);
       const sets = keySets ?? ScsFormat.keySets(ring, cookieName, compress);
       return new ScsFormat(sets, maxAge);
     }

@@ -13,22 +13,32 @@ export interface Content extends SealedToken {
 
 const LAYOUT = 1;
 
+/**
+ * The fields by name that a record may have: the device, and what came after it. Nodes of the former version, which take
+ * all of it for the device, open such a cookie and hand on what they do not know.
+ */
+interface Optional extends Device {
+  /** Where it is not the start: after a re-login. */
+  createdAt?: number;
+  extra?: Record<string, string>;
+}
+
 type Head = [
   layout: number,
   id: string,
   version: number,
   epoch: string,
   issuedAt: number,
-  createdAt: number,
+  startedAt: number,
   lastSeenAt: number,
   rotatedAt: number,
   expiresAt: number,
   endsAt: number,
-  persistent: 0 | 1,
+  remember: 0 | 1,
   revision: number,
   factors: Record<string, number>,
   subject: string | null,
-  device: Device | null,
+  optional: Optional | null,
   lengths: [key: string, length: number][],
 ];
 
@@ -44,19 +54,25 @@ export function writeContent({ record, version, epoch, issuedAt, expiresAt, ends
     version,
     epoch,
     issuedAt,
-    record.createdAt,
+    record.startedAt,
     record.lastSeenAt,
     record.rotatedAt,
     expiresAt,
     endsAt,
-    record.persistent ? 1 : 0,
+    record.remember ? 1 : 0,
     record.revision,
     record.factors,
     record.subject ?? null,
-    record.device ?? null,
+    optionalOf(record),
     data.map(([key, text]) => [key, text.length]),
   ];
   return `${JSON.stringify(head)}\n${data.map(([, text]) => text).join('')}`;
+}
+
+function optionalOf({ device, createdAt, startedAt, extra }: SessionRecord): Optional | null {
+  const moved = createdAt !== startedAt;
+  if (!device && !moved && !extra) return null;
+  return { ...device, ...(moved && { createdAt }), ...(extra && { extra }) };
 }
 
 /** `undefined` for what {@link writeContent} did not write, such as another layout. */
@@ -69,23 +85,34 @@ export function readContent(text: string): Content | undefined {
 }
 
 function contentOf(head: Head, data: Record<string, string>): Content {
-  const [, id, version, epoch, issuedAt, createdAt, lastSeenAt, rotatedAt, expiresAt, endsAt] = head;
-  const [persistent, revision, factors, subject, device] = [head[10], head[11], head[12], head[13], head[14]];
+  const [, id, version, epoch, issuedAt, startedAt, lastSeenAt, rotatedAt, expiresAt, endsAt] = head;
+  const [remember, revision, factors, subject, optional] = [head[10], head[11], head[12], head[13], head[14]];
   const whose = subject === null ? {} : { subject };
   const record: SessionRecord = {
     id,
     secretHash: '',
     revision,
     factors: byKey(factors),
-    createdAt,
+    createdAt: startedAt,
+    startedAt,
     lastSeenAt,
     rotatedAt,
-    persistent: persistent === 1,
+    remember: remember === 1,
     data,
     ...whose,
-    ...(device && { device }),
+    ...(optional && fieldsOf(optional, subject)),
   };
   return { id, version, epoch, issuedAt, expiresAt, endsAt, record, ...whose };
+}
+
+/** Whoever logged in has a device, be nothing known of it. */
+function fieldsOf({ createdAt, extra, ...device }: Optional, subject: string | null): Partial<SessionRecord> {
+  const known = subject !== null || Object.keys(device).length > 0 || extra === undefined;
+  return {
+    ...(known && { device }),
+    ...(createdAt !== undefined && { createdAt }),
+    ...(extra && { extra: byKey(extra) }),
+  };
 }
 
 function slices(text: string, from: number, lengths: Head[15]): Record<string, string> | undefined {

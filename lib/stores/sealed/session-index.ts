@@ -32,7 +32,7 @@ export class SessionIndex {
     if (!store || draft.subject === undefined || limit?.onExceeded !== 'evict-oldest') return [];
     const others = (await this.#ask(() => store.list(draft.subject!)))
       .filter(({ id }) => id !== limit.replaces)
-      .sort((a, b) => a.createdAt - b.createdAt);
+      .sort((a, b) => a.startedAt - b.startedAt);
     return others.slice(0, Math.max(0, others.length + 1 - limit.max));
   }
 

@@ -1,94 +1,102 @@
 import { newId } from '../../core/token/ids.js';
 import type { TombstoneReason } from '../../core/storage/store.js';
 import type { TestRunner } from './runner.js';
-import { aSubject, atOnce, pause, rotation, TEST_TIMEOUT, TTL, type StoreSubject } from './subject.js';
+import {
+  aSubject,
+  atOnce,
+  pause,
+  rotation,
+  TEST_TIMEOUT,
+  TTL,
+  type StoreUnderTest,
+} from './store-under-test.js';
 
 const REASONS: TombstoneReason[] = ['replaced', 'evicted'];
 
-export function destroyingSpecs({ describe, it }: TestRunner, subject: StoreSubject): void {
+export function destroyingSpecs({ describe, it }: TestRunner, store: StoreUnderTest): void {
   describe('destroying', () => {
     it('returns the record as it was last, once', async () => {
-      const record = await subject.given({ subject: aSubject(), data: { a: '1' } });
-      await subject.commit(record.id, { epoch: 0, set: { b: '2' } });
-      expect(await subject.destroy(record.id)).toEqual({
+      const record = await store.given({ subject: aSubject(), data: { a: '1' } });
+      await store.commit(record.id, { epoch: 0, set: { b: '2' } });
+      expect(await store.destroy(record.id)).toEqual({
         ...record,
         revision: 1,
         data: { a: '1', b: '2' },
       });
-      expect(await subject.load(record.id)).toBeUndefined();
-      expect(await subject.destroy(record.id)).toBeUndefined();
+      expect(await store.load(record.id)).toBeUndefined();
+      expect(await store.destroy(record.id)).toBeUndefined();
     });
 
     it('takes the session out of the list of its subject', async () => {
       const owner = aSubject();
       const [kept, destroyed] = [
-        await subject.given({ subject: owner }),
-        await subject.given({ subject: owner }),
+        await store.given({ subject: owner }),
+        await store.given({ subject: owner }),
       ];
-      await subject.destroy(destroyed.id);
-      expect(await subject.idsOf(owner)).toEqual([kept.id]);
+      await store.destroy(destroyed.id);
+      expect(await store.idsOf(owner)).toEqual([kept.id]);
     });
 
     it('gives the record to one of many that destroy it', async () => {
-      const record = await subject.given({ subject: aSubject() });
-      const answers = await atOnce(10, () => subject.destroy(record.id));
+      const record = await store.given({ subject: aSubject() });
+      const answers = await atOnce(10, () => store.destroy(record.id));
       expect(answers.filter((answer) => answer !== undefined)).toEqual([record]);
     });
 
     for (const reason of REASONS) {
-      it(`leaves the word ${reason} for those that come late`, async () => {
-        const record = await subject.given({ subject: aSubject() });
-        expect(await subject.destroy(record.id, { reason, ttl: TTL })).toEqual(record);
-        expect(await subject.load(record.id)).toEqual({ ended: reason });
-        expect(await subject.list(record.subject!)).toEqual([]);
+      it(`answers ${reason} after a destroy with that tombstone`, async () => {
+        const record = await store.given({ subject: aSubject() });
+        expect(await store.destroy(record.id, { reason, ttl: TTL })).toEqual(record);
+        expect(await store.load(record.id)).toEqual({ ended: reason });
+        expect(await store.list(record.subject!)).toEqual([]);
         for (const delta of [{ epoch: 0, set: { a: '1' }, ttl: TTL }, rotation(record)]) {
-          expect(await subject.commit(record.id, delta)).toEqual({ outcome: 'gone' });
+          expect(await store.commit(record.id, delta)).toEqual({ outcome: 'gone' });
         }
-        expect(await subject.destroy(record.id)).toBeUndefined();
-        expect(await subject.load(record.id)).toEqual({ ended: reason });
+        expect(await store.destroy(record.id)).toBeUndefined();
+        expect(await store.load(record.id)).toEqual({ ended: reason });
       });
     }
 
     it(
-      'keeps the first word where another is left for the same session',
+      'keeps the first tombstone where another is left for the same session',
       async () => {
-        const { id } = await subject.given();
-        await subject.destroy(id, { reason: 'replaced', ttl: TTL });
-        expect(await subject.destroy(id, { reason: 'evicted', ttl: 20 })).toBeUndefined();
-        expect(await subject.load(id)).toEqual({ ended: 'replaced' });
+        const { id } = await store.given();
+        await store.destroy(id, { reason: 'replaced', ttl: TTL });
+        expect(await store.destroy(id, { reason: 'evicted', ttl: 20 })).toBeUndefined();
+        expect(await store.load(id)).toEqual({ ended: 'replaced' });
         await pause(60);
-        expect(await subject.load(id)).toEqual({ ended: 'replaced' });
+        expect(await store.load(id)).toEqual({ ended: 'replaced' });
       },
       TEST_TIMEOUT,
     );
 
-    it('leaves no word of a session that ended without one', async () => {
-      const { id } = await subject.given();
-      await subject.destroy(id);
-      await subject.destroy(id, { reason: 'replaced', ttl: TTL });
-      expect(await subject.load(id)).toBeUndefined();
+    it('leaves no tombstone of a session that was destroyed without one', async () => {
+      const { id } = await store.given();
+      await store.destroy(id);
+      await store.destroy(id, { reason: 'replaced', ttl: TTL });
+      expect(await store.load(id)).toBeUndefined();
     });
 
-    it('leaves no word of a session that it did not have', async () => {
+    it('leaves no tombstone of a session that does not exist', async () => {
       const id = newId();
-      await subject.destroy(id, { reason: 'replaced', ttl: TTL });
-      expect(await subject.load(id)).toBeUndefined();
+      await store.destroy(id, { reason: 'replaced', ttl: TTL });
+      expect(await store.load(id)).toBeUndefined();
     });
 
     it('leaves no tombstone whose ttl is zero or less', async () => {
       for (const ttl of [0, -1]) {
-        const record = await subject.given();
-        expect(await subject.destroy(record.id, { reason: 'replaced', ttl })).toEqual(record);
-        expect(await subject.load(record.id)).toBeUndefined();
+        const record = await store.given();
+        expect(await store.destroy(record.id, { reason: 'replaced', ttl })).toEqual(record);
+        expect(await store.load(record.id)).toBeUndefined();
       }
     });
 
     it(
-      'forgets the word in time',
+      'forgets a tombstone when its ttl is over',
       async () => {
-        const { id } = await subject.given();
-        await subject.destroy(id, { reason: 'replaced', ttl: 50 });
-        await subject.untilGone(id);
+        const { id } = await store.given();
+        await store.destroy(id, { reason: 'replaced', ttl: 50 });
+        await store.untilGone(id);
       },
       TEST_TIMEOUT,
     );
@@ -96,17 +104,17 @@ export function destroyingSpecs({ describe, it }: TestRunner, subject: StoreSubj
     it(
       'takes a ttl with a fraction, and one of more than 2^31 - 1 milliseconds',
       async () => {
-        const short = await subject.given();
-        await subject.destroy(short.id, { reason: 'replaced', ttl: 20.5 });
+        const short = await store.given();
+        await store.destroy(short.id, { reason: 'replaced', ttl: 20.5 });
         const ids: string[] = [];
         for (const ttl of [TTL + 0.5, 2 ** 31 + 10, 2 ** 32 + 20]) {
-          const { id } = await subject.given();
-          await subject.destroy(id, { reason: 'evicted', ttl });
+          const { id } = await store.given();
+          await store.destroy(id, { reason: 'evicted', ttl });
           ids.push(id);
         }
         await pause(60);
-        for (const id of ids) expect(await subject.load(id)).toEqual({ ended: 'evicted' });
-        await subject.untilGone(short.id);
+        for (const id of ids) expect(await store.load(id)).toEqual({ ended: 'evicted' });
+        await store.untilGone(short.id);
       },
       TEST_TIMEOUT,
     );

@@ -9,8 +9,8 @@ import {
   rotation,
   TEST_TIMEOUT,
   TTL,
-  type StoreSubject,
-} from './subject.js';
+  type StoreUnderTest,
+} from './store-under-test.js';
 
 /** Beyond what a timer or a number of 32 bits holds, in milliseconds, with or without a sign. */
 const LONG_TTLS = [2 ** 31 + 10, 2 ** 32 + 20, 400 * 24 * 3_600_000];
@@ -24,39 +24,39 @@ const KINDS: Record<string, (record: SessionRecord) => RecordDelta> = {
   'that rotates': (record) => rotation(record),
   'that confirms': ({ secretHash }) => ({
     epoch: 0,
-    confirm: { secret: secretHash, previous: aPredecessor() },
+    confirm: { secretHash, previous: aPredecessor() },
   }),
 };
 
-export function expiringSpecs({ describe, it }: TestRunner, subject: StoreSubject): void {
+export function expiringSpecs({ describe, it }: TestRunner, store: StoreUnderTest): void {
   describe('expiry', () => {
     it('takes a time to live of zero or less as gone', async () => {
       const owner = aSubject();
       for (const ttl of [0, -1, -0.5]) {
         const record = aRecord({ subject: owner });
-        await subject.create(record, ttl);
-        expect(await subject.load(record.id)).toBeUndefined();
-        expect(await subject.destroy(record.id)).toBeUndefined();
+        await store.create(record, ttl);
+        expect(await store.load(record.id)).toBeUndefined();
+        expect(await store.destroy(record.id)).toBeUndefined();
       }
-      expect(await subject.list(owner)).toEqual([]);
+      expect(await store.list(owner)).toEqual([]);
     });
 
     it('expires at once by a commit with a ttl of zero or less', async () => {
       for (const ttl of [0, -1]) {
         const owner = aSubject();
-        const { id } = await subject.given({ subject: owner });
-        await subject.commit(id, { epoch: 0, set: { late: '1' }, ttl });
-        expect(await subject.load(id)).toBeUndefined();
-        expect(await subject.list(owner)).toEqual([]);
-        expect(await subject.commit(id, { epoch: 0, ttl: TTL })).toEqual({ outcome: 'gone' });
+        const { id } = await store.given({ subject: owner });
+        await store.commit(id, { epoch: 0, set: { late: '1' }, ttl });
+        expect(await store.load(id)).toBeUndefined();
+        expect(await store.list(owner)).toEqual([]);
+        expect(await store.commit(id, { epoch: 0, ttl: TTL })).toEqual({ outcome: 'gone' });
       }
     });
 
     it(
       'forgets a session when its time is over',
       async () => {
-        const { id } = await subject.given({}, 50);
-        await subject.untilGone(id);
+        const { id } = await store.given({}, 50);
+        await store.untilGone(id);
       },
       TEST_TIMEOUT,
     );
@@ -65,8 +65,8 @@ export function expiringSpecs({ describe, it }: TestRunner, subject: StoreSubjec
       it(
         `keeps the expiry at a commit ${kind}, without ttl`,
         async () => {
-          const { id } = await subject.outlastingCommit(delta);
-          expect(await subject.load(id)).toBeUndefined();
+          const { id } = await store.outlastingCommit(delta);
+          expect(await store.load(id)).toBeUndefined();
         },
         TEST_TIMEOUT,
       );
@@ -74,11 +74,11 @@ export function expiringSpecs({ describe, it }: TestRunner, subject: StoreSubjec
       it(
         `moves the expiry by the ttl of a commit ${kind}`,
         async () => {
-          const extended = await subject.outlastingCommit((record) => ({ ...delta(record), ttl: TTL }));
-          expect(await subject.record(extended.id)).toBeDefined();
-          const shortened = await subject.given();
-          await subject.commit(shortened.id, { ...delta(shortened), ttl: 20 });
-          await subject.untilGone(shortened.id);
+          const extended = await store.outlastingCommit((record) => ({ ...delta(record), ttl: TTL }));
+          expect(await store.record(extended.id)).toBeDefined();
+          const shortened = await store.given();
+          await store.commit(shortened.id, { ...delta(shortened), ttl: 20 });
+          await store.untilGone(shortened.id);
         },
         TEST_TIMEOUT,
       );
@@ -87,12 +87,12 @@ export function expiringSpecs({ describe, it }: TestRunner, subject: StoreSubjec
     it(
       'moves the expiry by a commit of a request that came with the predecessor',
       async () => {
-        const extended = await subject.outlasting(async (record) => {
-          await subject.commit(record.id, rotation(record));
-          const { outcome } = await subject.commit(record.id, { epoch: 0, set: { a: '1' }, ttl: TTL });
+        const extended = await store.outlasting(async (record) => {
+          await store.commit(record.id, rotation(record));
+          const { outcome } = await store.commit(record.id, { epoch: 0, set: { a: '1' }, ttl: TTL });
           return outcome === 'saved';
         });
-        expect(await subject.record(extended.id)).toMatchObject({ data: { a: '1' } });
+        expect(await store.record(extended.id)).toMatchObject({ data: { a: '1' } });
       },
       TEST_TIMEOUT,
     );
@@ -100,9 +100,9 @@ export function expiringSpecs({ describe, it }: TestRunner, subject: StoreSubjec
     it(
       'moves the expiry by a commit whose confirmation comes too late',
       async () => {
-        const confirm = { secret: 'another', previous: aPredecessor() };
-        const extended = await subject.outlastingCommit(() => ({ epoch: 0, confirm, ttl: TTL }));
-        expect(await subject.record(extended.id)).toBeDefined();
+        const confirm = { secretHash: 'another', previous: aPredecessor() };
+        const extended = await store.outlastingCommit(() => ({ epoch: 0, confirm, ttl: TTL }));
+        expect(await store.record(extended.id)).toBeDefined();
       },
       TEST_TIMEOUT,
     );
@@ -110,18 +110,18 @@ export function expiringSpecs({ describe, it }: TestRunner, subject: StoreSubjec
     it(
       'keeps the expiry where a commit writes nothing',
       async () => {
-        const conflicting = await subject.outlastingCommit(() => ({ epoch: 0, revision: 9, ttl: TTL }));
-        expect(await subject.load(conflicting.id)).toBeUndefined();
-        const outdated = await subject.outlastingCommit((record) => ({
+        const conflicting = await store.outlastingCommit(() => ({ epoch: 0, revision: 9, ttl: TTL }));
+        expect(await store.load(conflicting.id)).toBeUndefined();
+        const outdated = await store.outlastingCommit((record) => ({
           ...rotation({ ...record, secretHash: 'another' }),
           ttl: TTL,
         }));
-        expect(await subject.load(outdated.id)).toBeUndefined();
-        const severed = await subject.outlasting(async ({ id }) => {
-          await subject.commit(id, { epoch: 1, ttl: TTL });
+        expect(await store.load(outdated.id)).toBeUndefined();
+        const severed = await store.outlasting(async ({ id }) => {
+          await store.commit(id, { epoch: 1, ttl: TTL });
           return true;
         });
-        expect(await subject.load(severed.id)).toBeUndefined();
+        expect(await store.load(severed.id)).toBeUndefined();
       },
       TEST_TIMEOUT,
     );
@@ -130,14 +130,14 @@ export function expiringSpecs({ describe, it }: TestRunner, subject: StoreSubjec
       'extends nothing by a load or a list',
       async () => {
         const owner = aSubject();
-        const { id } = await subject.outlasting(
+        const { id } = await store.outlasting(
           async (record) => {
-            await subject.list(owner);
-            return (await subject.load(record.id)) !== undefined;
+            await store.list(owner);
+            return (await store.load(record.id)) !== undefined;
           },
           { subject: owner },
         );
-        expect(await subject.load(id)).toBeUndefined();
+        expect(await store.load(id)).toBeUndefined();
       },
       TEST_TIMEOUT,
     );
@@ -148,12 +148,12 @@ export function expiringSpecs({ describe, it }: TestRunner, subject: StoreSubjec
         for (const delta of Object.values(KINDS)) {
           const owner = aSubject();
           // Nobody asks for it in between: a store may forget only when it is asked.
-          const expired = await subject.outlasting(() => Promise.resolve(true), { subject: owner });
-          expect(await subject.commit(expired.id, { ...delta(expired), ttl: TTL })).toEqual({
+          const expired = await store.outlasting(() => Promise.resolve(true), { subject: owner });
+          expect(await store.commit(expired.id, { ...delta(expired), ttl: TTL })).toEqual({
             outcome: 'gone',
           });
-          expect(await subject.load(expired.id)).toBeUndefined();
-          expect(await subject.list(owner)).toEqual([]);
+          expect(await store.load(expired.id)).toBeUndefined();
+          expect(await store.list(owner)).toEqual([]);
         }
       },
       TEST_TIMEOUT,
@@ -162,9 +162,9 @@ export function expiringSpecs({ describe, it }: TestRunner, subject: StoreSubjec
     it(
       'destroys nothing that expired by itself',
       async () => {
-        const { id } = await subject.outlasting(() => Promise.resolve(true));
-        expect(await subject.destroy(id, { reason: 'replaced', ttl: TTL })).toBeUndefined();
-        expect(await subject.load(id)).toBeUndefined();
+        const { id } = await store.outlasting(() => Promise.resolve(true));
+        expect(await store.destroy(id, { reason: 'replaced', ttl: TTL })).toBeUndefined();
+        expect(await store.load(id)).toBeUndefined();
       },
       TEST_TIMEOUT,
     );
@@ -172,44 +172,44 @@ export function expiringSpecs({ describe, it }: TestRunner, subject: StoreSubjec
     it(
       'takes a time to live with a fraction',
       async () => {
-        const lasting = await subject.given({}, TTL + 0.5);
-        await subject.commit(lasting.id, { epoch: 0, ttl: TTL + 0.25 });
-        const [short, tiny] = [await subject.given({}, 20.75), await subject.given({}, 0.25)];
-        const shortened = await subject.given();
-        await subject.commit(shortened.id, { epoch: 0, ttl: 0.25 });
-        for (const { id } of [short, tiny, shortened]) await subject.untilGone(id);
-        expect(await subject.record(lasting.id)).toBeDefined();
+        const lasting = await store.given({}, TTL + 0.5);
+        await store.commit(lasting.id, { epoch: 0, ttl: TTL + 0.25 });
+        const [short, tiny] = [await store.given({}, 20.75), await store.given({}, 0.25)];
+        const shortened = await store.given();
+        await store.commit(shortened.id, { epoch: 0, ttl: 0.25 });
+        for (const { id } of [short, tiny, shortened]) await store.untilGone(id);
+        expect(await store.record(lasting.id)).toBeDefined();
       },
       TEST_TIMEOUT,
     );
 
     it('takes a time to live of more than 2^31 - 1 milliseconds at create', async () => {
-      const records = await Promise.all(LONG_TTLS.map((ttl) => subject.given({ subject: aSubject() }, ttl)));
+      const records = await Promise.all(LONG_TTLS.map((ttl) => store.given({ subject: aSubject() }, ttl)));
       await pause(60);
       for (const { id, subject: owner } of records) {
-        expect(await subject.record(id)).toBeDefined();
-        expect(await subject.idsOf(owner!)).toEqual([id]);
+        expect(await store.record(id)).toBeDefined();
+        expect(await store.idsOf(owner!)).toEqual([id]);
       }
     });
 
     it('takes a time to live of more than 2^31 - 1 milliseconds at commit', async () => {
       const ids = LONG_TTLS.map(newId);
       for (const [index, ttl] of LONG_TTLS.entries()) {
-        await subject.given({ id: ids[index]! });
-        await subject.commit(ids[index]!, { epoch: 0, ttl });
+        await store.given({ id: ids[index]! });
+        await store.commit(ids[index]!, { epoch: 0, ttl });
       }
       await pause(60);
-      for (const id of ids) expect(await subject.record(id)).toBeDefined();
+      for (const id of ids) expect(await store.record(id)).toBeDefined();
     });
 
     it(
       'lists none that has expired',
       async () => {
         const owner = aSubject();
-        const passing = await subject.outlasting(() => Promise.resolve(true), { subject: owner });
-        const lasting = await subject.given({ subject: owner });
+        const passing = await store.outlasting(() => Promise.resolve(true), { subject: owner });
+        const lasting = await store.given({ subject: owner });
         expect(passing.id).not.toBe(lasting.id);
-        expect(await subject.idsOf(owner)).toEqual([lasting.id]);
+        expect(await store.idsOf(owner)).toEqual([lasting.id]);
       },
       TEST_TIMEOUT,
     );

@@ -1,9 +1,9 @@
 import type { RecordDelta, SessionRecord } from '../../core/model/record.js';
 import type { TestRunner } from './runner.js';
-import { aRecord, aSubject, fullPredecessor, rotation, type StoreSubject } from './subject.js';
+import { aRecord, aSubject, fullPredecessor, rotation, type StoreUnderTest } from './store-under-test.js';
 
 /** What is stored changes by a commit only, never because somebody changes an object that was given or returned. */
-export function isolatingSpecs({ describe, it }: TestRunner, subject: StoreSubject): void {
+export function isolatingSpecs({ describe, it }: TestRunner, store: StoreUnderTest): void {
   const full = (): Partial<SessionRecord> => ({
     subject: aSubject(),
     factors: { pwd: 1 },
@@ -14,44 +14,44 @@ export function isolatingSpecs({ describe, it }: TestRunner, subject: StoreSubje
 
   describe('isolation', () => {
     it('keeps a session apart from the record that was given to create', async () => {
-      const record = await subject.given(full());
+      const record = await store.given(full());
       const before = structuredClone(record);
       spoil(record);
-      expect(await subject.record(before.id)).toEqual(before);
-      expect(await subject.idsOf(before.subject!)).toEqual([before.id]);
+      expect(await store.record(before.id)).toEqual(before);
+      expect(await store.idsOf(before.subject!)).toEqual([before.id]);
     });
 
     it('keeps a session apart from the record that load returned', async () => {
-      const record = structuredClone(await subject.given(full()));
-      spoil(await subject.load(record.id));
-      expect(await subject.record(record.id)).toEqual(record);
+      const record = structuredClone(await store.given(full()));
+      spoil(await store.load(record.id));
+      expect(await store.record(record.id)).toEqual(record);
     });
 
     it('keeps a session apart from the records that list returned', async () => {
-      const record = structuredClone(await subject.given(full()));
-      spoil(await subject.list(record.subject!));
-      expect(await subject.record(record.id)).toEqual(record);
-      expect(await subject.idsOf(record.subject!)).toEqual([record.id]);
+      const record = structuredClone(await store.given(full()));
+      spoil(await store.list(record.subject!));
+      expect(await store.record(record.id)).toEqual(record);
+      expect(await store.idsOf(record.subject!)).toEqual([record.id]);
     });
 
     it('keeps a session apart from the deltas that were given to commit', async () => {
-      const record = await subject.given(full());
+      const record = await store.given(full());
       const rotating: RecordDelta = rotation(record, undefined, fullPredecessor({ hash: record.secretHash }));
-      const confirm = { secret: rotating.rotate!.to, previous: fullPredecessor() };
+      const confirm = { secretHash: rotating.rotate!.to, previous: fullPredecessor() };
       const head = { factors: { otp: 2 }, device: { ip: '192.0.2.2' } };
       const writing: RecordDelta = { epoch: 3, set: { a: '3', c: '4' }, remove: ['b'], head };
       for (const delta of [writing, rotating, { epoch: 3, confirm }]) {
-        expect(await subject.commit(record.id, delta)).toMatchObject({ outcome: 'saved' });
-        const before = structuredClone(await subject.record(record.id));
+        expect(await store.commit(record.id, delta)).toMatchObject({ outcome: 'saved' });
+        const before = structuredClone(await store.record(record.id));
         spoil(delta);
-        expect(await subject.record(record.id)).toEqual(before);
+        expect(await store.record(record.id)).toEqual(before);
       }
     });
 
     it('changes no record or delta that it was given', async () => {
       const record = aRecord(full());
       const created = structuredClone(record);
-      await subject.create(record);
+      await store.create(record);
       const delta: RecordDelta = {
         ...rotation(record, undefined, fullPredecessor({ hash: record.secretHash })),
         set: { a: '3' },
@@ -59,20 +59,20 @@ export function isolatingSpecs({ describe, it }: TestRunner, subject: StoreSubje
         head: { factors: { otp: 2 } },
       };
       const before = structuredClone(delta);
-      await subject.commit(record.id, delta);
-      await subject.destroy(record.id);
+      await store.commit(record.id, delta);
+      await store.destroy(record.id);
       expect(record).toEqual(created);
       expect(delta).toEqual(before);
     });
 
     it('changes no record that it returned before', async () => {
-      const { id, subject: owner } = await subject.given(full());
-      const loaded = await subject.record(id);
-      const [listed] = await subject.list(owner!);
+      const { id, subject: owner } = await store.given(full());
+      const loaded = await store.record(id);
+      const [listed] = await store.list(owner!);
       const before = structuredClone([loaded, listed]);
       const head = { lastSeenAt: 5, factors: { otp: 2 } };
       const delta = { ...rotation(loaded!), set: { a: '3' }, remove: ['b'], head };
-      expect(await subject.commit(id, delta)).toMatchObject({ outcome: 'saved' });
+      expect(await store.commit(id, delta)).toMatchObject({ outcome: 'saved' });
       expect([loaded, listed]).toEqual(before);
     });
   });
@@ -83,6 +83,6 @@ function spoil(value: unknown): void {
   if (typeof value !== 'object' || value === null) return;
   for (const child of Object.values(value)) spoil(child);
   for (const key of Object.keys(value)) Reflect.set(value, key, 'spoiled');
-  if (Array.isArray(value)) value.length = 0;
+  if (Array.isArray(value)) Reflect.set(value, 'length', 0);
   else Reflect.set(value, 'added', 'spoiled');
 }

@@ -1,28 +1,35 @@
 import type { TestRunner } from './runner.js';
-import { aRecord, aSubject, atOnce, rotation, TEST_TIMEOUT, type StoreSubject } from './subject.js';
+import {
+  aRecord,
+  aSubject,
+  atOnce,
+  rotation,
+  TEST_TIMEOUT,
+  type StoreUnderTest,
+} from './store-under-test.js';
 
 /** More sessions of one subject than a store may take in one go. */
 export const MANY = 1_100;
 
-export function listingSpecs({ describe, it }: TestRunner, subject: StoreSubject): void {
+export function listingSpecs({ describe, it }: TestRunner, store: StoreUnderTest): void {
   /** Ids of sessions of one subject, which began and were created in this order. */
   const givenInOrder = async (owner: string, count: number): Promise<string[]> => {
     const start = Date.now() - 10_000;
     const ids: string[] = [];
     for (let index = 0; index < count; index++)
-      ids.push((await subject.given({ subject: owner, createdAt: start + index * 10 })).id);
+      ids.push((await store.given({ subject: owner, startedAt: start + index * 10 })).id);
     return ids;
   };
 
   describe('listing', () => {
     it('knows the live sessions of a subject, and only those', async () => {
       const [owner, other] = [aSubject(), aSubject()];
-      const records = await atOnce(3, () => subject.given({ subject: owner, factors: { pwd: 1 } }));
-      await subject.given({ subject: other });
-      await subject.given();
-      const { id: destroyed } = await subject.given({ subject: owner });
-      await subject.destroy(destroyed);
-      const listed = await subject.list(owner);
+      const records = await atOnce(3, () => store.given({ subject: owner, factors: { pwd: 1 } }));
+      await store.given({ subject: other });
+      await store.given();
+      const { id: destroyed } = await store.given({ subject: owner });
+      await store.destroy(destroyed);
+      const listed = await store.list(owner);
       expect(listed.map(({ id }) => id).sort()).toEqual(records.map(({ id }) => id).sort());
       for (const record of records) {
         const { data: _, ...head } = record;
@@ -32,25 +39,25 @@ export function listingSpecs({ describe, it }: TestRunner, subject: StoreSubject
 
     it('shows what a commit wrote', async () => {
       const owner = aSubject();
-      const record = await subject.given({
+      const record = await store.given({
         subject: owner,
         factors: { pwd: 1 },
         device: { ip: '192.0.2.1' },
       });
       const heads = [
         { lastSeenAt: record.lastSeenAt + 1 },
-        { factors: { pwd: 1, otp: 5 }, createdAt: record.createdAt + 2, rotatedAt: record.rotatedAt + 3 },
+        { factors: { pwd: 1, otp: 5 }, startedAt: record.startedAt + 2, rotatedAt: record.rotatedAt + 3 },
         { device: { ip: '192.0.2.2', userAgent: 'Browser/2.0' } },
       ];
       let expected = record;
       for (const head of heads) {
-        await subject.commit(record.id, { epoch: 0, head });
+        await store.commit(record.id, { epoch: 0, head });
         expected = { ...expected, ...head };
-        expect(await subject.list(owner)).toMatchObject([expected]);
+        expect(await store.list(owner)).toMatchObject([expected]);
       }
       const delta = { ...rotation(record), head: { rotatedAt: 9 }, set: { a: '1' } };
-      await subject.commit(record.id, delta);
-      expect(await subject.list(owner)).toMatchObject([{ id: record.id, rotatedAt: 9, revision: 1 }]);
+      await store.commit(record.id, delta);
+      expect(await store.list(owner)).toMatchObject([{ id: record.id, rotatedAt: 9, revision: 1 }]);
     });
 
     it('keeps subjects apart that resemble each other', async () => {
@@ -64,33 +71,33 @@ export function listingSpecs({ describe, it }: TestRunner, subject: StoreSubject
         `${base}\u00e9`,
         `${base}e\u0301`,
       ];
-      const records = await Promise.all(subjects.map((owner) => subject.given({ subject: owner })));
-      for (const { id, subject: owner } of records) expect(await subject.idsOf(owner!)).toEqual([id]);
+      const records = await Promise.all(subjects.map((owner) => store.given({ subject: owner })));
+      for (const { id, subject: owner } of records) expect(await store.idsOf(owner!)).toEqual([id]);
     });
 
     it('takes subjects that are names of properties', async () => {
       for (const owner of ['__proto__', 'constructor', 'toString']) {
-        const { id } = await subject.given({ subject: owner });
-        expect(await subject.idsOf(owner)).toContain(id);
-        await subject.destroy(id);
-        expect(await subject.idsOf(owner)).not.toContain(id);
+        const { id } = await store.given({ subject: owner });
+        expect(await store.idsOf(owner)).toContain(id);
+        await store.destroy(id);
+        expect(await store.idsOf(owner)).not.toContain(id);
       }
     });
 
     it('takes a subject of 255 characters', async () => {
       const owner = aSubject().padEnd(255, '漢');
-      const { id } = await subject.given({ subject: owner });
-      expect(await subject.idsOf(owner)).toEqual([id]);
+      const { id } = await store.given({ subject: owner });
+      expect(await store.idsOf(owner)).toEqual([id]);
     });
 
     it('lists no more than the limit, and those that were created first', async () => {
       const owner = aSubject();
       const ids = await givenInOrder(owner, 7);
       for (const limit of [1, 3, 6]) {
-        const listed = await subject.list(owner, limit);
+        const listed = await store.list(owner, limit);
         expect(listed.map(({ id }) => id).sort()).toEqual(ids.slice(0, limit).sort());
       }
-      for (const limit of [7, 100]) expect(await subject.list(owner, limit)).toHaveLength(7);
+      for (const limit of [7, 100]) expect(await store.list(owner, limit)).toHaveLength(7);
     });
 
     it(
@@ -98,11 +105,11 @@ export function listingSpecs({ describe, it }: TestRunner, subject: StoreSubject
       async () => {
         const owner = aSubject();
         const ended = await givenInOrder(owner, 3);
-        const live = await subject.given({ subject: owner });
-        await subject.destroy(ended[0]!, { reason: 'replaced', ttl: 60_000 });
-        await subject.destroy(ended[1]!);
-        await subject.commit(ended[2]!, { epoch: 0, ttl: 0 });
-        expect(await subject.list(owner, 1)).toMatchObject([{ id: live.id }]);
+        const live = await store.given({ subject: owner });
+        await store.destroy(ended[0]!, { reason: 'replaced', ttl: 60_000 });
+        await store.destroy(ended[1]!);
+        await store.commit(ended[2]!, { epoch: 0, ttl: 0 });
+        expect(await store.list(owner, 1)).toMatchObject([{ id: live.id }]);
       },
       TEST_TIMEOUT,
     );
@@ -111,20 +118,20 @@ export function listingSpecs({ describe, it }: TestRunner, subject: StoreSubject
       'has shown all when page after page was destroyed',
       async () => {
         const owner = aSubject();
-        const records = await atOnce(MANY, () => subject.given({ subject: owner }));
+        const records = await atOnce(MANY, () => store.given({ subject: owner }));
         const ids = records.map(({ id }) => id).sort();
-        expect(await subject.idsOf(owner)).toEqual(ids);
+        expect(await store.idsOf(owner)).toEqual(ids);
         const seen: string[] = [];
         for (;;) {
-          const page = await subject.list(owner, 400);
+          const page = await store.list(owner, 400);
           if (page.length === 0) break;
           expect(page.length).toBeLessThanOrEqual(400);
           seen.push(...page.map(({ id }) => id));
-          await Promise.all(page.map(({ id }) => subject.destroy(id)));
+          await Promise.all(page.map(({ id }) => store.destroy(id)));
           if (seen.length > MANY) break;
         }
         expect(seen.sort()).toEqual(ids);
-        expect(await subject.list(owner)).toEqual([]);
+        expect(await store.list(owner)).toEqual([]);
       },
       TEST_TIMEOUT,
     );
@@ -133,17 +140,17 @@ export function listingSpecs({ describe, it }: TestRunner, subject: StoreSubject
       const owner = aSubject();
       const created: string[] = [];
       for (let count = 0; count < 3; count++) {
-        created.push((await subject.given({ subject: owner })).id);
-        expect(await subject.idsOf(owner)).toEqual([...created].sort());
+        created.push((await store.given({ subject: owner })).id);
+        expect(await store.idsOf(owner)).toEqual([...created].sort());
       }
       await atOnce(20, async () => {
         const record = aRecord({ subject: owner });
-        await subject.create(record);
+        await store.create(record);
         created.push(record.id);
         const before = [...created];
-        expect(await subject.idsOf(owner)).toEqual(expect.arrayContaining(before));
+        expect(await store.idsOf(owner)).toEqual(expect.arrayContaining(before));
       });
-      expect(await subject.idsOf(owner)).toEqual(created.sort());
+      expect(await store.idsOf(owner)).toEqual(created.sort());
     });
   });
 }

@@ -2,14 +2,14 @@ import type { SessionEvent } from '../../core/events/events.js';
 import { newId } from '../../core/token/ids.js';
 import type { SessionStore } from '../../core/storage/store.js';
 import type { TestRunner } from './runner.js';
-import { aContext, aSubject, TEST_TIMEOUT, type StoreSubject } from './subject.js';
+import { aContext, aSubject, TEST_TIMEOUT, type StoreUnderTest } from './store-under-test.js';
 
 export type MakeStore = () => SessionStore | Promise<SessionStore>;
 
 /** Nodes tell each other which sessions ended: two stores of the same engine at least. */
 export function tellingSpecs(
   { describe, it, skip }: TestRunner,
-  subject: StoreSubject,
+  store: StoreUnderTest,
   secondNode: MakeStore | false | undefined,
 ): void {
   const anEnding = (): SessionEvent => ({
@@ -33,7 +33,7 @@ export function tellingSpecs(
 
   /** Publishes until it is heard: a subscription may take a moment, and what was told before is lost. */
   const tell = (from: SessionStore, event: SessionEvent, heard: SessionEvent[]): Promise<void> =>
-    subject.until(async () => {
+    store.until(async () => {
       from.publish!(event);
       return isIn(heard, event);
     }, 'another node hears of an ending');
@@ -52,7 +52,7 @@ export function tellingSpecs(
         skip(`${title}: skipped, the option "secondNode" is missing`, async () => undefined);
       else
         it('neither publishes nor subscribes', async () => {
-          expect([subject.store.publish, subject.store.subscribe]).toEqual([undefined, undefined]);
+          expect([store.raw.publish, store.raw.subscribe]).toEqual([undefined, undefined]);
         });
       return;
     }
@@ -60,7 +60,7 @@ export function tellingSpecs(
     it('does not throw at publish, whether anybody listens or not', async () => {
       const { subject: _, ...anonymous } = anEnding();
       for (const event of [anEnding(), anonymous as SessionEvent]) {
-        expect(() => subject.store.publish!(event)).not.toThrow();
+        expect(() => store.raw.publish!(event)).not.toThrow();
       }
       await withNode(secondNode, async (node) => {
         await node.close?.();
@@ -69,7 +69,7 @@ export function tellingSpecs(
     });
 
     it('returns from subscribe how to stop', async () => {
-      const stop = subject.store.subscribe!(() => undefined);
+      const stop = store.raw.subscribe!(() => undefined);
       expect(stop).toBeInstanceOf(Function);
       expect(() => stop()).not.toThrow();
     });
@@ -80,7 +80,7 @@ export function tellingSpecs(
         withNode(secondNode, async (node) => {
           const event = anEnding();
           const { heard, stop } = listen(node);
-          await tell(subject.store, event, heard);
+          await tell(store.raw, event, heard);
           expect(heard.find(({ id }) => id === event.id)).toEqual(event);
           stop();
         }),
@@ -91,11 +91,11 @@ export function tellingSpecs(
       'does not hear itself',
       () =>
         withNode(secondNode, async (node) => {
-          const [here, there] = [listen(subject.store), listen(node)];
+          const [here, there] = [listen(store.raw), listen(node)];
           const [own, foreign] = [anEnding(), anEnding()];
           // When this one is heard the connection hears what comes after it, too.
           await tell(node, foreign, here.heard);
-          await tell(subject.store, own, there.heard);
+          await tell(store.raw, own, there.heard);
           const last = anEnding();
           await tell(node, last, here.heard);
           expect(isIn(here.heard, own)).toBe(false);
@@ -111,11 +111,11 @@ export function tellingSpecs(
         withNode(secondNode, (node) =>
           withNode(secondNode, async (other) => {
             const [stopped, control] = [listen(node), listen(other)];
-            await tell(subject.store, anEnding(), stopped.heard);
-            await tell(subject.store, anEnding(), control.heard);
+            await tell(store.raw, anEnding(), stopped.heard);
+            await tell(store.raw, anEnding(), control.heard);
             stopped.stop();
             const late = anEnding();
-            await tell(subject.store, late, control.heard);
+            await tell(store.raw, late, control.heard);
             expect(isIn(stopped.heard, late)).toBe(false);
             control.stop();
           }),

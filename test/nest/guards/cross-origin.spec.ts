@@ -1,8 +1,9 @@
 import { Controller, Delete, Get, Patch, Post, Put, HttpCode } from '@nestjs/common';
 import { AllowCrossOrigin, type SessionModuleOptions } from 'nest-sessions';
 import { AppController } from '../../support/app.js';
+import { sites, type BackendSite } from '../../support/backends.js';
 import { Browser, send } from '../../support/browser.js';
-import { closeAll, platforms, start, type PlatformName } from '../../support/platforms.js';
+import { closeAll, start } from '../../support/platforms.js';
 import { SpyStore } from '../../support/spy-store.js';
 
 afterEach(closeAll);
@@ -43,11 +44,11 @@ class ThingController {
   }
 }
 
-async function open(platform: PlatformName, options: Partial<SessionModuleOptions> = {}, trustProxy = false) {
+async function open(site: BackendSite, options: Partial<SessionModuleOptions> = {}, trustProxy = false) {
   const store = new SpyStore();
-  const running = await start(platform, {
+  const running = await start(site, {
     controllers: [AppController, ThingController],
-    options: { store, ...options },
+    options: { store: site.backend.over(store), ...options },
     trustProxy,
   });
   return { ...running, store, host: new URL(running.url).host };
@@ -55,7 +56,7 @@ async function open(platform: PlatformName, options: Partial<SessionModuleOption
 
 const UNSAFE = ['POST', 'PUT', 'PATCH', 'DELETE'];
 
-describe.each(platforms)('requests for other sites on %s', (platform) => {
+describe.each(sites)('requests for other sites on %s', (site) => {
   it.each([
     ['cross-site', 403],
     ['same-site', 403],
@@ -64,14 +65,14 @@ describe.each(platforms)('requests for other sites on %s', (platform) => {
     ['Cross-Site', 403],
     ['', 403],
     ['nonsense', 403],
-  ])('are known by Sec-Fetch-Site: %j', async (site, status) => {
-    const { url } = await open(platform);
+  ])('are known by Sec-Fetch-Site: %j', async (value, status) => {
+    const { url } = await open(site);
     for (const method of UNSAFE) {
-      const answer = await send(`${url}/thing`, method, { 'sec-fetch-site': site });
+      const answer = await send(`${url}/thing`, method, { 'sec-fetch-site': value });
       expect([method, answer.status]).toEqual([method, status]);
     }
     for (const method of ['GET', 'HEAD'])
-      expect((await send(`${url}/thing`, method, { 'sec-fetch-site': site })).status).toBe(200);
+      expect((await send(`${url}/thing`, method, { 'sec-fetch-site': value })).status).toBe(200);
   });
 
   it.each([
@@ -86,7 +87,7 @@ describe.each(platforms)('requests for other sites on %s', (platform) => {
     ['no URL', () => 'evil', 403],
     ['nothing', () => '', 403],
   ])('are known by Origin where the browser is old: %s', async (_, origin, status) => {
-    const { url, host } = await open(platform);
+    const { url, host } = await open(site);
     for (const method of UNSAFE) {
       const answer = await send(`${url}/thing`, method, { origin: origin(host) });
       expect([method, answer.status]).toEqual([method, status]);
@@ -95,12 +96,12 @@ describe.each(platforms)('requests for other sites on %s', (platform) => {
   });
 
   it('are not made by what is no browser', async () => {
-    const { url } = await open(platform);
+    const { url } = await open(site);
     for (const method of UNSAFE) expect((await send(`${url}/thing`, method, {})).status).toBe(200);
   });
 
   it('are told by Sec-Fetch-Site before Origin', async () => {
-    const { url, host } = await open(platform);
+    const { url, host } = await open(site);
     const ask = async (site: string, origin: string) =>
       (await send(`${url}/thing`, 'POST', { 'sec-fetch-site': site, origin })).status;
     expect(await ask('cross-site', `http://${host}`)).toBe(403);
@@ -114,14 +115,14 @@ describe.each(platforms)('requests for other sites on %s', (platform) => {
       'x-forwarded-host': 'app.example.com',
       'x-forwarded-proto': 'https',
     };
-    const trusting = await open(platform, {}, true);
+    const trusting = await open(site, {}, true);
     expect((await send(`${trusting.url}/thing`, 'POST', headers)).status).toBe(200);
-    const wary = await open(platform);
+    const wary = await open(site);
     expect((await send(`${wary.url}/thing`, 'POST', headers)).status).toBe(403);
   });
 
   it('change nothing, not even who is logged in', async () => {
-    const { url, store } = await open(platform);
+    const { url, store } = await open(site);
     const browser = new Browser(url);
     const foreign = { headers: { 'sec-fetch-site': 'cross-site' } };
     const login = await browser.post('/login', { user: 'mallory' }, foreign);
@@ -136,14 +137,14 @@ describe.each(platforms)('requests for other sites on %s', (platform) => {
   });
 
   it('get an answer that caches keep apart', async () => {
-    const { url } = await open(platform);
+    const { url } = await open(site);
     const { headers } = await send(`${url}/thing`, 'POST', { 'sec-fetch-site': 'cross-site' });
     const vary = headers.vary!.toLowerCase().split(/,\s*/);
     expect(vary).toEqual(expect.arrayContaining(['sec-fetch-site', 'origin']));
   });
 
   it('pass from the origins of a list, and from no other', async () => {
-    const { url } = await open(platform, { crossOrigin: { allow: ['https://app.example.com'] } });
+    const { url } = await open(site, { crossOrigin: { allow: ['https://app.example.com'] } });
     const ask = async (origin: string, site?: string) =>
       (await send(`${url}/thing`, 'POST', { origin, ...(site && { 'sec-fetch-site': site }) })).status;
     for (const site of ['same-site', 'cross-site', undefined])
@@ -160,17 +161,17 @@ describe.each(platforms)('requests for other sites on %s', (platform) => {
   });
 
   it('pass to a handler that says so, and where the application allows all', async () => {
-    const strict = await open(platform);
+    const strict = await open(site);
     const foreign = { 'sec-fetch-site': 'cross-site', origin: 'https://idp.example' };
     expect((await send(`${strict.url}/thing/callback`, 'POST', foreign)).status).toBe(200);
     expect((await send(`${strict.url}/thing`, 'POST', foreign)).status).toBe(403);
-    const lax = await open(platform, { crossOrigin: 'allow' });
+    const lax = await open(site, { crossOrigin: 'allow' });
     expect((await send(`${lax.url}/thing`, 'POST', foreign)).status).toBe(200);
     expect((await send(`${lax.url}/logout`, 'POST', foreign)).status).toBe(200);
   });
 
   it('pass on routes without a session', async () => {
-    const { url } = await open(platform, { exclude: ['/thing'] });
+    const { url } = await open(site, { exclude: ['/thing'] });
     expect((await send(`${url}/thing`, 'POST', { 'sec-fetch-site': 'cross-site' })).status).toBe(200);
     expect((await send(`${url}/data`, 'POST', { 'sec-fetch-site': 'cross-site' }, {})).status).toBe(403);
   });

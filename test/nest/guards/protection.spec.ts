@@ -2,10 +2,10 @@ import { Controller, HttpCode, Post } from '@nestjs/common';
 import { Session, SessionService, type SessionEvent, type SessionModuleOptions } from 'nest-sessions';
 import { SealedCookie } from 'nest-sessions/sealed';
 import { AppController } from '../../support/app.js';
+import { sites } from '../../support/backends.js';
 import { Browser } from '../../support/browser.js';
 import { SpyStore } from '../../support/spy-store.js';
-import { closeAll, platforms, start, type PlatformName, type Setup } from '../../support/platforms.js';
-import { forgedCookie } from '../../support/tokens.js';
+import { closeAll, start, type Site, type Setup } from '../../support/platforms.js';
 
 afterEach(closeAll);
 
@@ -25,8 +25,8 @@ class FreshController {
   }
 }
 
-async function run(platform: PlatformName, options: Setup['options']) {
-  const running = await start(platform, {
+async function run(site: Site, options: Setup['options']) {
+  const running = await start(site, {
     controllers: [AppController, FreshController],
     options,
     trustProxy: true,
@@ -36,15 +36,15 @@ async function run(platform: PlatformName, options: Setup['options']) {
   return { ...running, events, browser: new Browser(running.url) };
 }
 
-describe.each(platforms)('another client with the same cookie on %s', (platform) => {
+describe.each(sites)('another client with the same cookie on %s', (site) => {
   it('passes unless protection is on', async () => {
-    const { browser } = await run(platform, {});
+    const { browser } = await run(site, {});
     await browser.post('/login', { user: 'alice' }, PHONE);
     expect((await browser.get('/sensitive', LAPTOP)).status).toBe(200);
   });
 
   it('is asked for a re-login by basic, and is the known one afterwards', async () => {
-    const { browser, events } = await run(platform, { protection: 'basic' });
+    const { browser, events } = await run(site, { protection: 'basic' });
     await browser.post('/login', { user: 'alice' }, PHONE);
     expect((await browser.get('/sensitive', PHONE)).status).toBe(200);
     expect((await browser.get('/me', LAPTOP)).status).toBe(200);
@@ -61,7 +61,7 @@ describe.each(platforms)('another client with the same cookie on %s', (platform)
   ])(
     'is remembered by basic over %s until the next re-login, whatever it says of itself then',
     async (_, store) => {
-      const { browser, app, events } = await run(platform, { protection: 'basic', store: store() });
+      const { browser, app, events } = await run(site, { protection: 'basic', store: store() });
       await browser.post('/login', { user: 'alice' }, PHONE);
       expect((await browser.get('/sensitive', PHONE)).status).toBe(200);
       expect((await browser.get('/poll', LAPTOP)).status).toBe(200);
@@ -82,7 +82,7 @@ describe.each(platforms)('another client with the same cookie on %s', (platform)
 
   it('is remembered with one write, and none where it is known', async () => {
     const store = new SpyStore();
-    const { browser } = await run(platform, { protection: 'basic', store });
+    const { browser } = await run(site, { protection: 'basic', store });
     await browser.post('/login', { user: 'alice' }, PHONE);
     store.forget();
     await browser.get('/me', LAPTOP);
@@ -97,7 +97,7 @@ describe.each(platforms)('another client with the same cookie on %s', (platform)
 
   it('fails no request where it cannot be remembered, and is remembered with the next', async () => {
     const store = new SpyStore();
-    const { browser } = await run(platform, { protection: 'basic', store });
+    const { browser } = await run(site, { protection: 'basic', store });
     await browser.post('/login', { user: 'alice' }, PHONE);
     store.fail('rejects', 'commit');
     store.forget();
@@ -112,7 +112,7 @@ describe.each(platforms)('another client with the same cookie on %s', (platform)
 
   it('is remembered beside what the request writes itself', async () => {
     const store = new SpyStore();
-    const { browser, clock } = await run(platform, { protection: 'basic', store });
+    const { browser, clock } = await run(site, { protection: 'basic', store });
     await browser.post('/login', { user: 'alice' }, PHONE);
     clock.advance('16m');
     await browser.post('/relogin', {}, PHONE);
@@ -125,7 +125,7 @@ describe.each(platforms)('another client with the same cookie on %s', (platform)
   });
 
   it('is out by strong, and the session is over for everybody', async () => {
-    const { browser, events } = await run(platform, { protection: 'strong' });
+    const { browser, events } = await run(site, { protection: 'strong' });
     await browser.post('/login', { user: 'alice' }, PHONE);
     const cookie = browser.cookie;
     expect((await browser.get('/me', { ...LAPTOP, cookie })).status).toBe(401);
@@ -134,7 +134,7 @@ describe.each(platforms)('another client with the same cookie on %s', (platform)
   });
 
   it('is told by its address as well, where the proxy is trusted', async () => {
-    const { browser } = await run(platform, { protection: 'strong' });
+    const { browser } = await run(site, { protection: 'strong' });
     const from = (address: string) => ({ headers: { 'x-forwarded-for': address } });
     await browser.post('/login', { user: 'alice' }, from('192.0.2.1'));
     expect((await browser.get('/me', from('192.0.2.1'))).status).toBe(200);
@@ -143,7 +143,7 @@ describe.each(platforms)('another client with the same cookie on %s', (platform)
 
   it('is judged by the application’s own function', async () => {
     const seen: unknown[] = [];
-    const { browser } = await run(platform, {
+    const { browser } = await run(site, {
       protection: (now, then) => {
         seen.push([now.userAgent, then.userAgent]);
         return now.userAgent === 'Laptop/2' ? 'end' : 'ok';
@@ -159,8 +159,8 @@ describe.each(platforms)('another client with the same cookie on %s', (platform)
   });
 
   it('raises an event when it guesses', async () => {
-    const { browser, events } = await run(platform, {});
-    for (let i = 0; i < 25; i++) await browser.get('/look', { cookie: forgedCookie() });
+    const { browser, events } = await run(site, {});
+    for (let i = 0; i < 25; i++) await browser.get('/look', { cookie: site.backend.forgedCookie() });
     const guessing = events.filter((event) => event.type === 'guessing');
     expect(guessing).toEqual([
       expect.objectContaining({ count: 10, ip: '127.0.0.1' }),

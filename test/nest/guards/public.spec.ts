@@ -54,7 +54,9 @@ class PublicController {
   @Get('relogin') @UseGuards(ReloginGuard) relogin() {
     return answer();
   }
-  @Get('relogin-instance') @UseGuards(new ReloginGuard(settings)) reloginInstance() {
+  @Get('relogin-instance')
+  @UseGuards(new ReloginGuard(settings, new LoginGuard(settings)))
+  reloginInstance() {
     return answer();
   }
   @Get('relogin-subclass') @UseGuards(OwnReloginGuard) reloginSubclass() {

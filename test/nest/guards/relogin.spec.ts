@@ -304,9 +304,9 @@ describe.each(platforms)('re-login on %s', (platform) => {
     ['lastSeenAt', NaN],
     ['lastSeenAt', undefined],
     ['lastSeenAt', null],
-    ['createdAt', NaN],
-    ['createdAt', undefined],
-    ['createdAt', 'yesterday'],
+    ['startedAt', NaN],
+    ['startedAt', undefined],
+    ['startedAt', 'yesterday'],
   ])('a session whose %s is %s is over', async (field, value) => {
     const { browser, store } = await open(platform);
     await browser.post('/login', { user: 'alice' });

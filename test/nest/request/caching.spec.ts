@@ -2,8 +2,9 @@ import { Controller, Get, Header, HttpCode, Post, Redirect, Req, Res, UseGuards 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Cacheable, LoginGuard, Relogin, Session, SessionService } from 'nest-sessions';
 import { AppController, type Data } from '../../support/app.js';
+import { sites } from '../../support/backends.js';
 import { Browser, type Answer } from '../../support/browser.js';
-import { closeAll, platforms, start, type PlatformName } from '../../support/platforms.js';
+import { closeAll, start, type Site } from '../../support/platforms.js';
 
 afterEach(closeAll);
 
@@ -124,8 +125,8 @@ class CacheController {
   }
 }
 
-async function open(platform: PlatformName) {
-  const running = await start(platform, { controllers: [AppController, CacheController] });
+async function open(site: Site) {
+  const running = await start(site, { controllers: [AppController, CacheController] });
   const alice = new Browser(running.url);
   await alice.post('/login', { user: 'alice' });
   return { ...running, alice, nobody: new Browser(running.url) };
@@ -140,7 +141,7 @@ function expectPrivate(answer: Answer) {
   expect(vary(answer).filter((one) => one === 'cookie' || one === '*')).toHaveLength(1);
 }
 
-describe.each(platforms)('caches on %s', (platform) => {
+describe.each(sites)('caches on %s', (site) => {
   it.each([
     ['/look', 200],
     ['/me', 200],
@@ -157,7 +158,7 @@ describe.each(platforms)('caches on %s', (platform) => {
     ['/cache/public', 200],
     ['/cache/no-cache', 200],
   ])('of others keep nothing of a page that looks at the session: %s', async (path, status) => {
-    const { alice } = await open(platform);
+    const { alice } = await open(site);
     const answer = await alice.get(path);
     expect(answer.status).toBe(status);
     expectPrivate(answer);
@@ -172,20 +173,20 @@ describe.each(platforms)('caches on %s', (platform) => {
     ['/cache/crash', 500],
     ['/cache/redirect', 302],
   ])('keep nothing of what an anonymous visitor got, either: %s', async (path, status) => {
-    const { nobody } = await open(platform);
+    const { nobody } = await open(site);
     const answer = await nobody.get(path);
     expect(answer.status).toBe(status);
     expectPrivate(answer);
   });
 
   it('not even that of the browser keeps a page of who is logged in', async () => {
-    const { alice, nobody } = await open(platform);
+    const { alice, nobody } = await open(site);
     expect(control(await alice.get('/me'))).toEqual(['private', 'no-store']);
     expect(control(await nobody.get('/look'))).toEqual(['private']);
   });
 
   it('hear what the application says where that is stricter', async () => {
-    const { alice } = await open(platform);
+    const { alice } = await open(site);
     expect(control(await alice.get('/cache/no-store'))).toEqual(['no-store']);
     expect(control(await alice.get('/cache/private'))).toEqual(['Private', 'max-age=60']);
     expect(control(await alice.get('/cache/no-cache'))).toEqual(['private', 'no-cache']);
@@ -194,13 +195,13 @@ describe.each(platforms)('caches on %s', (platform) => {
   });
 
   it('are told once what the page varies by', async () => {
-    const { alice } = await open(platform);
+    const { alice } = await open(site);
     expect(vary(await alice.get('/cache/vary'))).toEqual(['accept-language', 'cookie']);
     expect(vary(await alice.get('/cache/vary-all'))).toEqual(['*']);
   });
 
   it('may keep what never looked at the session', async () => {
-    const { alice } = await open(platform);
+    const { alice } = await open(site);
     const answer = await alice.get('/cache/untouched');
     expect(control(answer)).toEqual(['public', 'max-age=60']);
     expect(vary(answer)).not.toContain('cookie');
@@ -208,7 +209,7 @@ describe.each(platforms)('caches on %s', (platform) => {
   });
 
   it('never keep a response with a session cookie', async () => {
-    const { alice, nobody, clock } = await open(platform);
+    const { alice, nobody, clock } = await open(site);
     const answers = [
       await nobody.post('/data', { a: 1 }),
       await nobody.post('/cache/set-public'),
@@ -228,14 +229,14 @@ describe.each(platforms)('caches on %s', (platform) => {
   });
 
   it('may keep what a handler vouches for', async () => {
-    const { alice } = await open(platform);
+    const { alice } = await open(site);
     const answer = await alice.get('/cache/cacheable');
     expect(control(answer)).toEqual(['public', 'max-age=60']);
     expect(vary(answer)).not.toContain('cookie');
   });
 
   it('are told in a 304, too', async () => {
-    const { alice } = await open(platform);
+    const { alice } = await open(site);
     const answer = await alice.get('/cache/etag', { headers: { 'if-none-match': '"1"' } });
     expect([answer.status, answer.body]).toEqual([304, '']);
     expectPrivate(answer);
@@ -248,7 +249,7 @@ describe.each(platforms)('caches on %s', (platform) => {
   });
 
   it('that keep a page for Back see another cookie after every ending', async () => {
-    const { alice, clock, url } = await open(platform);
+    const { alice, clock, url } = await open(site);
     const ended = async (browser: Browser, answer: Answer) => {
       expect(answer.setCookies).toHaveLength(1);
       expect(answer.setCookies[0]).toContain('Max-Age=0');

@@ -1,9 +1,11 @@
 import { Agent, request as httpRequest } from 'node:http';
 import { once } from 'node:events';
+import { APP_INTERCEPTOR } from '@nestjs/core';
 import compression from 'compression';
+import { SessionInterceptor } from 'nest-sessions';
 import { Browser, send } from '../../support/browser.js';
 import { closeAll, platforms, start, type PlatformName } from '../../support/platforms.js';
-import { ProbedStore } from '../../support/stores.js';
+import { SpyStore } from '../../support/spy-store.js';
 import { ExitsModule } from './exits.app.js';
 
 afterEach(closeAll);
@@ -40,12 +42,22 @@ const exits: Exit[] = [
   { path: '/answered-by-middleware', status: 200, body: 'middleware' },
 ];
 
-const fronts: ['plain' | 'compressed'][] = [['plain'], ['compressed']];
+type Front = 'plain' | 'compressed';
+type Bound = 'none' | 'bound';
 
-async function run(platform: PlatformName, front: 'plain' | 'compressed' = 'plain') {
-  const store = new ProbedStore();
+const fronts: Front[] = ['plain', 'compressed'];
+
+/** With `SessionInterceptor` bound to the application, and without any interceptor. */
+const ways = fronts.flatMap((front) =>
+  (['none', 'bound'] as const).map((bound): [Front, Bound] => [front, bound]),
+);
+
+async function run(platform: PlatformName, front: Front = 'plain', bound: Bound = 'none') {
+  const store = new SpyStore();
+  store.delay = 0;
   const running = await start(platform, {
     imports: [ExitsModule],
+    providers: bound === 'bound' ? [{ provide: APP_INTERCEPTOR, useExisting: SessionInterceptor }] : [],
     options: { store },
     prepare: (app) => {
       if (front === 'compressed') app.use(compression({ threshold: 0 }));
@@ -55,11 +67,11 @@ async function run(platform: PlatformName, front: 'plain' | 'compressed' = 'plai
 }
 
 describe.each(platforms)('the ways out on %s', (platform) => {
-  describe.each(fronts)('%s', (front) => {
+  describe.each(ways)('%s, interceptor: %s', (front, bound) => {
     it.each(exits)(
       '$method $path ($status) leaves after the session is stored, with its cookie',
       async (exit) => {
-        const { url, store } = await run(platform, front);
+        const { url, store } = await run(platform, front, bound);
         store.delay = 15;
         const order: string[] = [];
         store.onWritten = (method) => order.push(method);
@@ -82,8 +94,8 @@ describe.each(platforms)('the ways out on %s', (platform) => {
     it.each(exits)(
       '$method $path is a 503 when the store fails, with nothing of the answer',
       async (exit) => {
-        const { url, store } = await run(platform, front);
-        store.failing = ['create'];
+        const { url, store } = await run(platform, front, bound);
+        store.fail('rejects', 'create');
         const answer = await send(url + exit.path, exit.method ?? 'GET', {});
         expect(answer.status).toBe(503);
         expect(answer.setCookies).toEqual([]);
@@ -94,7 +106,7 @@ describe.each(platforms)('the ways out on %s', (platform) => {
   });
 
   it('sends a large piped body whole, though its start is held', async () => {
-    for (const [front] of fronts) {
+    for (const front of fronts) {
       const { url, store } = await run(platform, front);
       store.delay = 15;
       const answer = await send(`${url}/exit/pipe`, 'GET', {});

@@ -5,11 +5,11 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { SessionModule } from 'nest-sessions';
 import { SECRET } from '../../support/platforms.js';
-import { ProbedStore } from '../../support/stores.js';
+import { SpyStore } from '../../support/spy-store.js';
 import { ExitsModule } from './exits.app.js';
 
 /** Fastify is the adapter that speaks HTTP/2; its responses are of another class. */
-async function run(store: ProbedStore) {
+async function run(store: SpyStore) {
   const module = await Test.createTestingModule({
     imports: [SessionModule.forRoot({ secret: SECRET, store }), ExitsModule],
   }).compile();
@@ -28,14 +28,17 @@ async function get(client: ClientHttp2Session, path: string) {
 }
 
 describe('the ways out over HTTP/2', () => {
-  const store = new ProbedStore();
+  const store = new SpyStore();
   let running: Awaited<ReturnType<typeof run>>;
   beforeAll(async () => (running = await run(store)));
   afterAll(async () => {
     running.client.destroy();
     await running.app.close();
   });
-  beforeEach(() => Object.assign(store, { failing: [], delay: 10, calls: [] }));
+  beforeEach(() => {
+    store.heal();
+    store.delay = 10;
+  });
 
   it.each([
     '/exit/value',
@@ -53,7 +56,7 @@ describe('the ways out over HTTP/2', () => {
     order.push('answered');
     expect(order).toEqual(['create', 'answered']);
     expect(answer.status).not.toBe(503);
-    store.failing = ['create'];
+    store.fail('rejects', 'create');
     expect((await get(running.client, path)).status).toBe(503);
   });
 });

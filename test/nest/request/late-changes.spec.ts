@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import { Controller, Get, Res } from '@nestjs/common';
 import { Session, SessionService } from 'nest-sessions';
+import { sites } from '../../support/backends.js';
 import { Browser } from '../../support/browser.js';
-import { closeAll, platforms, start } from '../../support/platforms.js';
+import { closeAll, start } from '../../support/platforms.js';
 
 afterEach(closeAll);
 
@@ -62,11 +63,11 @@ class LateController {
   }
 }
 
-describe.each(platforms)('changes after the head on %s', (platform) => {
+describe.each(sites)('changes after the head on %s', (site) => {
   beforeEach(() => (failures = []));
 
   it('throw, each of them, and nothing of them is stored', async () => {
-    const { url } = await start(platform, { controllers: [LateController] });
+    const { url } = await start(site, { controllers: [LateController] });
     const browser = new Browser(url);
     await browser.get('/seed');
     const before = browser.cookie;
@@ -88,7 +89,7 @@ describe.each(platforms)('changes after the head on %s', (platform) => {
   });
 
   it('are not needed by a stream that commits first', async () => {
-    const { url } = await start(platform, { controllers: [LateController] });
+    const { url } = await start(site, { controllers: [LateController] });
     const answer = await new Browser(url).get('/stream');
     expect(answer.body).toBe('firstlast');
     expect(answer.setCookies).toHaveLength(1);

@@ -262,6 +262,7 @@ describe.each(platforms)('ending on %s', (platform) => {
       'id',
       'lastSeenAt',
       'remember',
+      'startedAt',
       'subject',
     ]);
     for (const browser of [laptop, phone]) {

@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { MemoryStore, type MemoryStoreOptions, type SessionRecord } from 'nest-sessions';
+import { MemoryStore, type LoadedRecord, type MemoryStoreOptions, type SessionRecord } from 'nest-sessions';
 import { FakeClock, loginAs } from 'nest-sessions/testing';
 import { AppController } from '../../support/app.js';
 import { Browser } from '../../support/browser.js';
@@ -31,9 +31,10 @@ function open(options?: MemoryStoreOptions) {
     revision: 0,
     factors: {},
     createdAt: clock.now(),
+    startedAt: clock.now(),
     lastSeenAt: clock.now(),
     rotatedAt: clock.now(),
-    persistent: false,
+    remember: false,
     data: {},
     ...rest,
   });
@@ -205,6 +206,84 @@ describe('the memory store', () => {
     } finally {
       Object.assign(globalThis, { setTimeout: setTimer, setInterval: setRepeated, clearInterval: clear });
     }
+  });
+
+  it('keeps data apart whatever its keys and texts are, and however many sessions have the same keys', () => {
+    const { store, record } = open();
+    const kinds: Record<string, string>[] = [
+      {},
+      { '': '1' },
+      { '': '', a: '' },
+      { a: '1', b: '2' },
+      { b: '2', a: '1' },
+      { 'a\0b': '1' },
+      { 'a\0': '1', b: '2' },
+      { a: '"\0"', b: '\0' },
+      { 'a\0b': '1', c: '2\0' },
+      { ['__proto__']: '{"x":1}', a: '1' },
+      { constructor: '1', hasOwnProperty: '2' },
+      { 1: 'one', a: 'a', 0: 'zero' },
+    ];
+    for (const round of ['first', 'second']) {
+      for (const [i, data] of kinds.entries()) {
+        store.create(record(`${round}${i}`, { data, secretHash: `hash\0${i}` }), MINUTE);
+        store.create(record(`${round}-usual${i}`, { data }), MINUTE);
+      }
+    }
+    for (const round of ['first', 'second']) {
+      for (const [i, data] of kinds.entries()) {
+        for (const id of [`${round}${i}`, `${round}-usual${i}`]) {
+          const { record: loaded } = store.load(id) as LoadedRecord;
+          expect(Object.entries(loaded.data)).toEqual(Object.entries(data));
+          expect(loaded.secretHash).toBe(id.includes('usual') ? `hash of ${id}` : `hash\0${i}`);
+        }
+      }
+    }
+  });
+
+  it('keeps the keys of sessions that have others than all the rest', () => {
+    const { store, record } = open();
+    for (let i = 0; i < 3_000; i++)
+      store.create(record(`id${i}`, { data: { [`key${i}`]: `${i}`, n: '0' } }), MINUTE);
+    for (let i = 0; i < 3_000; i++) {
+      expect(store.load(`id${i}`)).toMatchObject({ record: { data: { [`key${i}`]: `${i}`, n: '0' } } });
+    }
+  });
+
+  it('keeps times exactly, fractions and all', () => {
+    const { store, record } = open();
+    const times = { createdAt: 1_699_999_999_999.3, lastSeenAt: 0.7, rotatedAt: 1_700_000_000_000.123 };
+    store.create(record('a', times), MINUTE);
+    expect(store.load('a')).toMatchObject({ record: times });
+    const later = { lastSeenAt: 1_800_000_000_000.7, rotatedAt: 1_900_000_000_000 };
+    store.commit('a', { epoch: 0, head: later });
+    expect(store.load('a')).toMatchObject({ record: { ...times, ...later } });
+  });
+
+  it('lets an application change what it was told of a device', () => {
+    const { store, record } = open();
+    store.create(record('a', { subject: 'alice', device: { ip: '192.0.2.1' } }), MINUTE);
+    const [listed] = store.list('alice');
+    listed!.device!.ip = 'another';
+    expect(store.list('alice')).toMatchObject([{ device: { ip: '192.0.2.1' } }]);
+  });
+
+  it('lists the sessions of a subject in the order in which they came, from one to several and back', () => {
+    const { store, record } = open();
+    const listed = () => store.list('alice').map(({ id }) => id);
+    for (const id of ['a', 'b', 'c']) {
+      store.create(record(id, { subject: 'alice' }), MINUTE);
+      store.create(record(`${id}-of-bob`, { subject: 'bob' }), MINUTE);
+    }
+    expect(listed()).toEqual(['a', 'b', 'c']);
+    store.destroy('a');
+    store.destroy('c');
+    expect(listed()).toEqual(['b']);
+    store.destroy('b');
+    expect(listed()).toEqual([]);
+    store.create(record('d', { subject: 'alice' }), MINUTE);
+    expect(listed()).toEqual(['d']);
+    expect(store.list('bob')).toHaveLength(3);
   });
 
   it('sweeps out what nobody asks for any more', () => {

@@ -22,9 +22,10 @@ function aRecord(rest: Partial<SessionRecord> = {}): SessionRecord {
     revision: 0,
     factors: {},
     createdAt: now,
+    startedAt: now,
     lastSeenAt: now,
     rotatedAt: now,
-    persistent: false,
+    remember: false,
     data: {},
     ...rest,
   };

@@ -106,12 +106,12 @@ describePostgres('subjects in PostgreSQL', (server) => {
 
     it('lists a full page where the first rows cannot be read', async () => {
       const subject = aSubject();
-      for (let i = 0; i < 6; i++) await store.create(aRecord({ subject, createdAt: i }), HOUR);
+      for (let i = 0; i < 6; i++) await store.create(aRecord({ subject, startedAt: i }), HOUR);
       await server().ask(`UPDATE nest_sessions SET factors = '[]' WHERE subject = $1 AND created_at < 3`, [
         subject,
       ]);
-      expect((await store.list(subject, 2)).map(({ createdAt }) => createdAt)).toEqual([3, 4]);
-      expect((await store.list(subject, 5)).map(({ createdAt }) => createdAt)).toEqual([3, 4, 5]);
+      expect((await store.list(subject, 2)).map(({ startedAt }) => startedAt)).toEqual([3, 4]);
+      expect((await store.list(subject, 5)).map(({ startedAt }) => startedAt)).toEqual([3, 4, 5]);
     });
 
     it('ends 60,000 sessions of a subject, each call to the store within its time', async () => {

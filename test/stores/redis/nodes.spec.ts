@@ -302,7 +302,15 @@ describeWithRedis('several nodes over a cluster', () => {
           : (Reflect.get(target, name) as unknown),
     });
     const store = new RedisStore({ client: halfDead });
-    const times = { createdAt: 1, lastSeenAt: 1, rotatedAt: 1, factors: {}, data: {}, persistent: false };
+    const times = {
+      createdAt: 1,
+      startedAt: 1,
+      lastSeenAt: 1,
+      rotatedAt: 1,
+      factors: {},
+      data: {},
+      remember: false,
+    };
     const record = { id: 'unlisted', secretHash: 'hash', revision: 0, subject: 'dora', ...times };
     await expect(store.create(record, MINUTE)).rejects.toThrow('CLUSTERDOWN');
     expect(sent).toEqual(['u']);

@@ -1,5 +1,11 @@
 import { Controller, Get } from '@nestjs/common';
-import { Session, type LoadedRecord, type PredecessorSecret, type SessionEvent } from 'nest-sessions';
+import {
+  Session,
+  type LoadedRecord,
+  type PredecessorSecret,
+  type RecordDelta,
+  type SessionEvent,
+} from 'nest-sessions';
 import { RedisStore, type RedisClient } from 'nest-sessions/redis';
 import { closeAll, platforms } from '../../support/platforms.js';
 import { startOverRedis } from '../../support/redis-app.js';
@@ -195,10 +201,115 @@ describeWithRedis('records in Redis', () => {
       // Nobody waits for the index.
       const left = async () => Number(await server.cli('PTTL', 'nest-sessions:u:alice'));
       await until(async () => (await left()) > 100_000, 'a longer life');
-      // Even an index that was lost comes back.
-      await server.cli('DEL', 'nest-sessions:u:alice');
-      await store.commit(one.id, { epoch: 0, ttl: 60_000 });
-      expect(await store.list('alice')).toHaveLength(1);
+    });
+
+    describe('and their index, which not every roll extends', () => {
+      const INDEX = 'nest-sessions:u:alice';
+      const MINUTE = 60_000;
+      const rolled = { epoch: 0, ttl: 30 * MINUTE };
+
+      const indexed = async () => {
+        const { store, record } = await bound(await nodeRedis(server.url));
+        const one = record({ subject: 'alice' });
+        await store.create(one, rolled.ttl);
+        const key = `nest-sessions:s:${one.id}`;
+        /** As if the session had been entered in the index so many minutes ago. */
+        const age = async (minutes: number) => {
+          const [at, ttl] = (await server.cli('HGET', key, 'i')).split('/').map(Number) as [number, number];
+          await server.cli('HSET', key, 'i', `${at - minutes * MINUTE}/${ttl}`);
+          const left = Number(await server.cli('PTTL', INDEX)) - minutes * MINUTE;
+          if (left > 0) await server.cli('PEXPIRE', INDEX, String(left));
+          else await server.cli('DEL', INDEX);
+        };
+        const roll = async (delta: RecordDelta = rolled) => {
+          await store.commit(one.id, delta);
+          // What nobody waits for.
+          await store.close();
+        };
+        const left = async () => Math.round(Number(await server.cli('PTTL', INDEX)) / MINUTE);
+        return { store, one, key, age, roll, left };
+      };
+
+      it('extends it by the first roll after a quarter of the time to live', async () => {
+        const { age, roll, left } = await indexed();
+        expect(await left()).toBe(90);
+        await age(7);
+        await roll();
+        expect(await left()).toBe(83);
+        await age(1);
+        await roll();
+        expect(await left()).toBe(90);
+      });
+
+      it('extends it within ten minutes for a session that lives for long', async () => {
+        const { age, roll, left } = await indexed();
+        await roll({ epoch: 0, ttl: 1_000 * MINUTE });
+        await age(9);
+        await roll({ epoch: 0, ttl: 1_000 * MINUTE });
+        expect(await left()).toBe(2_991);
+        await age(2);
+        await roll({ epoch: 0, ttl: 1_000 * MINUTE });
+        expect(await left()).toBe(3_000);
+      });
+
+      it('brings an index back that was lost, with the next roll that extends it', async () => {
+        const { store, age, roll } = await indexed();
+        await server.cli('DEL', INDEX);
+        await age(8);
+        await roll();
+        expect(await store.list('alice')).toHaveLength(1);
+      });
+
+      it('extends it at once for a much longer time to live, and for a record of a version that notes nothing', async () => {
+        const { key, roll, left, age } = await indexed();
+        // A little more is no more than what it takes to make a session.
+        await roll({ epoch: 0, ttl: 31 * MINUTE });
+        expect(await left()).toBe(90);
+        await roll({ epoch: 0, ttl: 34 * MINUTE });
+        expect(await left()).toBe(102);
+        await age(20);
+        await server.cli('HDEL', key, 'i');
+        await roll();
+        expect(await left()).toBe(90);
+        await age(20);
+        await server.cli('HSET', key, 'i', 'something else');
+        await roll();
+        expect(await left()).toBe(90);
+      });
+
+      it('keeps it for as long as the session, although an extension fails and every roll comes at the last moment', async () => {
+        const { store, one, age, roll } = await indexed();
+        const failing = new Proxy(await nodeRedis(server.url), {
+          get: (target, name) =>
+            name === 'sendCommand'
+              ? (args: string[]) =>
+                  args[3] === INDEX ? Promise.reject(new Error('lost')) : target.sendCommand(args)
+              : (Reflect.get(target, name) as unknown),
+        });
+        const { store: unlucky } = await bound(failing);
+        // Just before it is due; the one that is due fails; the next one comes just before another is due.
+        await age(7.4);
+        await roll();
+        await age(29.9);
+        await unlucky.commit(one.id, rolled);
+        await unlucky.close();
+        await age(7.4);
+        await roll();
+        await age(29.9);
+        expect(await store.list('alice')).toHaveLength(1);
+        await roll();
+        await age(80);
+        expect(await store.list('alice')).toHaveLength(1);
+      });
+
+      it('writes nothing about it for a session of nobody', async () => {
+        const { store, record } = await bound(await nodeRedis(server.url));
+        const one = record();
+        await store.create(one, MINUTE);
+        await store.commit(one.id, { epoch: 0, ttl: MINUTE });
+        expect(await server.cli('HEXISTS', `nest-sessions:s:${one.id}`, 'i')).toBe('0');
+        expect(await server.cli('DBSIZE')).toBe('1');
+      });
     });
 
     it('have a time to live from the first moment', async () => {
@@ -343,8 +454,8 @@ async function bound(client: RedisClient) {
   const store = bindTo(new RedisStore({ client }), () => undefined);
   const record = (rest: Partial<Parameters<RedisStore['create']>[0]> = {}) => {
     const now = Date.now();
-    const times = { createdAt: now, lastSeenAt: now, rotatedAt: now };
-    const fixed = { id: `record-${++made}`, secretHash: `hash-${made}`, revision: 0, persistent: false };
+    const times = { createdAt: now, startedAt: now, lastSeenAt: now, rotatedAt: now };
+    const fixed = { id: `record-${++made}`, secretHash: `hash-${made}`, revision: 0, remember: false };
     return { ...fixed, ...times, factors: {}, data: {}, ...rest };
   };
   return Promise.resolve({ store, record });

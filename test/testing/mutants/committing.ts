@@ -20,8 +20,8 @@ const HEAD = 'replaces the head field by field';
 const REVISION = 'counts in the revision the commits that concern data, and no others';
 const CONFLICT = 'writes nothing where the revision is another';
 const EPOCH = 'refuses a delta of another epoch as gone, and writes nothing';
-const TELLS_NOTHING = 'tells a delta of another epoch nothing of revision and secret';
-const NEVER_CREATES = 'never creates';
+const TELLS_NOTHING = 'answers gone to a delta of another epoch, whatever its revision and secret';
+const NEVER_CREATES = 'creates no session by a commit';
 const OTHERS = 'changes no other session';
 const IDENTITY = 'never changes id, subject and persistence';
 
@@ -174,9 +174,9 @@ export const committing = [
   ),
   mutant(
     'commit',
-    'does not change when a session began',
+    'does not change where the lifetime starts',
     HEAD,
-    applying((next, { createdAt }) => ({ ...next, createdAt })),
+    applying((next, { startedAt }) => ({ ...next, startedAt })),
   ),
   mutant(
     'commit',
@@ -399,6 +399,6 @@ export const committing = [
     'commit',
     'forgets that a session is persistent',
     IDENTITY,
-    applying((next) => ({ ...next, persistent: false })),
+    applying((next) => ({ ...next, remember: false })),
   ),
 ];

@@ -3,9 +3,9 @@ import type { Entry } from '../../support/reference-store.js';
 import { hop, mutant } from './mutant.js';
 
 const LAST = 'returns the record as it was last, once';
-const REPLACED = 'leaves the word replaced for those that come late';
-const EVICTED = 'leaves the word evicted for those that come late';
-const FIRST_WORD = 'keeps the first word where another is left for the same session';
+const REPLACED = 'answers replaced after a destroy with that tombstone';
+const EVICTED = 'answers evicted after a destroy with that tombstone';
+const FIRST_TOMBSTONE = 'keeps the first tombstone where another is left for the same session';
 const LINGER = 'takes a ttl with a fraction, and one of more than 2^31 - 1 milliseconds';
 
 export const destroying = [
@@ -128,23 +128,28 @@ export const destroying = [
       },
     };
   }),
-  mutant('destroy', 'overwrites a word with another', FIRST_WORD, (was, store) => ({
+  mutant('destroy', 'overwrites a word with another', FIRST_TOMBSTONE, (was, store) => ({
     destroy: async (id, tombstone) => {
       if (tombstone && store.word(id)) store.leave(id, tombstone);
       return was.destroy(id, tombstone);
     },
   })),
-  mutant('destroy', 'takes the tombstoneTtl of another word for the first one', FIRST_WORD, (was, store) => ({
-    destroy: async (id, tombstone) => {
-      const first = store.word(id);
-      if (tombstone && first) store.leave(id, { reason: first.reason, ttl: tombstone.ttl });
-      return was.destroy(id, tombstone);
-    },
-  })),
+  mutant(
+    'destroy',
+    'takes the tombstoneTtl of another word for the first one',
+    FIRST_TOMBSTONE,
+    (was, store) => ({
+      destroy: async (id, tombstone) => {
+        const first = store.word(id);
+        if (tombstone && first) store.leave(id, { reason: first.reason, ttl: tombstone.ttl });
+        return was.destroy(id, tombstone);
+      },
+    }),
+  ),
   mutant(
     'destroy',
     'leaves a word later of a session that ended without one',
-    'leaves no word of a session that ended without one',
+    'leaves no tombstone of a session that was destroyed without one',
     (was, store) => {
       const ended = new Set<string>();
       return {
@@ -159,7 +164,7 @@ export const destroying = [
   mutant(
     'destroy',
     'leaves a word for whatever id it is given',
-    'leaves no word of a session that it did not have',
+    'leaves no tombstone of a session that does not exist',
     (was, store) => ({
       destroy: async (id, tombstone) => {
         const last = await was.destroy(id, tombstone);
@@ -182,13 +187,13 @@ export const destroying = [
       },
     }),
   ),
-  mutant('destroy', 'keeps words for ever', 'forgets the word in time', (was) => ({
+  mutant('destroy', 'keeps words for ever', 'forgets a tombstone when its ttl is over', (was) => ({
     leave: (id, { reason, ttl }) => was.leave(id, { reason, ttl: ttl > 0 ? Infinity : ttl }),
   })),
   mutant(
     'destroy',
     'keeps a word for as long as the session had',
-    'forgets the word in time',
+    'forgets a tombstone when its ttl is over',
     (was, store) => ({
       destroy: async (id, tombstone) => {
         const entry = store.entry(id);

@@ -144,7 +144,7 @@ export const expiring = [
     'commit',
     'ignores the ttl where a confirmation is left out',
     'moves the expiry by a commit whose confirmation comes too late',
-    ttlIgnored(({ confirm }, { secretHash }) => confirm !== undefined && confirm.secret !== secretHash),
+    ttlIgnored(({ confirm }, { secretHash }) => confirm !== undefined && confirm.secretHash !== secretHash),
   ),
   mutant('commit', 'moves the expiry at a conflict', WRITES_NOTHING, (was, store) => ({
     commit: async (id, delta) => {

@@ -1,6 +1,7 @@
 import { committing } from './committing.js';
 import { destroying } from './destroying.js';
 import { expiring } from './expiring.js';
+import { growing } from './growing.js';
 import { isolating } from './isolating.js';
 import { keeping } from './keeping.js';
 import { limiting } from './limiting.js';
@@ -18,6 +19,7 @@ export const MUTANTS = [
   ...destroying,
   ...committing,
   ...rotating,
+  ...growing,
   ...listing,
   ...limiting,
   ...revoking,

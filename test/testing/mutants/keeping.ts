@@ -7,9 +7,9 @@ const FRACTIONS = 'gives back times with their fraction of a millisecond';
 const TEXTS = 'gives back each text of the data as it was';
 const UNKNOWN = 'answers undefined for what it does not have';
 const EXISTS = 'refuses to create an id that exists, and leaves what is there';
-const MILLISECONDS = 'tells milliseconds since the epoch, if the store has a clock';
-const BOTH_CLOCKS = 'tells the time with each record, if it tells it when asked, and the other way round';
-const NOW = 'tells the time of the answer, not an earlier one';
+const MILLISECONDS = 'returns milliseconds since 1970 as its time, if it has a clock';
+const BOTH_CLOCKS = 'returns the time with each record if it offers time(), and only then';
+const NOW = 'returns the present time, not an earlier one';
 
 const predecessor = (change: (previous: Previous) => Previous) =>
   creating((record) => (record.previous ? { ...record, previous: change(record.previous) } : record));
@@ -20,7 +20,7 @@ export const keeping = [
     'create',
     'forgets that a session is persistent',
     EVERY_FIELD,
-    creating((record) => ({ ...record, persistent: false })),
+    creating((record) => ({ ...record, remember: false })),
   ),
   mutant(
     'create',
@@ -166,6 +166,12 @@ export const keeping = [
   ),
   mutant(
     'create',
+    'rounds where the lifetime starts',
+    FRACTIONS,
+    creating((record) => ({ ...record, startedAt: Math.round(record.startedAt) })),
+  ),
+  mutant(
+    'create',
     'rounds when a session was last seen',
     FRACTIONS,
     creating((record) => ({ ...record, lastSeenAt: Math.floor(record.lastSeenAt) })),
@@ -307,17 +313,12 @@ export const keeping = [
       },
     }),
   ),
-  mutant(
-    'load',
-    'compares ids without case',
-    'keeps apart what has ids that differ in case',
-    (was, store) => ({
-      load: async (id) => {
-        const found = [...store.engine.entries.keys()].find((key) => key.toLowerCase() === id.toLowerCase());
-        return was.load(found ?? id);
-      },
-    }),
-  ),
+  mutant('load', 'compares ids without case', 'distinguishes ids that differ only in case', (was, store) => ({
+    load: async (id) => {
+      const found = [...store.engine.entries.keys()].find((key) => key.toLowerCase() === id.toLowerCase());
+      return was.load(found ?? id);
+    },
+  })),
   mutant('time', 'tells seconds', MILLISECONDS, (was) => ({ time: async () => was.now() / 1_000 })),
   mutant('load', 'tells the time in seconds', MILLISECONDS, (was) => ({
     load: async (id) => {

@@ -3,13 +3,14 @@ import type { ReferenceStore } from '../../support/reference-store.js';
 import { hop, mutant, without } from './mutant.js';
 
 const AS_MANY = 'lets as many in as the limit says, and no more';
-const OLDEST = 'evicts the oldest, which leave a word';
+const OLDEST = 'evicts the oldest, which leave a tombstone';
 const SEVERAL = 'evicts several where the limit was lowered';
 const ALL = 'ends all above the limit, however many, each told by one call';
 const BY_ITSELF = 'evicts by itself what is above the limit, and only that, if it offers evict';
-const BEGAN = 'counts as oldest what began first by the record, not what was created first';
+const BEGAN =
+  'takes the session with the lowest createdAt for the oldest, not the one that was created first';
 const SAME_TIME = 'keeps the newcomer where others began at the very same time';
-const ANEW = 'goes by when a session began anew, as a re-login makes it';
+const ANEW = 'takes the createdAt that a re-login wrote for the age of a session';
 const REJECTS = 'rejects the newcomer, writes nothing and holds no place for it';
 const NOT_REPLACED = 'evicts others than the session that is replaced';
 const ENDED = 'does not count what has ended';
@@ -52,16 +53,21 @@ export const limiting = [
   mutant(
     'create',
     'evicts where the limit is not reached',
-    'does nothing below the limit',
+    'evicts and rejects nobody below the limit',
     limit((given) => ({ ...given, max: 0 })),
   ),
-  mutant('create', 'stores nothing where a limit is given', 'does nothing below the limit', (was, store) => ({
-    create: async (record, ttl, given, provedAt) => {
-      const created = await was.create(record, ttl, given, provedAt);
-      if (given) store.engine.entries.delete(record.id);
-      return created;
-    },
-  })),
+  mutant(
+    'create',
+    'stores nothing where a limit is given',
+    'evicts and rejects nobody below the limit',
+    (was, store) => ({
+      create: async (record, ttl, given, provedAt) => {
+        const created = await was.create(record, ttl, given, provedAt);
+        if (given) store.engine.entries.delete(record.id);
+        return created;
+      },
+    }),
+  ),
   mutant(
     'create',
     'lets one more in than the limit says',
@@ -181,13 +187,13 @@ export const limiting = [
   mutant(
     'create',
     'keeps the word of an evicted session for ever',
-    'forgets the word of an evicted session in time',
+    'forgets the tombstone of an evicted session when its ttl is over',
     limit((given) => ({ ...given, tombstoneTtl: Infinity })),
   ),
   mutant(
     'create',
-    'throws for a ttl with a fraction',
-    'forgets the word of an evicted session in time',
+    'throws for a tombstoneTtl with a fraction',
+    'forgets the tombstone of an evicted session when its ttl is over',
     limit((given) => {
       if (!Number.isInteger(given.tombstoneTtl)) throw new Error('value is not an integer');
       return given;
@@ -201,7 +207,7 @@ export const limiting = [
   })),
   mutant('create', 'evicts the youngest', [OLDEST, BEGAN], (was) => ({
     surplus: (subject, given, newcomers) => {
-      const others = was.counted(subject, given).sort((a, b) => b.createdAt - a.createdAt);
+      const others = was.counted(subject, given).sort((a, b) => b.startedAt - a.startedAt);
       return others.slice(0, Math.max(0, others.length + newcomers - given.max));
     },
   })),
@@ -215,7 +221,7 @@ export const limiting = [
   })),
   mutant('create', 'evicts the newcomer among those of the same time', SAME_TIME, (was, store) => ({
     create: async (record, ttl, given, provedAt) => {
-      const rival = given && was.of(record.subject!).find(({ createdAt }) => createdAt === record.createdAt);
+      const rival = given && was.of(record.subject!).find(({ startedAt }) => startedAt === record.startedAt);
       const created = await was.create(
         record,
         ttl,
@@ -230,7 +236,7 @@ export const limiting = [
     const began = new Map<string, number>();
     return {
       create: (record, ...rest) => {
-        began.set(record.id, record.createdAt);
+        began.set(record.id, record.startedAt);
         return was.create(record, ...rest);
       },
       surplus: (subject, given, newcomers) => {
@@ -347,7 +353,7 @@ export const limiting = [
       },
     };
   }),
-  mutant('create', 'counts the sessions of everybody', 'is no limit for other subjects', (was, store) => ({
+  mutant('create', 'counts the sessions of everybody', 'limits no other subject', (was, store) => ({
     counted: () =>
       [...store.engine.entries.keys()].map((id) => store.live(id)).filter((record) => record !== undefined),
   })),

@@ -23,7 +23,7 @@ const subjects =
 /** An index beside the sessions, which a commit does not write. */
 const indexed =
   (
-    ...fields: ('lastSeenAt' | 'createdAt' | 'factors' | 'device' | 'rotatedAt')[]
+    ...fields: ('lastSeenAt' | 'startedAt' | 'factors' | 'device' | 'rotatedAt')[]
   ): Parameters<typeof mutant>[3] =>
   (was) => {
     const index = new Map<string, object>();
@@ -55,7 +55,7 @@ export const listing = [
       (await was.list(subject, limit)).map((record) => without(record, 'secretHash')),
   })),
   mutant('list', 'shows when a session was last seen at its create', SHOWS, indexed('lastSeenAt')),
-  mutant('list', 'shows when a session began first', SHOWS, indexed('createdAt')),
+  mutant('list', 'shows when a session began first', SHOWS, indexed('startedAt')),
   mutant('list', 'shows the factors of the create', SHOWS, indexed('factors')),
   mutant('list', 'shows the device of the create', SHOWS, indexed('device')),
   mutant('list', 'shows when a session was rotated at its create', SHOWS, indexed('rotatedAt')),

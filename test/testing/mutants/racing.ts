@@ -6,9 +6,9 @@ const DESTROY_STANDS = 'load, destroy, commit: the destroy stands';
 const FORMER_EPOCH = 'load, re-login, commit: the former epoch neither writes nor comes back';
 const ROLL = 'destroy during a roll: nothing is left';
 const WRITE =
-  'destroy without a word during a write: what was saved is in the record that the destroy returns';
+  'destroy without a tombstone during a write: what was saved is in the record that the destroy returns';
 const WRITE_WORD =
-  'destroy with a word during a write: what was saved is in the record that the destroy returns';
+  'destroy with a tombstone during a write: what was saved is in the record that the destroy returns';
 const KEYS = 'two writers of different keys: both survive';
 const FIFTY = '50 writers of one key, by compare and retry: each counts once';
 const ROTATIONS = 'parallel rotations: one wins';

@@ -1,16 +1,16 @@
 import type { SessionLimit } from 'nest-sessions';
 import { hop, mutant } from './mutant.js';
 
-const REFUSES = 'refuses a create whose proof is older than the mark, or of the same time';
-const LETS_IN = 'lets a create in whose proof is later than the mark';
+const REFUSES = 'refuses a create whose proof is older than the mark or as old';
+const LETS_IN = 'accepts a create whose proof is later than the mark';
 const FRACTIONS = 'compares fractions of a millisecond';
-const PLACE = 'lets a later mark take the place of an earlier one, and never the other way round';
-const OTHERS = 'concerns no other subject';
+const PLACE = 'replaces an earlier mark by a later one, and never the other way round';
+const OTHERS = 'revokes no other subject';
 const KEEPS = 'keeps the mark when sessions are created, committed and destroyed, the last one, too';
 const EXPIRES = 'keeps the mark when the sessions of the subject expire';
-const AS_LONG = 'keeps the mark for as long as it was told to, whatever later marks say';
+const AS_LONG = 'keeps a mark for its whole ttl, whatever the ttl of later marks';
 const TTLS = 'takes a ttl of a mark with a fraction, and one of more than 2^31 - 1 milliseconds';
-const ENDS = 'ends and hides no session that is there';
+const ENDS = 'leaves the sessions that exist alone at a mark';
 
 const KINDS: Record<string, (limit: SessionLimit | undefined) => boolean> = {
   'without a limit': (limit) => limit === undefined,

@@ -6,13 +6,13 @@ const REPLACES = 'replaces what the record knew of predecessors, and keeps no fi
 const REMEMBERS = 'remembers the predecessor through later commits';
 const SAME_COMMIT = 'sets, removes and replaces the head in the same commit';
 const EARLIER =
-  'lets requests that came with earlier secrets write, however many rotations of the same epoch';
+  'accepts commits of requests with earlier secrets, after any number of rotations of the same epoch';
 const FORMER_EPOCH = 'refuses requests of the former epoch after a re-login or regenerate';
 const HANDED_ON = 'keeps the epoch that a periodic rotation after a re-login hands on';
-const OTHER_FIRST = 'is a conflict where another rotation came first, and then writes nothing';
-const OTHER_REVISION = 'is a conflict where the secret is the right one and the revision another';
+const OTHER_FIRST = 'refuses a rotation as a conflict where another one came first, and writes nothing';
+const OTHER_REVISION = 'refuses a rotation as a conflict where only the revision is another';
 const CONFIRMS = 'replaces what the record knows of predecessors, and nothing else';
-const BESIDE = 'replaces it beside other changes';
+const BESIDE = 'confirms a rotation in the same commit as other changes';
 const LATE = 'leaves out the confirmation alone where the secret is another by now';
 const FIRST = 'leaves out a confirmation where the rotation was confirmed before';
 const CONFIRMS_NOT = 'confirms nothing where the revision or the epoch is another';
@@ -251,7 +251,7 @@ export const rotating = [
   mutant(
     'commit',
     'refuses requests when the grace is over',
-    'lets them write when the grace of their secret is over, for they began within',
+    'accepts a commit after the grace of a predecessor by a request that began within it',
     (was) => ({
       mayCommit: (record, delta) =>
         was.mayCommit(record, delta) && (record.previous?.until ?? Infinity) > was.now(),
@@ -368,7 +368,7 @@ export const rotating = [
     'lets the last of several confirmations count',
     FIRST,
     applying((next, before, { confirm }) =>
-      confirm?.secret === before.secretHash ? { ...next, previous: confirm.previous } : next,
+      confirm?.secretHash === before.secretHash ? { ...next, previous: confirm.previous } : next,
     ),
   ),
   mutant(
@@ -387,19 +387,19 @@ export const rotating = [
   ),
   mutant('commit', 'takes a confirmation that comes late for a conflict', LATE, (was) => ({
     conflicts: (record, delta) =>
-      (delta.confirm !== undefined && delta.confirm.secret !== record.secretHash) ||
+      (delta.confirm !== undefined && delta.confirm.secretHash !== record.secretHash) ||
       was.conflicts(record, delta),
   })),
   mutant('commit', 'leaves out everything beside a confirmation that comes late', LATE, (was) => ({
     apply: (record, delta) =>
-      delta.confirm && delta.confirm.secret !== record.secretHash ? record : was.apply(record, delta),
+      delta.confirm && delta.confirm.secretHash !== record.secretHash ? record : was.apply(record, delta),
   })),
   mutant(
     'commit',
     'leaves out the head beside a confirmation that comes late',
     LATE,
     telling((delta, record) =>
-      delta.confirm && delta.confirm.secret !== record?.secretHash ? without(delta, 'head') : delta,
+      delta.confirm && delta.confirm.secretHash !== record?.secretHash ? without(delta, 'head') : delta,
     ),
   ),
   mutant('commit', 'does not compare the revision where it confirms', CONFIRMS_NOT, (was) => ({

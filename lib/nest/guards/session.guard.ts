@@ -3,19 +3,24 @@ import { SessionError } from '../../core/util/errors.js';
 import { cookieKeys } from '../../core/token/signer.js';
 import type { FrameworkRequest } from '../../http/request-facts.js';
 import { isCrossOrigin, isUnsafe } from '../../http/csrf.js';
-import { requestOf, sessionOf, type HandlerRequest } from '../request/request-session.js';
+import {
+  requestOf,
+  sessionOf,
+  type HandlerRequest,
+  type RequestSession,
+} from '../request/request-session.js';
 import { crossOriginRefused } from '../request/session.exceptions.js';
-import { policyOf } from '../request/session.metadata.js';
+import { policyOf, type HandlerPolicy } from '../request/session.metadata.js';
 import type { SessionSettings } from '../options/session.settings.js';
 import { SESSION_SETTINGS } from '../options/tokens.js';
 
 /**
- * Refuses unsafe requests that a browser makes on behalf of another site, login included, mutations of GraphQL, and any
- * request to a logout; and any request whose session could not be asked for. Installed by the module, so it comes
- * before every handler.
+ * Installed by the module, so it comes before every handler. Refuses a request whose session could not be asked for, and
+ * CSRF: unsafe requests that a browser makes on behalf of another site, login included, mutations of GraphQL, and any
+ * request to a logout. To one that passes it declares what the handler's decorators say of activity and caching.
  */
 @Injectable()
-export class CrossOriginGuard implements CanActivate {
+export class SessionGuard implements CanActivate {
   readonly #settings: SessionSettings;
   readonly #signingKeys: ReadonlySet<unknown>;
 
@@ -29,24 +34,30 @@ export class CrossOriginGuard implements CanActivate {
     if (request) this.#assertOwnSecretFirst(request.raw ?? request);
     // Asked for first: a request that is to be refused for its session gets no further than this.
     const current = sessionOf(context);
-    // What is no handler of HTTP may have been given a request of another make, such as one of the fetch API.
-    const asked: HandlerRequest | undefined =
-      context.getType() === 'http' ? request : (current?.request ?? request);
-    if (!asked || this.#settings.crossOrigin === 'allow') return true;
-    if (!current && !isUpgrade(context, asked)) return true;
     const policy = policyOf(context);
-    if (policy.allowCrossOrigin || !(policy.logout || changesThings(context, asked))) return true;
-    if (
-      !isCrossOrigin(
-        asked.headers,
-        request?.host ?? asked.host ?? asked.headers.host,
-        this.#settings.allowedOrigins,
-      )
-    )
-      return true;
-    // The same request from the application's own pages is answered otherwise.
-    current?.vary('Sec-Fetch-Site, Origin');
-    throw crossOriginRefused();
+    if (this.#isForged(context, policy, current, request)) {
+      // The same request from the application's own pages is answered otherwise.
+      current?.vary('Sec-Fetch-Site, Origin');
+      throw crossOriginRefused();
+    }
+    current?.declare(policy);
+    return true;
+  }
+
+  /** Whether a browser makes this request on behalf of another site, and the handler is one to be kept from that. */
+  #isForged(
+    context: ExecutionContext,
+    policy: HandlerPolicy,
+    current: RequestSession | undefined,
+    request: HandlerRequest | undefined,
+  ): boolean {
+    // What is no handler of HTTP may have been given a request of another make, such as one of the fetch API.
+    const asked = context.getType() === 'http' ? request : (current?.request ?? request);
+    if (!asked || this.#settings.crossOrigin === 'allow') return false;
+    if (!current && !isUpgrade(context, asked)) return false;
+    if (policy.allowCrossOrigin || !(policy.logout || changesThings(context, asked))) return false;
+    const host = request?.host ?? (asked as HandlerRequest).host ?? asked.headers.host;
+    return isCrossOrigin(asked.headers, host, this.#settings.allowedOrigins);
   }
 
   /** What the application signs with a key of ours would pass for a predecessor of anybody's session, and end it. */

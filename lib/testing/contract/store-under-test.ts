@@ -30,9 +30,10 @@ export function aRecord(rest: Partial<SessionRecord> = {}): SessionRecord {
     revision: 0,
     factors: {},
     createdAt: now,
+    startedAt: now,
     lastSeenAt: now,
     rotatedAt: now,
-    persistent: false,
+    remember: false,
     data: {},
     ...rest,
   };
@@ -74,7 +75,7 @@ export function severing(record: SessionRecord, to = aHash()): ReturnType<typeof
 }
 
 /** The store under test, whose every answer is a promise, also where the store answers at once. */
-export class StoreSubject {
+export class StoreUnderTest {
   /** Milliseconds for which the suite waits for what has to come in time. */
   readonly patience: number;
   #store: SessionStore | undefined;
@@ -89,18 +90,18 @@ export class StoreSubject {
     store.bind?.(aContext());
   }
 
-  get store(): SessionStore {
+  get raw(): SessionStore {
     if (!this.#store) throw new Error('makeStore returned no store, so there is nothing to test.');
     return this.#store;
   }
 
   async load(id: string): Promise<LoadedRecord | EndedRecord | undefined> {
-    return this.store.load(id);
+    return this.raw.load(id);
   }
 
-  /** The record itself, or `undefined` where there is none or only a word of one. */
+  /** The record itself, or `undefined` where there is none or only a tombstone. */
   async record(id: string): Promise<SessionRecord | undefined> {
-    const found = await this.store.load(id);
+    const found = await this.raw.load(id);
     return found && 'record' in found ? found.record : undefined;
   }
 
@@ -110,7 +111,7 @@ export class StoreSubject {
     limit?: SessionLimit,
     provedAt?: number,
   ): Promise<CreateResult> {
-    return this.store.create(record, ttl, limit, provedAt);
+    return this.raw.create(record, ttl, limit, provedAt);
   }
 
   /** Creates a record and returns it. */
@@ -121,15 +122,15 @@ export class StoreSubject {
   }
 
   async commit(id: string, delta: RecordDelta): Promise<CommitResult> {
-    return this.store.commit(id, delta);
+    return this.raw.commit(id, delta);
   }
 
   async destroy(id: string, tombstone?: Tombstone): Promise<SessionRecord | undefined> {
-    return this.store.destroy(id, tombstone);
+    return this.raw.destroy(id, tombstone);
   }
 
   async list(subject: string, limit?: number): Promise<SessionRecord[]> {
-    return this.store.list(subject, limit);
+    return this.raw.list(subject, limit);
   }
 
   async idsOf(subject: string): Promise<string[]> {
@@ -137,7 +138,7 @@ export class StoreSubject {
   }
 
   async markRevoked(subject: string, at: number, ttl = TTL): Promise<void> {
-    return this.store.markRevoked(subject, at, ttl);
+    return this.raw.markRevoked(subject, at, ttl);
   }
 
   /** Asks until the session is no more: what expires goes by the store's own clock. */

@@ -1,0 +1,66 @@
+import type { OriginalResponse } from './original-response.js';
+import { isHttp1 } from './response-calls.js';
+
+/** Headers that describe the response which a failure replaces. */
+const OF_THE_BODY = [
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'content-range',
+  'content-disposition',
+  'transfer-encoding',
+  'trailer',
+  'etag',
+  'last-modified',
+  'cache-control',
+  'expires',
+  'location',
+  'accept-ranges',
+];
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** Sends the listener's response for an error, or a plain one where that fails, too. Never throws. */
+export function sendFailure(original: OriginalResponse, error: unknown): void {
+  try {
+    sendFailureOfListener(original, error);
+  } catch (second) {
+    sendPlainFailure(original, second);
+  }
+}
+
+function sendFailureOfListener(original: OriginalResponse, error: unknown): void {
+  const { response, listener } = original;
+  const { status, body, contentType } = listener.answerFailure(error);
+  // Node remembers the removal of a header that is not there, and then writes neither length nor chunks.
+  for (const name of OF_THE_BODY) if (response.hasHeader(name)) response.removeHeader(name);
+  if (original.headDone) response.setHeader('Cache-Control', 'no-store');
+  else {
+    original.headDone = true;
+    listener.onHead(response);
+  }
+  send(original, status, body, contentType);
+}
+
+function sendPlainFailure(original: OriginalResponse, error: unknown): void {
+  const { response, listener } = original;
+  if (response.headersSent) return original.cutOff(error);
+  try {
+    listener.onLost(error);
+    for (const name of response.getHeaderNames()) response.removeHeader(name);
+    response.setHeader('Cache-Control', 'no-store');
+    send(original, 500, '{"statusCode":500,"message":"Internal server error"}');
+  } catch (third) {
+    original.cutOff(third);
+  }
+}
+
+function send(original: OriginalResponse, status: number, body: string, contentType = JSON_TYPE): void {
+  const { response } = original;
+  if (isHttp1(response)) response.statusMessage = '';
+  response.setHeader('Content-Type', contentType);
+  response.setHeader('Content-Length', Buffer.byteLength(body));
+  original.headDone = true;
+  original.writeHead.call(response, status);
+  original.call('end', [body]);
+}

@@ -1,0 +1,30 @@
+// What the examples of README and docs take for granted: values of the reader's application.
+import type { Redis } from 'ioredis';
+import type { IncomingMessage } from 'node:http';
+import type { INestApplication } from '@nestjs/common';
+import type { Pool as PgPool } from 'pg';
+import type * as Lib from 'nest-sessions';
+
+declare module 'nest-sessions' {
+  interface SessionData {
+    visits?: number;
+  }
+}
+
+declare global {
+  const app: INestApplication;
+  const sessions: Lib.SessionService;
+  const secret: string;
+  const client: Redis;
+  const pool: PgPool;
+  const request: IncomingMessage;
+  const ip: string;
+  const SessionModule: typeof Lib.SessionModule;
+  const MemoryStore: typeof Lib.MemoryStore;
+  class Users {
+    verify(form: object): Promise<{ id: string }>;
+  }
+  class ConfigService {
+    getOrThrow<T>(name: string): T;
+  }
+}
