@@ -8,7 +8,6 @@ import {
   type MiddlewareConsumer,
   type NestModule,
   type OnApplicationShutdown,
-  Global,
 } from '@nestjs/common';
 import { APP_GUARD, HttpAdapterHost } from '@nestjs/core';
 import type { Clock } from '../core/util/clock.js';
@@ -41,7 +40,6 @@ import { SESSION_ENGINE, SESSION_OPTIONS, SESSION_SETTINGS } from './options/tok
 const logger = new Logger('nest-sessions');
 
 /** Import it once, in the root module: `SessionModule.forRoot({ secret: process.env.SESSION_SECRET })`. */
-@Global()
 @Module({
   providers: [
     { provide: SESSION_SETTINGS, useFactory: resolveSettings, inject: [SESSION_OPTIONS] },
@@ -58,12 +56,12 @@ const logger = new Logger('nest-sessions');
 export class SessionModule extends ConfigurableModuleClass implements NestModule, OnApplicationShutdown {
   /** @throws SessionError `ERR_OPTIONS` at boot, which names each wrong option with its remedy */
   static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
-    return concealing(super.forRoot(options));
+    return concealing(super.forRoot(options ?? {}));
   }
 
   /** @throws SessionError `ERR_OPTIONS` at boot, which names each wrong option with its remedy */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
-    return concealing(super.forRootAsync(options));
+    return concealing(super.forRootAsync(options ?? {}));
   }
 
   readonly #settings: SessionSettings;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock, type Clock } from '../core/util/clock.js';
+import { checkOptions } from '../core/util/options.js';
 import { Complaint } from '../core/util/complaint.js';
 import { mergedWarning, MOST_PER_SUBJECT, RevocationTable } from './revocation-table.js';
 import type {
@@ -28,6 +29,11 @@ export class MemoryRevocations implements RevocationList {
   #warn: (message: string) => void = () => undefined;
   #users = 0;
   #sweeper: NodeJS.Timeout | undefined;
+
+  /** @throws SessionError `ERR_OPTIONS`: it has no options */
+  constructor(options: Record<string, never> = {}) {
+    checkOptions('MemoryRevocations', options, {});
+  }
 
   bind({ clock, warn }: RevocationContext): void {
     this.#clock = clock;

@@ -1,47 +1,18 @@
+import type { CookieOptions } from '../../core/token/cookie.js';
 import {
-  ArrayNotEmpty,
-  IsArray,
-  IsBoolean,
-  IsIn,
-  IsOptional,
-  Matches,
-  ValidateBy,
-  ValidateIf,
-  getMetadataStorage,
-  validateSync,
-  type ValidationError,
-} from 'class-validator';
-import { distance } from 'fastest-levenshtein';
-import { milliseconds, type Duration } from '../../core/util/durations.js';
-import { isSessionError, SessionError } from '../../core/util/errors.js';
-
-/** A check by a function that returns what is wrong and how to mend it, or nothing. */
-function Checked(complaint: (value: unknown, name: string) => string | undefined): PropertyDecorator {
-  return ValidateBy({
-    name: 'checked',
-    validator: {
-      validate: (value, args) => complaint(value, args!.property) === undefined,
-      defaultMessage: (args) => complaint(args!.value, args!.property) ?? '',
-    },
-  });
-}
-
-const IsDuration = (path = ''): PropertyDecorator =>
-  Checked((value, name) => {
-    try {
-      milliseconds(value as Duration, path + name);
-      return undefined;
-    } catch (error) {
-      if (isSessionError(error)) return error.message;
-      throw error;
-    }
-  });
-
-const IsNested = (shape: () => new () => object): PropertyDecorator =>
-  Checked((value, name) => {
-    if (typeof value !== 'object' || value === null) return `${name}: give an object.`;
-    return complaints(shape(), value, `${name}.`).join(' ') || undefined;
-  });
+  checkOptions,
+  hasMethods,
+  isBoolean,
+  isDuration,
+  isNested,
+  isOneOf,
+  must,
+  optional,
+  optionalOrNull,
+  type OptionCheck,
+  type OptionChecks,
+} from '../../core/util/options.js';
+import type { SessionModuleExtras, SessionModuleOptions } from './session.options.js';
 
 const HOW_TO_MAKE_ONE = `Make one with: node -e "console.log(require('crypto').randomBytes(32).toString('base64url'))", and give it through the environment.`;
 
@@ -86,182 +57,137 @@ function encodedHint(value: string): string {
   return `it has characters that cannot stand in a header. Write them percent-encoded: '${encoded}'.`;
 }
 
-class CookieShape {
-  @IsOptional()
-  @Matches(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, {
-    message: 'cookie.name: use letters, digits and -_.~ (RFC 6265 §4.1.1).',
-  })
-  name?: string;
+const matching = (pattern: RegExp, remedy: string): OptionCheck =>
+  must((value) => typeof value === 'string' && pattern.test(value), remedy);
 
-  @IsOptional() @Checked(pathComplaint) path?: string;
-
+const COOKIE: OptionChecks<CookieOptions> = {
+  name: optionalOrNull(
+    matching(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, 'use letters, digits and -_.~ (RFC 6265 §4.1.1).'),
+  ),
+  path: optionalOrNull(pathComplaint),
   // RFC 1034 §3.5: labels of letters, digits and hyphens, at most 63 each.
-  @IsOptional()
-  @Matches(/^\.?[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/i, {
-    message:
-      "cookie.domain: give a host name such as 'example.com', without scheme or port; one in other letters as 'xn--…'.",
-  })
-  domain?: string;
+  domain: optionalOrNull(
+    matching(
+      /^\.?[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/i,
+      "give a host name such as 'example.com', without scheme or port; one in other letters as 'xn--…'.",
+    ),
+  ),
+  sameSite: optionalOrNull(isOneOf('strict', 'lax', 'none')),
+  secure: optionalOrNull(
+    must(
+      (value) => typeof value === 'boolean',
+      'true or false. Behind a proxy that ends TLS leave it true and set `trust proxy`.',
+    ),
+  ),
+  partitioned: optionalOrNull(isBoolean),
+  priority: optionalOrNull(isOneOf('low', 'medium', 'high')),
+};
 
-  @IsOptional()
-  @IsIn(['strict', 'lax', 'none'], { message: "cookie.sameSite: one of 'strict', 'lax' and 'none'." })
-  sameSite?: string;
+const REMEMBER: OptionChecks<NonNullable<SessionModuleOptions['remember']>> = {
+  lifetime: optionalOrNull(isDuration),
+  idle: optionalOrNull(isDuration),
+};
 
-  @IsOptional()
-  @IsBoolean({
-    message:
-      'cookie.secure: true or false. Behind a proxy that ends TLS leave it true and set `trust proxy`.',
-  })
-  secure?: boolean;
+const RELOGIN: OptionChecks<NonNullable<SessionModuleOptions['relogin']>> = {
+  within: optionalOrNull(isDuration),
+  url: optionalOrNull(urlComplaint),
+};
 
-  @IsOptional()
-  @IsBoolean({ message: 'cookie.partitioned: true or false.' })
-  partitioned?: boolean;
+const CROSS_ORIGIN: OptionChecks<
+  Extract<NonNullable<SessionModuleOptions['crossOrigin']>, { allow: readonly string[] }>
+> = { allow: originsComplaint };
 
-  @IsOptional()
-  @IsIn(['low', 'medium', 'high'], { message: "cookie.priority: one of 'low', 'medium' and 'high'." })
-  priority?: string;
+function originsComplaint(value: unknown, name: string): string | undefined {
+  if (!Array.isArray(value)) return `${name}: a list of origins such as 'https://app.example.com'.`;
+  if (value.length === 0) return `${name}: name at least one origin, or set crossOrigin: 'block'.`;
+  return value.every(isOrigin)
+    ? undefined
+    : `${name}: write each origin as a browser sends it: scheme, host and port, without a slash at the end ('https://app.example.com').`;
 }
 
-class RememberShape {
-  @IsOptional() @IsDuration('remember.') lifetime?: Duration;
-  @IsOptional() @IsDuration('remember.') idle?: Duration;
+const isOrigin = (value: unknown): boolean =>
+  typeof value === 'string' && URL.canParse(value) && new URL(value).origin === value;
+
+function crossOriginComplaint(value: unknown, name: string): string | undefined {
+  if (value === 'block' || value === 'allow') return undefined;
+  if (typeof value !== 'object')
+    return `${name}: 'block', 'allow' or { allow: ['https://app.example.com'] }.`;
+  return isNested(CROSS_ORIGIN)(value, name);
 }
 
-class ReloginShape {
-  @IsOptional() @IsDuration('relogin.') within?: Duration;
+const isStore = (value: unknown): boolean =>
+  hasMethods(value, 'load', 'create', 'commit', 'destroy', 'list', 'markRevoked') ||
+  hasMethods(value, 'createBackend');
 
-  @IsOptional() @Checked(urlComplaint) url?: string;
-}
+const isDataShape = (value: unknown): boolean =>
+  typeof value === 'function' || (typeof value === 'object' && value !== null && '~standard' in value);
 
-class CrossOriginShape {
-  @IsArray({ message: "crossOrigin.allow: a list of origins such as 'https://app.example.com'." })
-  @ArrayNotEmpty({ message: "crossOrigin.allow: name at least one origin, or set crossOrigin: 'block'." })
-  @Checked((value) =>
-    (value as unknown[]).every(
-      (origin) => typeof origin === 'string' && URL.canParse(origin) && new URL(origin).origin === origin,
-    )
-      ? undefined
-      : "crossOrigin.allow: write each origin as a browser sends it: scheme, host and port, without a slash at the end ('https://app.example.com').",
-  )
-  allow?: string[];
-}
+/** They belong to the call: forRootAsync() has to know them before its factory runs. */
+const beside = optional((_, name) => `${name}: give it to forRootAsync() itself, beside useFactory.`);
 
-class OptionsShape {
-  @Checked(secretComplaint) secret!: unknown;
-
-  @IsOptional()
-  @Checked((value) =>
-    ['load', 'create', 'commit', 'destroy', 'list', 'markRevoked'].every(
-      (name) => typeof (value as Record<string, unknown>)[name] === 'function',
-    ) || typeof (value as Record<string, unknown>)['createBackend'] === 'function'
-      ? undefined
-      : 'store: give a MemoryStore, RedisStore, PostgresStore, SealedCookie or an object that implements SessionStore. A store of express-session does not fit.',
-  )
-  store?: unknown;
-
-  @IsOptional() @IsDuration() lifetime?: Duration;
-  @IsOptional() @IsDuration() idle?: Duration;
-  @IsOptional() @IsDuration() rollEvery?: Duration;
-  @ValidateIf((options: OptionsShape) => options.rotateEvery !== undefined && options.rotateEvery !== false)
-  @IsDuration()
-  rotateEvery?: Duration | false;
-  @IsOptional() @IsDuration() rotateGrace?: Duration;
-  @IsOptional() @IsDuration() storeTimeout?: Duration;
-  @IsOptional() @IsNested(() => RememberShape) remember?: object;
-  @IsOptional() @IsNested(() => ReloginShape) relogin?: object;
-  @IsOptional() @IsNested(() => CookieShape) cookie?: object;
-
-  @IsOptional()
-  @Checked((value) =>
-    typeof value === 'function' || (typeof value === 'object' && value !== null && '~standard' in value)
-      ? undefined
-      : 'data: give a class with class-validator decorators, or a Standard Schema.',
-  )
-  data?: unknown;
-
-  @IsOptional()
-  @Checked((value) =>
-    typeof value === 'function' || (Number.isSafeInteger(value) && (value as number) > 0)
-      ? undefined
-      : 'maxSessions: a positive whole number, or a function of the subject that returns one.',
-  )
-  maxSessions?: unknown;
-
-  @IsOptional()
-  @IsIn(['evict-oldest', 'reject'], { message: "onExceeded: 'evict-oldest' or 'reject'." })
-  onExceeded?: string;
-  @IsOptional() @IsBoolean({ message: 'discloseEviction: true or false.' }) discloseEviction?: boolean;
-
-  @IsOptional()
-  @Checked((value) =>
-    typeof value === 'function' || ['off', 'basic', 'strong'].includes(value as string)
-      ? undefined
-      : "protection: 'off', 'basic', 'strong' or a function of the two devices.",
-  )
-  protection?: unknown;
-
-  @IsOptional()
-  @Checked((value, name) => {
-    if (value === 'block' || value === 'allow') return undefined;
-    if (typeof value !== 'object' || value === null)
-      return "crossOrigin: 'block', 'allow' or { allow: ['https://app.example.com'] }.";
-    return complaints(CrossOriginShape, value, `${name}.`).join(' ') || undefined;
-  })
-  crossOrigin?: unknown;
-
-  @IsOptional()
-  @IsArray({ message: "exclude: a list of paths such as ['/health', '/assets/*path']." })
-  exclude?: unknown[];
-  @IsOptional() @IsBoolean({ message: 'context: true or false.' }) context?: boolean;
-
-  @IsOptional()
-  @Checked((value) =>
-    typeof value === 'function'
-      ? undefined
-      : 'renderFailure: a function of the failure that returns { contentType, body }.',
-  )
-  renderFailure?: unknown;
-
-  @IsOptional()
-  @Checked((value) =>
-    typeof (value as { now?: unknown }).now === 'function'
-      ? undefined
-      : 'clock: an object with now(), in milliseconds since the epoch.',
-  )
-  clock?: unknown;
-}
+const MODULE: OptionChecks<SessionModuleOptions & SessionModuleExtras> = {
+  secret: secretComplaint,
+  store: optionalOrNull(
+    must(
+      isStore,
+      'give a MemoryStore, RedisStore, PostgresStore, SealedCookie or an object that implements SessionStore. A store of express-session does not fit.',
+    ),
+  ),
+  lifetime: optionalOrNull(isDuration),
+  idle: optionalOrNull(isDuration),
+  rollEvery: optionalOrNull(isDuration),
+  rotateEvery: optional((value, name) => (value === false ? undefined : isDuration(value, name))),
+  rotateGrace: optionalOrNull(isDuration),
+  storeTimeout: optionalOrNull(isDuration),
+  remember: optionalOrNull(isNested(REMEMBER)),
+  relogin: optionalOrNull(isNested(RELOGIN)),
+  cookie: optionalOrNull(isNested(COOKIE)),
+  data: optionalOrNull(
+    must(isDataShape, 'give a class with class-validator decorators, or a Standard Schema.'),
+  ),
+  maxSessions: optionalOrNull(
+    must(
+      (value) => typeof value === 'function' || (Number.isSafeInteger(value) && (value as number) > 0),
+      'a positive whole number, or a function of the subject that returns one.',
+    ),
+  ),
+  onExceeded: optionalOrNull(
+    must((value) => value === 'evict-oldest' || value === 'reject', "'evict-oldest' or 'reject'."),
+  ),
+  discloseEviction: optionalOrNull(isBoolean),
+  protection: optionalOrNull(
+    must(
+      (value) => typeof value === 'function' || ['off', 'basic', 'strong'].includes(value as string),
+      "'off', 'basic', 'strong' or a function of the two devices.",
+    ),
+  ),
+  crossOrigin: optionalOrNull(crossOriginComplaint),
+  exclude: optionalOrNull(
+    must((value) => Array.isArray(value), "a list of paths such as ['/health', '/assets/*path']."),
+  ),
+  context: optionalOrNull(isBoolean),
+  renderFailure: optionalOrNull(
+    must(
+      (value) => typeof value === 'function',
+      'a function of the failure that returns { contentType, body }.',
+    ),
+  ),
+  clock: optionalOrNull(
+    must((value) => hasMethods(value, 'now'), 'an object with now(), in milliseconds since the epoch.'),
+  ),
+  isGlobal: beside,
+  guard: beside,
+};
 
 /** @throws SessionError `ERR_OPTIONS` that names everything that is wrong, each with its remedy */
-export function checkOptions(options: unknown): void {
-  const found = complaints(OptionsShape, typeof options === 'object' && options !== null ? options : {}, '');
-  if (found.length > 0) throw new SessionError('ERR_OPTIONS', `SessionModule: ${found.join(' ')}`);
-}
+export const checkModuleOptions = (options: unknown): void => checkOptions('SessionModule', options, MODULE);
 
-function complaints(shape: new () => object, value: object, path: string): string[] {
-  const instance = Object.assign(new shape(), value);
-  const errors = validateSync(instance, { whitelist: true, forbidNonWhitelisted: true });
-  return errors.map((error) => messageOf(error, shape, path));
-}
+const EXTRAS: OptionChecks<SessionModuleExtras> = {
+  isGlobal: optional(isBoolean),
+  guard: optional(must((value) => value === 'login', "'login', or leave it out.")),
+};
 
-function messageOf(error: ValidationError, shape: new () => object, path: string): string {
-  const { whitelistValidation, ...others } = error.constraints ?? {};
-  if (whitelistValidation === undefined) return Object.values(others).join(' ');
-  const names = namesOf(shape);
-  const nearest = names
-    .map((name) => ({ name, far: distance(name.toLowerCase(), error.property.toLowerCase()) }))
-    .sort((a, b) => a.far - b.far)[0];
-  const hint =
-    nearest && nearest.far <= Math.max(2, error.property.length / 3)
-      ? `Did you mean "${path}${nearest.name}"?`
-      : `Known are: ${names.join(', ')}.`;
-  return `${path}${error.property}: there is no such option. ${hint}`;
+/** @throws SessionError `ERR_OPTIONS` */
+export function checkModuleExtras({ isGlobal, guard }: SessionModuleExtras): void {
+  checkOptions('SessionModule', { isGlobal, guard }, EXTRAS);
 }
-
-const namesOf = (shape: new () => object): string[] => [
-  ...new Set(
-    getMetadataStorage()
-      .getTargetValidationMetadatas(shape, '', false, false)
-      .map((one) => one.propertyName),
-  ),
-];

@@ -75,6 +75,14 @@ export interface SessionModuleOptions<T extends object = object> {
   clock?: Clock;
 }
 
+/** What decides how the module is put together: beside the options of `forRoot()`, and beside the factory of `forRootAsync()`. */
+export interface SessionModuleExtras {
+  /** Whether other modules need not import it to inject SessionService and the guards. @default true */
+  isGlobal?: boolean;
+  /** `login` guards every handler of the application with LoginGuard, but for those marked `@Public()`. @default none */
+  guard?: 'login';
+}
+
 /** For `forRootAsync({ useClass })` and `useExisting`. */
 export interface SessionOptionsFactory {
   createSessionOptions(): SessionModuleOptions | Promise<SessionModuleOptions>;

@@ -3,13 +3,13 @@ import { Concealed } from '../../core/util/concealed.js';
 import { MAX_COOKIE_AGE, type CookieOptions, type ResolvedCookie } from '../../core/token/cookie.js';
 import { milliseconds } from '../../core/util/durations.js';
 import type { EngineConfig, ProtectionVerdict } from '../../core/request/engine-context.js';
-import { SessionError } from '../../core/util/errors.js';
+import { wrongOption } from '../../core/util/options.js';
 import type { Limits } from '../../core/model/policy.js';
 import type { Device } from '../../core/model/record.js';
 import type { RenderFailure } from '../request/failure-response.js';
 import { asHttp } from '../request/session.exceptions.js';
 import { dataValidator } from './data-validator.js';
-import { checkOptions } from './options.shape.js';
+import { checkModuleOptions } from './options.shape.js';
 import { revealSecret, type ConcealedOptions } from './module-definition.js';
 import type { ExcludedRoute, SessionModuleOptions } from './session.options.js';
 
@@ -34,49 +34,85 @@ export interface SessionSettings {
  */
 export function resolveSettings(given: ConcealedOptions): SessionSettings {
   const options = revealSecret(given);
-  checkOptions(options);
-  const limits = limitsOf('', options.lifetime ?? '31d', options.idle ?? '30m');
-  const rememberLimits = limitsOf(
-    'remember.',
-    options.remember?.lifetime ?? '31d',
-    options.remember?.idle ?? '31d',
-  );
-  const rollEvery = milliseconds(options.rollEvery ?? '1m', 'rollEvery');
-  if (rollEvery >= limits.idle || rollEvery >= rememberLimits.idle) {
-    throw wrong(
-      'rollEvery: it is not shorter than idle, so an active session would end. Make rollEvery shorter, or idle longer.',
-    );
-  }
-  const { rotateEvery = '15m', protection = 'off', maxSessions, crossOrigin = 'block', data } = options;
+  checkModuleOptions(options);
+  const all = withDefaults(options);
+  assertRolls(all);
   return {
-    secrets: new Concealed(typeof options.secret === 'string' ? [options.secret] : [...options.secret]),
+    secrets: new Concealed(all.secret),
     engine: {
-      cookie: resolveCookie(options.cookie ?? {}),
-      limits,
-      rememberLimits,
-      rollEvery,
-      rotateEvery: rotateEvery === false ? false : milliseconds(rotateEvery, 'rotateEvery'),
-      grace: milliseconds(options.rotateGrace ?? '10s', 'rotateGrace'),
-      maxSessions: typeof maxSessions === 'number' ? () => maxSessions : maxSessions,
-      onExceeded: options.onExceeded ?? 'evict-oldest',
-      protect: protectionOf(protection),
-      validate: data && dataValidator(data),
-      storeTimeout: milliseconds(options.storeTimeout ?? '2s', 'storeTimeout'),
-      clock: options.clock ?? systemClock,
+      cookie: all.cookie,
+      limits: { lifetime: all.lifetime, idle: all.idle },
+      rememberLimits: all.remember,
+      rollEvery: all.rollEvery,
+      rotateEvery: all.rotateEvery,
+      grace: all.rotateGrace,
+      maxSessions: all.maxSessions,
+      onExceeded: all.onExceeded,
+      protect: all.protection,
+      validate: all.data,
+      storeTimeout: all.storeTimeout,
+      clock: all.clock,
       asThrown: asHttp,
     },
-    clockInjected: options.clock !== undefined,
+    clockInjected: options.clock != null,
+    relogin: all.relogin,
+    ...all.crossOrigin,
+    discloseEviction: all.discloseEviction,
+    context: all.context,
+    exclude: all.exclude,
+    renderFailure: all.renderFailure,
+  };
+}
+
+/** Every option with its default and in the form that it has from then on; `store` is for the module to make. */
+function withDefaults(options: SessionModuleOptions) {
+  const { secret, maxSessions, rotateEvery } = options;
+  return {
+    secret: typeof secret === 'string' ? [secret] : [...secret],
+    ...limitsOf('', options.lifetime ?? '31d', options.idle ?? '30m'),
+    remember: limitsOf('remember.', options.remember?.lifetime ?? '31d', options.remember?.idle ?? '31d'),
+    rollEvery: milliseconds(options.rollEvery ?? '1m', 'rollEvery'),
+    rotateEvery: rotateEvery === false ? (false as const) : milliseconds(rotateEvery ?? '15m', 'rotateEvery'),
+    rotateGrace: milliseconds(options.rotateGrace ?? '10s', 'rotateGrace'),
+    storeTimeout: milliseconds(options.storeTimeout ?? '2s', 'storeTimeout'),
     relogin: {
       within: milliseconds(options.relogin?.within ?? '5m', 'relogin.within'),
-      url: options.relogin?.url,
+      url: options.relogin?.url ?? undefined,
     },
-    crossOrigin: crossOrigin === 'allow' ? 'allow' : 'block',
-    allowedOrigins: typeof crossOrigin === 'object' ? crossOrigin.allow : [],
+    cookie: resolveCookie(options.cookie ?? {}),
+    data: options.data ? dataValidator(options.data) : undefined,
+    maxSessions: typeof maxSessions === 'number' ? () => maxSessions : (maxSessions ?? undefined),
+    onExceeded: options.onExceeded ?? 'evict-oldest',
     discloseEviction: options.discloseEviction ?? true,
-    context: options.context ?? true,
+    protection: protectionOf(options.protection ?? 'off'),
+    crossOrigin: crossOriginOf(options.crossOrigin ?? 'block'),
     exclude: options.exclude ?? [],
-    renderFailure: options.renderFailure,
-  };
+    context: options.context ?? true,
+    renderFailure: options.renderFailure ?? undefined,
+    clock: options.clock ?? systemClock,
+  } satisfies Record<Exclude<keyof SessionModuleOptions, 'store'>, unknown>;
+}
+
+function assertRolls({
+  rollEvery,
+  idle,
+  remember,
+}: {
+  rollEvery: number;
+  idle: number;
+  remember: Limits;
+}): void {
+  if (rollEvery < idle && rollEvery < remember.idle) return;
+  throw wrong(
+    'rollEvery: it is not shorter than idle, so an active session would end. Make rollEvery shorter, or idle longer.',
+  );
+}
+
+function crossOriginOf(
+  option: NonNullable<SessionModuleOptions['crossOrigin']>,
+): Pick<SessionSettings, 'crossOrigin' | 'allowedOrigins'> {
+  if (typeof option === 'object') return { crossOrigin: 'block', allowedOrigins: option.allow };
+  return { crossOrigin: option, allowedOrigins: [] };
 }
 
 function limitsOf(
@@ -151,4 +187,4 @@ function sameClient(now: Device, then: Device): boolean {
   return sameAddress && (then.userAgent === undefined || now.userAgent === then.userAgent);
 }
 
-const wrong = (message: string): SessionError => new SessionError('ERR_OPTIONS', `SessionModule: ${message}`);
+const wrong = (message: string): Error => wrongOption('SessionModule', message);

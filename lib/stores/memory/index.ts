@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { systemClock, type Clock } from '../../core/util/clock.js';
-import { SessionError } from '../../core/util/errors.js';
+import { checkOptions, isPositiveInteger, optional, type OptionChecks } from '../../core/util/options.js';
 import { applyDelta, mayCommit, type RecordDelta, type SessionRecord } from '../../core/model/record.js';
 import type {
   CommitResult,
@@ -21,6 +21,11 @@ export interface MemoryStoreOptions {
   /** The most bytes of data it holds, roughly: two a character. @default no limit */
   maxBytes?: number;
 }
+
+const CHECKS: OptionChecks<MemoryStoreOptions> = {
+  maxCount: optional(isPositiveInteger),
+  maxBytes: optional(isPositiveInteger),
+};
 
 type Entry = PackedRecord | EndedRecord;
 type Entries = LRUCache<string, Entry>;
@@ -66,14 +71,9 @@ export class MemoryStore implements SessionStore {
   #sweptAt = -Infinity;
 
   /** @throws SessionError `ERR_OPTIONS` for a limit that is no positive integer */
-  constructor({ maxCount = 100_000, maxBytes }: MemoryStoreOptions = {}) {
-    for (const [name, value] of Object.entries({ maxCount, maxBytes })) {
-      if (value === undefined || (Number.isSafeInteger(value) && value > 0)) continue;
-      throw new SessionError(
-        'ERR_OPTIONS',
-        `MemoryStore: ${name} is a positive whole number, not ${String(value)}.`,
-      );
-    }
+  constructor(options: MemoryStoreOptions = {}) {
+    checkOptions('MemoryStore', options, CHECKS);
+    const { maxCount = 100_000, maxBytes } = options;
     this.#maxCount = maxCount;
     this.#maxBytes = maxBytes ?? Infinity;
     this.#loggedIn = this.#cache(maxBytes !== undefined);

@@ -1,4 +1,5 @@
 import { isSessionError, SessionError } from '../../core/util/errors.js';
+import { checkOptions, isBoolean, must, optional, type OptionChecks } from '../../core/util/options.js';
 import type { SessionEvent } from '../../core/events/events.js';
 import type { RecordDelta, SessionRecord } from '../../core/model/record.js';
 import type {
@@ -16,6 +17,7 @@ import { PostgresEvents } from './events.js';
 import {
   ask,
   inTransaction,
+  isPool,
   lacksColumn,
   run,
   type PostgresClient,
@@ -52,6 +54,17 @@ const DEFAULT_TABLE = 'nest_sessions';
 /** An identifier has at most 63 bytes; the name of the table leaves room for the names of its indexes. */
 const TABLE = /^(?:[A-Za-z_][A-Za-z0-9_]{0,62}\.)?[A-Za-z_][A-Za-z0-9_]{0,47}$/;
 
+const isTable = must(
+  (value) => typeof value === 'string' && TABLE.test(value),
+  "a name of letters, digits and _, at most 48, with a schema before it if need be: 'app.sessions'.",
+);
+
+const CHECKS: OptionChecks<PostgresStoreOptions> = {
+  pool: isPool('PostgresStore'),
+  table: optional(isTable),
+  events: optional(isBoolean),
+};
+
 /** How often expired rows are swept out, in milliseconds. */
 const SWEEP_EVERY = 60_000;
 
@@ -81,7 +94,7 @@ export class PostgresStore implements SessionStore {
 
   /** @throws SessionError `ERR_OPTIONS` */
   constructor(options: PostgresStoreOptions) {
-    checkOptions(options);
+    checkOptions('PostgresStore', options, CHECKS);
     const { pool, table = DEFAULT_TABLE, events = true } = options;
     this.#pool = pool;
     this.#table = table;
@@ -95,7 +108,7 @@ export class PostgresStore implements SessionStore {
    * @throws SessionError `ERR_OPTIONS`
    */
   static ddl(table: string = DEFAULT_TABLE): string {
-    checkTable(table);
+    checkOptions('PostgresStore.ddl()', { table }, { table: isTable });
     return new PostgresStatements(table).ddl;
   }
 
@@ -335,29 +348,6 @@ function readable(rows: readonly PostgresRow[]): SessionRecord[] {
   });
 }
 
-function checkOptions(options: PostgresStoreOptions): void {
-  const { pool, table, events, ...unknown } = options ?? {};
-  if (['query', 'connect', 'on', 'off'].some((name) => !isFunction(pool, name))) {
-    throw wrong(
-      'pool: give a Pool of the package pg: new PostgresStore({ pool: new Pool({ connectionString }) }).',
-    );
-  }
-  if (table !== undefined) checkTable(table);
-  if (events !== undefined && typeof events !== 'boolean') {
-    throw wrong('events: true or false.');
-  }
-  const [stranger] = Object.keys(unknown);
-  if (stranger !== undefined)
-    throw wrong(`${stranger}: there is no such option. Use pool, table and events.`);
-}
-
-function checkTable(table: unknown): void {
-  if (typeof table === 'string' && TABLE.test(table)) return;
-  throw wrong(
-    "table: a name of letters, digits and _, at most 48, with a schema before it if need be: 'app.sessions'.",
-  );
-}
-
 function checkSubject(subject: string): void {
   if (!NOT_TEXT.test(subject)) return;
   throw new SessionError(
@@ -365,8 +355,3 @@ function checkSubject(subject: string): void {
     'PostgreSQL stores no text with a NUL character or half a surrogate pair in it. Give the subject as plain text.',
   );
 }
-
-const isFunction = (object: unknown, name: string): boolean =>
-  typeof (object as Record<string, unknown> | undefined | null)?.[name] === 'function';
-
-const wrong = (message: string): SessionError => new SessionError('ERR_OPTIONS', `PostgresStore: ${message}`);

@@ -1,3 +1,4 @@
+import { hasMethods, must, type OptionCheck } from '../../core/util/options.js';
 import { withoutValues } from '../../core/storage/driver-error.js';
 
 /** A statement; `types` keeps every column the text that the server sent, whatever parsers the application set. */
@@ -41,6 +42,13 @@ export interface PostgresPool {
   readonly ending?: boolean;
   readonly options?: { max?: number };
 }
+
+/** @param owner the class whose option it is, for the remedy */
+export const isPool = (owner: string): OptionCheck =>
+  must(
+    (pool) => hasMethods(pool, 'query', 'connect', 'on', 'off'),
+    `give a Pool of the package pg: new ${owner}({ pool: new Pool({ connectionString }) }).`,
+  );
 
 /** Another transaction came in between (SQLSTATE class 40): nothing was done, and the same again may succeed. */
 const TRY_AGAIN = new Set(['40001', '40P01']);

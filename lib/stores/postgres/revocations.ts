@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { SessionError } from '../../core/util/errors.js';
+import { checkOptions, isDuration, must, optional, type OptionChecks } from '../../core/util/options.js';
 import { MOST_PER_SUBJECT } from '../../revocations/revocation-table.js';
 import type { Revocation } from '../../revocations/revocation-list.js';
 import { PostgresListener } from './listener.js';
-import { ask, type PostgresPool, type PostgresRow } from './pool.js';
+import { ask, isPool, type PostgresPool, type PostgresRow } from './pool.js';
 import { confirmedOf, readRevocation, scopeOf, writeRevocation } from '../../revocations/revocation-codec.js';
 import {
   SharedRevocations,
@@ -22,6 +22,19 @@ export interface PostgresRevocationsOptions extends SharedRevocationsOptions {
 
 const DEFAULT_TABLE = 'session_revocations';
 
+const TABLE = /^[a-z_][a-z0-9_]{0,50}(?:\.[a-z_][a-z0-9_]{0,50})?$/i;
+
+const isTable = must(
+  (value) => typeof value === 'string' && TABLE.test(value),
+  'the name of a table, with or without a schema. Use letters, digits and _, at most 51.',
+);
+
+const CHECKS: OptionChecks<PostgresRevocationsOptions> = {
+  pool: isPool('PostgresRevocations'),
+  table: optional(isTable),
+  staleness: optional(isDuration),
+};
+
 /**
  * Revocations in PostgreSQL 12 or later, for `SealedCookie` on any number of nodes. Run {@link migrate} before
  * the application starts. A revocation is told to the other nodes with NOTIFY, in the transaction that writes it.
@@ -31,18 +44,18 @@ export class PostgresRevocations extends SharedRevocations {
   readonly #ddl: string;
 
   /** @throws SessionError `ERR_OPTIONS` */
-  constructor({ pool, table = DEFAULT_TABLE, ...options }: PostgresRevocationsOptions) {
-    if (typeof pool?.connect !== 'function') {
-      throw new SessionError('ERR_OPTIONS', 'PostgresRevocations: pool: give a Pool of the package "pg".');
-    }
+  constructor(options: PostgresRevocationsOptions) {
+    checkOptions('PostgresRevocations', options, CHECKS);
+    const { pool, table = DEFAULT_TABLE, staleness } = options;
     const statements = new Statements(table);
-    super(new PostgresSource(pool, statements), options);
+    super(new PostgresSource(pool, statements), { staleness });
     this.#pool = pool;
     this.#ddl = statements.ddl;
   }
 
   /** The statements that make the tables, for those who migrate by other means. */
   static ddl(table: string = DEFAULT_TABLE): string {
+    checkOptions('PostgresRevocations.ddl()', { table }, { table: isTable });
     return new Statements(table).ddl;
   }
 
@@ -68,12 +81,6 @@ class Statements {
   readonly #name: string;
 
   constructor(name: string) {
-    if (!/^[a-z_][a-z0-9_]{0,50}(?:\.[a-z_][a-z0-9_]{0,50})?$/i.test(name)) {
-      throw new SessionError(
-        'ERR_OPTIONS',
-        `PostgresRevocations: table: "${name}" is no name of a table, with or without a schema. Use letters, digits and _, at most 51.`,
-      );
-    }
     const quote = (full: string) =>
       full
         .split('.')

@@ -1,5 +1,5 @@
 import { throwWithoutValues } from '../../core/storage/driver-error.js';
-import { SessionError } from '../../core/util/errors.js';
+import { must, type OptionCheck } from '../../core/util/options.js';
 import { explainTimeout, SharedCommandTimeout } from './command-timeout.js';
 
 /** What we need of a node-redis client (5 or later), as `createClient()` makes it. */
@@ -49,15 +49,17 @@ export interface RedisAdapter {
   listen(channel: string, onMessage: (text: string) => void, onError: (error: unknown) => void): Subscription;
 }
 
-/** @throws SessionError `ERR_OPTIONS` for what is no client of a driver that we know */
+/** What RedisStore and RedisRevocations check of their option `client`. */
+export const isRedisClient: OptionCheck = must(
+  (client) => [isIoRedis, isNodeRedisCluster, isNodeRedis].some((is) => is(client as RedisClient)),
+  'this is no Redis client that is known here. Give what createClient() or createCluster() of "redis" (5 or later) returns, or a Redis or Cluster of "ioredis".',
+);
+
+/** @param client checked before: see {@link isRedisClient} */
 export function adaptClient(client: RedisClient): RedisAdapter {
   if (isIoRedis(client)) return new IoRedisAdapter(client);
   if (isNodeRedisCluster(client)) return new NodeRedisClusterAdapter(client);
-  if (isNodeRedis(client)) return new NodeRedisAdapter(client);
-  throw new SessionError(
-    'ERR_OPTIONS',
-    'client: this is no Redis client that is known here. Give what createClient() or createCluster() of "redis" (5 or later) returns, or a Redis or Cluster of "ioredis".',
-  );
+  return new NodeRedisAdapter(client);
 }
 
 const isIoRedis = (client: RedisClient): client is IoRedisClient =>

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { isSessionError, SessionError } from '../../core/util/errors.js';
+import { isSessionError } from '../../core/util/errors.js';
+import { checkOptions, isKeyPrefix, optional, type OptionChecks } from '../../core/util/options.js';
 import type { SessionEvent } from '../../core/events/events.js';
 import type { RecordDelta, SessionRecord } from '../../core/model/record.js';
 import type {
@@ -12,7 +13,7 @@ import type {
   StoreContext,
   Tombstone,
 } from '../../core/storage/store.js';
-import { adaptClient, type RedisClient, type RedisAdapter, type Reply } from './client.js';
+import { adaptClient, isRedisClient, type RedisClient, type RedisAdapter, type Reply } from './client.js';
 import { corrupt, decode, encode, encodeDelta, fieldsOf, FORMAT_VERSION } from './codec.js';
 import { RedisEvents } from './events.js';
 import { SubjectIndex, type Standing } from './subject-index.js';
@@ -31,6 +32,11 @@ export interface RedisStoreOptions {
   /** What all keys and the channel of the events begin with. @default 'nest-sessions:' */
   prefix?: string;
 }
+
+const CHECKS: OptionChecks<RedisStoreOptions> = {
+  client: isRedisClient,
+  prefix: optional(isKeyPrefix),
+};
 
 /**
  * Sessions in Redis 5 or later (or Valkey), alone or as a cluster.
@@ -51,11 +57,10 @@ export class RedisStore implements SessionStore {
   #warn: (message: string) => void = () => undefined;
   #warned = false;
 
-  /** @throws SessionError `ERR_OPTIONS` for a client that is of no known driver */
-  constructor({ client, prefix = 'nest-sessions:' }: RedisStoreOptions) {
-    if (typeof prefix !== 'string') {
-      throw new SessionError('ERR_OPTIONS', 'RedisStore: prefix is the text that all keys begin with.');
-    }
+  /** @throws SessionError `ERR_OPTIONS` */
+  constructor(options: RedisStoreOptions) {
+    checkOptions('RedisStore', options, CHECKS);
+    const { client, prefix = 'nest-sessions:' } = options;
     this.#redis = adaptClient(client);
     this.#prefix = prefix;
     this.#index = new SubjectIndex(this.#redis, prefix, (id) => this.#key(id));

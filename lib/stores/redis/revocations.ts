@@ -1,8 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { SessionError } from '../../core/util/errors.js';
+import {
+  checkOptions,
+  isDuration,
+  isKeyPrefix,
+  optional,
+  type OptionChecks,
+} from '../../core/util/options.js';
 import { MOST_PER_SUBJECT } from '../../revocations/revocation-table.js';
 import type { Revocation } from '../../revocations/revocation-list.js';
-import { adaptClient, type RedisClient, type RedisAdapter } from './client.js';
+import { adaptClient, isRedisClient, type RedisClient, type RedisAdapter } from './client.js';
 import { Script } from './scripts.js';
 import { confirmedOf, readRevocation, scopeOf, writeRevocation } from '../../revocations/revocation-codec.js';
 import {
@@ -20,6 +26,12 @@ export interface RedisRevocationsOptions extends SharedRevocationsOptions {
   prefix?: string;
 }
 
+const CHECKS: OptionChecks<RedisRevocationsOptions> = {
+  client: isRedisClient,
+  prefix: optional(isKeyPrefix),
+  staleness: optional(isDuration),
+};
+
 /**
  * Revocations in Redis 5 or later, alone or as a cluster, for `SealedCookie` on any number of nodes.
  *
@@ -29,11 +41,10 @@ export interface RedisRevocationsOptions extends SharedRevocationsOptions {
  */
 export class RedisRevocations extends SharedRevocations {
   /** @throws SessionError `ERR_OPTIONS` */
-  constructor({ client, prefix = 'nest-sessions:', ...options }: RedisRevocationsOptions) {
-    if (typeof prefix !== 'string') {
-      throw new SessionError('ERR_OPTIONS', 'RedisRevocations: prefix is the text that all keys begin with.');
-    }
-    super(new RedisSource(adaptClient(client), prefix), options);
+  constructor(options: RedisRevocationsOptions) {
+    checkOptions('RedisRevocations', options, CHECKS);
+    const { client, prefix = 'nest-sessions:', staleness } = options;
+    super(new RedisSource(adaptClient(client), prefix), { staleness });
   }
 }
 

@@ -1,7 +1,16 @@
 import { createSecretKey } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { SessionError } from '../../core/util/errors.js';
+import {
+  checkOptions,
+  hasMethods,
+  isBoolean,
+  isOneOf,
+  must,
+  optional,
+  wrongOption,
+  type OptionChecks,
+} from '../../core/util/options.js';
 import type {
   Client,
   SessionBackend,
@@ -128,19 +137,38 @@ function certificateOf({ request }: Client): string | undefined {
   return socket?.getPeerCertificate?.()?.fingerprint256;
 }
 
+const CHECKS: OptionChecks<SealedCookieOptions> = {
+  revocations: optional(
+    must(
+      (value) => value === false || hasMethods(value, 'check', 'add', 'bind'),
+      'a MemoryRevocations, RedisRevocations, PostgresRevocations or false.',
+    ),
+  ),
+  format: optional(isOneOf('sealed', 'scs', 'liu')),
+  index: optional(must((value) => hasMethods(value, 'create'), 'a store such as RedisStore, or nothing.')),
+  enforceRotation: optional(isBoolean),
+  compress: optional(
+    must((value) => [false, 'deflate', 'zlib'].includes(value as string), "false, 'deflate' or 'zlib'."),
+  ),
+  keySets: optional(must((value) => Array.isArray(value), 'a list of key sets.')),
+  bindTo: optional(
+    must(
+      (value) => value === 'client-certificate' || typeof value === 'function',
+      "'client-certificate', or a function of the request that returns a text.",
+    ),
+  ),
+};
+
+/** @throws SessionError `ERR_OPTIONS` */
 function check(options: SealedCookieOptions): void {
-  const { format = 'sealed', revocations, index } = options;
+  checkOptions('SealedCookie', options, CHECKS);
+  const { format = 'sealed', revocations } = options;
   const complaint =
-    (!['sealed', 'scs', 'liu'].includes(format) && "format: one of 'sealed', 'scs' and 'liu'.") ||
     (options.compress && format !== 'scs' && "compress: only the format 'scs' has it. Drop it.") ||
     (options.keySets && format !== 'scs' && "keySets: only the format 'scs' has them. Drop them.") ||
     (options.bindTo && format !== 'liu' && "bindTo: only the format 'liu' has a place for it. Drop it.") ||
     (options.enforceRotation &&
       revocations === false &&
-      'enforceRotation: it needs a list of revocations. Drop it, or give one.') ||
-    (revocations &&
-      typeof revocations.check !== 'function' &&
-      'revocations: a MemoryRevocations, RedisRevocations, PostgresRevocations or false.') ||
-    (index && typeof index.create !== 'function' && 'index: a store such as RedisStore, or nothing.');
-  if (complaint) throw new SessionError('ERR_OPTIONS', `SealedCookie: ${complaint}`);
+      'enforceRotation: it needs a list of revocations. Drop it, or give one.');
+  if (complaint) throw wrongOption('SealedCookie', complaint);
 }

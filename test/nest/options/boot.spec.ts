@@ -1,15 +1,20 @@
 import { validateHeaderValue } from 'node:http';
-import { Controller, Get, Injectable, Module } from '@nestjs/common';
+import { Controller, Get, Injectable, Module, type DynamicModule } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { IsString } from 'class-validator';
 import {
   isSessionError,
   MemoryStore,
+  Public,
   Relogin,
   SessionModule,
+  SessionService,
   type SessionModuleOptions,
   type SessionOptionsFactory,
 } from 'nest-sessions';
+import { PostgresRevocations, PostgresStore } from 'nest-sessions/postgres';
+import { RedisRevocations, RedisStore } from 'nest-sessions/redis';
+import { MemoryRevocations, SealedCookie } from 'nest-sessions/sealed';
 import { FakeClock } from 'nest-sessions/testing';
 import { z } from 'zod';
 import { expireCookie, setCookie } from '../../../lib/core/token/cookie.js';
@@ -167,38 +172,34 @@ const WRONG: [string, object, RegExp][] = [
   ['a context that is no boolean', { context: 'yes' }, /context: true or false/],
   ['a discloseEviction that is no boolean', { discloseEviction: 1 }, /discloseEviction: true or false/],
   ['a clock that is none', { clock: () => 0 }, /clock: an object with now\(\)/],
-  ['a misspelt option', { lifeTime: '1d' }, /lifeTime: there is no such option\. Did you mean "lifetime"\?/],
-  ['another misspelt option', { rolEvery: '1m' }, /rolEvery:.*Did you mean "rollEvery"\?/],
+  [
+    'a misspelt option',
+    { lifeTime: '1d' },
+    /Unknown option "lifeTime"\. Did you mean "lifetime"\? Known options: secret, /,
+  ],
+  ['another misspelt option', { rolEvery: '1m' }, /"rolEvery"\. Did you mean "rollEvery"\?/],
   [
     'a misspelt option of the cookie',
     { cookie: { samesite: 'lax' } },
-    /cookie\.samesite:.*Did you mean "cookie\.sameSite"\?/,
+    /"cookie\.samesite"\. Did you mean "cookie\.sameSite"\?/,
   ],
   [
     'a misspelt option of remember',
     { remember: { lifetme: '1d' } },
-    /remember\.lifetme:.*Did you mean "remember\.lifetime"\?/,
+    /"remember\.lifetme"\. Did you mean "remember\.lifetime"\?/,
   ],
   [
     'a misspelt option of relogin',
     { relogin: { witin: '1m' } },
-    /relogin\.witin:.*Did you mean "relogin\.within"\?/,
+    /"relogin\.witin"\. Did you mean "relogin\.within"\?/,
   ],
   [
     'a misspelt option of crossOrigin',
     { crossOrigin: { alow: [], allow: ['https://a.example'] } },
     /Did you mean "crossOrigin\.allow"\?/,
   ],
-  [
-    'an option of express-session',
-    { resave: false },
-    /resave: there is no such option\. Known are: .*secret/,
-  ],
-  [
-    'an httpOnly, which always is',
-    { cookie: { httpOnly: false } },
-    /cookie\.httpOnly: there is no such option/,
-  ],
+  ['an option of express-session', { resave: false }, /Unknown option "resave"\. Known options: .*secret/],
+  ['an httpOnly, which always is', { cookie: { httpOnly: false } }, /Unknown option "cookie\.httpOnly"/],
 ];
 
 const RIGHT: [string, object][] = [
@@ -246,7 +247,7 @@ describe('options', () => {
 
   it('are refused all in one message', async () => {
     const message = await complaint({ secret: 'short', idle: 'soon', cookie: { nmae: 'x', path: 'y' } });
-    for (const part of ['secret:', 'idle:', 'cookie.nmae:', 'cookie.path:']) expect(message).toContain(part);
+    for (const part of ['secret:', 'idle:', '"cookie.nmae"', 'cookie.path:']) expect(message).toContain(part);
   });
 
   it('are missed altogether', async () => {
@@ -278,6 +279,183 @@ describe('options', () => {
     expect(await nameWith({ path: '/app' })).toBe('__Secure-session');
     expect(await nameWith({ secure: false })).toBe('session');
     expect(await nameWith({ name: 'sid' })).toBe('sid');
+  });
+});
+
+const client = { call() {}, status: 'ready', isCluster: false } as never;
+const pool = { query() {}, connect() {}, on() {}, off() {} } as never;
+
+/** A class, how to make it with options, some that are wrong, and what the message says. */
+const CLASSES: [string, (options: object) => unknown, object, RegExp][] = [
+  [
+    'MemoryStore',
+    (options) => new MemoryStore(options),
+    { maxcount: 1 },
+    /"maxcount"\. Did you mean "maxCount"\?/,
+  ],
+  ['MemoryStore', (options) => new MemoryStore(options), 'x' as never, /give an object\./],
+  ['MemoryRevocations', (options) => new MemoryRevocations(options as never), { ttl: 1 }, /"ttl"/],
+  [
+    'RedisStore',
+    (options) => new RedisStore({ client, ...options }),
+    { prefx: 'a' },
+    /"prefx"\. Did you mean "prefix"\?/,
+  ],
+  ['RedisStore', (options) => new RedisStore({ client, ...options }), { prefix: 7 }, /prefix: the text/],
+  ['RedisStore', (options) => new RedisStore(options as never), {}, /client: this is no Redis client/],
+  [
+    'RedisRevocations',
+    (options) => new RedisRevocations({ client, ...options }),
+    { stalenes: '1s' },
+    /"stalenes"\. Did you mean "staleness"\?/,
+  ],
+  [
+    'RedisRevocations',
+    (options) => new RedisRevocations({ client, ...options }),
+    { staleness: '5' },
+    /staleness: "5" is not a duration/,
+  ],
+  [
+    'RedisRevocations',
+    (options) => new RedisRevocations(options as never),
+    {},
+    /client: this is no Redis client/,
+  ],
+  [
+    'PostgresStore',
+    (options) => new PostgresStore({ pool, ...options }),
+    { tabel: 'a' },
+    /"tabel"\. Did you mean "table"\?/,
+  ],
+  [
+    'PostgresRevocations',
+    (options) => new PostgresRevocations({ pool, ...options }),
+    { event: true },
+    /"event"\. Known options: pool, table, staleness\./,
+  ],
+  [
+    'PostgresRevocations',
+    (options) => new PostgresRevocations({ pool, ...options }),
+    { table: 'a b' },
+    /table: the name of a table/,
+  ],
+  ['PostgresRevocations', (options) => new PostgresRevocations(options as never), {}, /pool: give a Pool/],
+  [
+    'SealedCookie',
+    (options) => new SealedCookie(options),
+    { revocation: false },
+    /"revocation"\. Did you mean "revocations"\?/,
+  ],
+  [
+    'SealedCookie',
+    (options) => new SealedCookie(options),
+    { enforceRotation: 'no' },
+    /enforceRotation: true or false/,
+  ],
+  [
+    'SealedCookie',
+    (options) => new SealedCookie(options),
+    { format: 'jwt' },
+    /format: one of 'sealed', 'scs' and 'liu'/,
+  ],
+];
+
+describe('options of a class', () => {
+  it.each(CLASSES)('are refused where it is made, by its name: %s', (name, make, options, message) => {
+    const making = () => make(options);
+    expect(making).toThrow(expect.objectContaining({ code: 'ERR_OPTIONS' }));
+    expect(making).toThrow(message);
+    expect(making).toThrow(new RegExp(`^${name}: `));
+  });
+
+  it('are refused all in one message', () => {
+    expect(() => new MemoryStore({ maxCount: 0, maxBytes: -1, max: 1 } as never)).toThrow(
+      /maxCount: .* maxBytes: .* Unknown option "max"/,
+    );
+  });
+});
+
+describe('the module', () => {
+  @Controller()
+  class OpenController {
+    @Get('private')
+    private() {
+      return {};
+    }
+
+    @Public()
+    @Get('public')
+    public() {
+      return {};
+    }
+  }
+
+  const started = async (imported: DynamicModule) => {
+    const module = await Test.createTestingModule({
+      imports: [imported],
+      controllers: [OpenController],
+    }).compile();
+    const app = module.createNestApplication({ logger: false });
+    await app.listen(0, '127.0.0.1');
+    const browser = new Browser(await app.getUrl());
+    const statuses = [(await browser.get('/private')).status, (await browser.get('/public')).status];
+    await app.close();
+    return statuses;
+  };
+
+  it.each([
+    ['forRoot', SessionModule.forRoot({ secret: SECRET, guard: 'login' })],
+    ['forRootAsync', SessionModule.forRootAsync({ useFactory: () => ({ secret: SECRET }), guard: 'login' })],
+  ])("guards every handler with guard: 'login' of %s, but the public ones", async (_, imported) => {
+    expect(await started(imported)).toEqual([401, 200]);
+  });
+
+  it('guards none without it', async () => {
+    expect(await started(SessionModule.forRoot({ secret: SECRET }))).toEqual([200, 200]);
+  });
+
+  it('is global unless isGlobal is false', async () => {
+    @Injectable()
+    class Needs {
+      constructor(readonly sessions: SessionService) {}
+    }
+    @Module({ providers: [Needs] })
+    class Feature {}
+    const compiled = (isGlobal?: boolean) =>
+      Test.createTestingModule({
+        imports: [SessionModule.forRoot({ secret: SECRET, isGlobal }), Feature],
+      }).compile();
+    await (await compiled()).close();
+    await (await compiled(true)).close();
+    await expect(compiled(false)).rejects.toThrow(/resolve dependencies of the Needs/);
+  });
+
+  it('refuses an extra that is wrong, and one that a factory gives', async () => {
+    expect(() => SessionModule.forRoot({ secret: SECRET, guard: 'logon' as never })).toThrow(
+      /^SessionModule: guard: 'login'/,
+    );
+    expect(() => SessionModule.forRoot({ secret: SECRET, isGlobal: 1 as never })).toThrow(
+      /isGlobal: true or/,
+    );
+    const late = SessionModule.forRootAsync({
+      useFactory: () => ({ secret: SECRET, guard: 'login' }) as never,
+    });
+    await expect(Test.createTestingModule({ imports: [late] }).compile()).rejects.toThrow(
+      /guard: give it to forRootAsync\(\) itself/,
+    );
+  });
+
+  it('that is imported twice fails at boot, by its name', async () => {
+    const twice = Test.createTestingModule({
+      imports: [
+        SessionModule.forRoot({ secret: SECRET }),
+        SessionModule.forRoot({ secret: SECRET, idle: '5m' }),
+      ],
+    }).compile();
+    await expect(twice).rejects.toMatchObject({
+      code: 'ERR_OPTIONS',
+      message: expect.stringMatching(/^SessionModule: forRoot\(\) .* imported 2 times/) as string,
+    });
   });
 });
 
