@@ -66,6 +66,7 @@ export class SessionModule extends ConfigurableModuleClass implements NestModule
   readonly #engine: SessionEngine;
   readonly #host: HttpAdapterHost;
 
+  /** @internal */
   constructor(
     @Inject(SESSION_SETTINGS) settings: SessionSettings,
     @Inject(SESSION_ENGINE) engine: SessionEngine,
