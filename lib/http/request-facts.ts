@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import type { TLSSocket } from 'node:tls';
 
 /**
- * A raw request, with what Express (on the request itself) and Fastify's middleware engine add to it. They
- * look at `X-Forwarded-*` only where the application trusts its proxy.
+ * What Express (on the raw request itself), Fastify (on its wrapper) and Fastify's middleware engine (on the raw
+ * request) tell of a request. They look at `X-Forwarded-*` only where the application trusts its proxy.
  */
 export type FrameworkRequest = IncomingMessage & {
   originalUrl?: string;
@@ -12,22 +11,21 @@ export type FrameworkRequest = IncomingMessage & {
   ip?: string;
 };
 
-/** Whether the request came over TLS, here or at a proxy that the application trusts. */
-export function isSecure(request: FrameworkRequest): boolean {
-  return request.protocol === 'https' || (request.socket as TLSSocket).encrypted === true;
-}
-
 /** Who sent a request. Looked up when it is asked for: behind a proxy the address takes a walk along X-Forwarded-For. */
 export class RequestClient {
-  readonly request: FrameworkRequest;
+  /** The raw request. */
+  readonly request: IncomingMessage;
+  /** The request as the framework sees it. */
+  readonly seen: FrameworkRequest;
 
-  constructor(request: FrameworkRequest) {
+  constructor(request: IncomingMessage, seen: FrameworkRequest) {
     this.request = request;
+    this.seen = seen;
   }
 
   /** The address of the client, as the framework sees it. */
   get ip(): string | undefined {
-    return this.request.ip ?? this.request.socket.remoteAddress;
+    return this.seen.ip ?? this.request.socket.remoteAddress;
   }
 
   get userAgent(): string | undefined {

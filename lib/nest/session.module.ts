@@ -23,8 +23,9 @@ import { preallocateExpress } from './request/express-preallocation.js';
 import { LoginGuard } from './guards/login.guard.js';
 import { ReloginGuard } from './guards/relogin.guard.js';
 import { SessionGuard } from './guards/session.guard.js';
+import { RequestHook } from './request/request-hook.js';
+import { SessionEntry } from './request/session.entry.js';
 import { SessionInterceptor } from './request/session.interceptor.js';
-import { SessionMiddleware } from './request/session.middleware.js';
 import {
   concealing,
   ConfigurableModuleClass,
@@ -43,6 +44,7 @@ const logger = new Logger('nest-sessions');
   providers: [
     { provide: SESSION_SETTINGS, useFactory: resolveSettings, inject: [SESSION_OPTIONS] },
     { provide: SESSION_ENGINE, useFactory: createEngine, inject: [SESSION_OPTIONS, SESSION_SETTINGS] },
+    RequestHook,
     SessionService,
     LoginGuard,
     ReloginGuard,
@@ -65,25 +67,28 @@ export class SessionModule extends ConfigurableModuleClass implements NestModule
   readonly #settings: SessionSettings;
   readonly #engine: SessionEngine;
   readonly #host: HttpAdapterHost;
+  readonly #hook: RequestHook;
 
   /** @internal */
   constructor(
     @Inject(SESSION_SETTINGS) settings: SessionSettings,
     @Inject(SESSION_ENGINE) engine: SessionEngine,
     @Inject(HttpAdapterHost) host: HttpAdapterHost,
+    @Inject(RequestHook) hook: RequestHook,
   ) {
     super();
     this.#settings = settings;
     this.#engine = engine;
     this.#host = host;
+    this.#hook = hook;
   }
 
+  /** Called by applications that have an HTTP adapter, when prefix and versions are known and no request has come yet. */
   configure(consumer: MiddlewareConsumer): void {
     preallocateExpress(this.#host);
-    consumer
-      .apply(SessionMiddleware)
-      .exclude(...this.#settings.exclude)
-      .forRoutes({ path: '{*path}', method: RequestMethod.ALL });
+    const entry = consumer.apply(SessionEntry).exclude(...this.#settings.exclude);
+    if (this.#hook.install(this.#host.httpAdapter)) entry.forRoutes();
+    else entry.forRoutes({ path: '{*path}', method: RequestMethod.ALL });
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { IncomingMessage } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
 import type { Pool as PgPool } from 'pg';
+import type { PostgresStore } from 'nest-sessions/postgres';
 import type * as Lib from 'nest-sessions';
 
 declare module 'nest-sessions' {
@@ -17,6 +18,7 @@ declare global {
   const secret: string;
   const client: Redis;
   const pool: PgPool;
+  const store: PostgresStore;
   const request: IncomingMessage;
   const ip: string;
   const SessionModule: typeof Lib.SessionModule;

@@ -14,9 +14,6 @@ afterAll(() => scripts.remove());
 /** What is wrong in a way that Node without the module ends the process over, or answers half. */
 const ALONE = /^\/(?:after-end|encoding|throwing)/;
 
-/** Compression has sent an empty 200 before it refuses the chunk; with the module nothing has been sent by then. */
-const SENT_BY_COMPRESSION = /\/write-(?:object|null|undefined)$/;
-
 /*
  * What Node refuses, an application is told at the call, and its client what it would be told without the module.
  */
@@ -33,10 +30,7 @@ describe.each(platforms)('an invalid call on %s', (platform) => {
     });
 
     it('is answered as without the module, and the application goes on', () => {
-      const early =
-        front === 'compressed' ? results.filter(({ path }) => SENT_BY_COMPRESSION.test(path)) : [];
-      for (const { sewn } of early) expect(sewn).toMatchObject({ status: 500 });
-      const compared = results.filter((one) => !ALONE.test(one.path) && !early.includes(one));
+      const compared = results.filter((one) => !ALONE.test(one.path));
       expect(compared.length).toBeGreaterThan(60);
       expect(compared.map(({ path, sewn }) => ({ path, answer: sewn }))).toEqual(
         compared.map(({ path, plain }) => ({ path, answer: plain })),
@@ -53,7 +47,10 @@ describe.each(platforms)('an invalid call on %s', (platform) => {
     it('after the end changes nothing, and with an unknown encoding is an error of the handler', () => {
       const answer = (path: string) => results.find((one) => one.path === path)!.sewn;
       expect(answer('/after-end')).toMatchObject({ status: 200, body: 'text' });
-      expect(answer('/encoding')).toMatchObject({ status: 500 });
+      // Compression has begun an empty response before it looks at the encoding.
+      expect(answer('/encoding')).toMatchObject(
+        front === 'plain' ? { status: 500 } : { status: 200, body: '' },
+      );
     });
 
     it('is none, but a listener throws when nobody catches it: that is logged', () => {

@@ -113,20 +113,3 @@ function attributes(cookie: ResolvedCookie) {
     ...(cookie.priority === undefined ? {} : { priority: cookie.priority }),
   };
 }
-
-/** Whether a Host header names this very machine, where plain HTTP is never on a wire. */
-export function isLoopbackHost(host: string | undefined): boolean {
-  if (host === undefined) return false;
-  const name = host.startsWith('[') ? host.slice(0, host.indexOf(']') + 1) : host.replace(/:\d+$/, '');
-  return (
-    name === 'localhost' ||
-    name.endsWith('.localhost') ||
-    name === '[::1]' ||
-    /^127(?:\.\d{1,3}){3}$/.test(name)
-  );
-}
-
-/** Whether an address of a connection is of this machine. */
-export function isLoopbackAddress(address: string | undefined): boolean {
-  return address !== undefined && /^(?:::1|(?:::ffff:)?127(?:\.\d{1,3}){3})$/.test(address);
-}

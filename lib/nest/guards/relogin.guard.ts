@@ -3,7 +3,8 @@ import type { Session } from '../../core/session.js';
 import { addVary } from '../../http/cache-headers.js';
 import { wantsHtml, type FrameworkRequest } from '../../http/request-facts.js';
 import { isUnsafe, safeNext } from '../../http/csrf.js';
-import { challenge, rawResponse, setHeader } from './challenge.js';
+import { responseOf } from '../transports/request-of.js';
+import { challenge, setHeader } from './challenge.js';
 import { LoginGuard } from './login.guard.js';
 import { sessionOf } from '../request/request-session.js';
 import { reloginRequired } from '../request/session.exceptions.js';
@@ -89,8 +90,9 @@ export class ReloginGuard implements CanActivate {
   /** Whether the client is sent to the page to log in again. */
   #redirects(context: ExecutionContext): boolean {
     const { url } = this.#settings.relogin;
-    if (url === undefined || context.getType() !== 'http') return false;
-    addVary(rawResponse(context), 'Accept');
+    const response = responseOf(context);
+    if (url === undefined || !response) return false;
+    addVary(response, 'Accept');
     const request = context.getArgByIndex<FrameworkRequest>(0);
     if (!wantsHtml(request)) return false;
     const separator = url.includes('?') ? '&' : '?';

@@ -3,12 +3,8 @@ import { SessionError } from '../../core/util/errors.js';
 import { cookieKeys } from '../../core/token/signer.js';
 import type { FrameworkRequest } from '../../http/request-facts.js';
 import { isCrossOrigin, isUnsafe } from '../../http/csrf.js';
-import {
-  requestOf,
-  sessionOf,
-  type HandlerRequest,
-  type RequestSession,
-} from '../request/request-session.js';
+import { currentSession, sessionOf, type RequestSession } from '../request/request-session.js';
+import { isHttp, isKnown, isMutation, requestOf, type HandlerRequest } from '../transports/request-of.js';
 import { crossOriginRefused } from '../request/session.exceptions.js';
 import { policyOf, type HandlerPolicy } from '../request/session.metadata.js';
 import type { SessionSettings } from '../options/session.settings.js';
@@ -30,6 +26,8 @@ export class SessionGuard implements CanActivate {
   }
 
   canActivate(context: ExecutionContext): boolean {
+    // A message broker's handler, say. Within a request of HTTP it would go unchecked, so that it is refused.
+    if (!isKnown(context) && !currentSession()) return true;
     const request = requestOf(context);
     if (request) this.#assertOwnSecretFirst(request.raw ?? request);
     // Asked for first: a request that is to be refused for its session gets no further than this.
@@ -52,7 +50,7 @@ export class SessionGuard implements CanActivate {
     request: HandlerRequest | undefined,
   ): boolean {
     // What is no handler of HTTP may have been given a request of another make, such as one of the fetch API.
-    const asked = context.getType() === 'http' ? request : (current?.request ?? request);
+    const asked = isHttp(context) ? request : (current?.request ?? request);
     if (!asked || this.#settings.crossOrigin === 'allow') return false;
     if (!current && !isUpgrade(context, asked)) return false;
     if (policy.allowCrossOrigin || !(policy.logout || changesThings(context, asked))) return false;
@@ -76,14 +74,7 @@ function changesThings(context: ExecutionContext, request: HandlerRequest): bool
 }
 
 const isUpgrade = (context: ExecutionContext, request: HandlerRequest): boolean =>
-  context.getType() !== 'http' && request.headers.upgrade !== undefined;
-
-/** Some drivers take mutations by GET as well. */
-function isMutation(context: ExecutionContext): boolean {
-  if (context.getType<string>() !== 'graphql') return false;
-  const info = context.getArgByIndex<{ operation?: { operation?: string } } | undefined>(3);
-  return info?.operation?.operation === 'mutation';
-}
+  !isHttp(context) && request.headers.upgrade !== undefined;
 
 /** cookie-parser leaves there what it signs with. */
 type ParsedRequest = FrameworkRequest & { secret?: unknown };

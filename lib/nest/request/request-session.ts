@@ -9,28 +9,16 @@ import { addVary, keepPrivate } from '../../http/cache-headers.js';
 import type { FrameworkRequest } from '../../http/request-facts.js';
 import { isCrossOrigin } from '../../http/csrf.js';
 import type { FailureAnswer, ResponseListener } from '../../http/response-hook.js';
+import { transportOf } from '../../http/transport.js';
+import { isHttp, requestOf } from '../transports/request-of.js';
 import type { FailureResponse } from './failure-response.js';
 import { asHttp } from './session.exceptions.js';
 import { policyOf, type HandlerPolicy } from './session.metadata.js';
+import { warnOfUndeliverable } from './undeliverable-cookie.js';
 
 const logger = new Logger('nest-sessions');
 
 const REQUEST_SESSION = Symbol.for('nest-sessions/request-session');
-
-/** The way a cookie may go: `Set-Cookie` with Secure over plain HTTP would only be dropped by the browser. */
-export enum Channel {
-  Tls = 'tls',
-  /** Plain HTTP that never leaves the machine. */
-  Loopback = 'loopback',
-  Plain = 'plain',
-}
-
-/** What is known of the way back to a client. */
-export interface CookieWay {
-  channel(request: FrameworkRequest): Channel;
-  /** A cookie could not be sent. */
-  undeliverable(request: FrameworkRequest): void;
-}
 
 /** The session of one request, and what its response owes to it. */
 export class RequestSession implements ResponseListener {
@@ -38,7 +26,6 @@ export class RequestSession implements ResponseListener {
   readonly #engine: SessionEngine;
   readonly #request: FrameworkRequest;
   readonly #response: ServerResponse;
-  readonly #way: CookieWay;
   readonly #failures: FailureResponse;
   #session: Session | undefined;
   /** Handlers whose requests are activity and that no guard of ours refused. */
@@ -51,14 +38,12 @@ export class RequestSession implements ResponseListener {
     state: RequestState,
     request: FrameworkRequest,
     response: ServerResponse,
-    way: CookieWay,
     failures: FailureResponse,
   ) {
     this.#engine = engine;
     this.state = state;
     this.#request = request;
     this.#response = response;
-    this.#way = way;
     this.#failures = failures;
   }
 
@@ -69,7 +54,7 @@ export class RequestSession implements ResponseListener {
     return (this.#session ??= new Session(this.state, this.#engine));
   }
 
-  /** The request as the server made it; Express makes its own of it, Fastify wraps it. */
+  /** The request as the framework sees it: with Fastify a wrapper around the raw one. */
   get request(): FrameworkRequest {
     return this.#request;
   }
@@ -169,13 +154,13 @@ export class RequestSession implements ResponseListener {
   }
 
   #carry(cookie: string, response: ServerResponse): void {
-    const channel = this.#way.channel(this.#request);
-    if (channel === Channel.Plain && this.#engine.config.cookie.secure) {
-      this.#way.undeliverable(this.#request);
+    const transport = transportOf(this.#request);
+    if (transport === 'plain' && this.#engine.config.cookie.secure) {
+      warnOfUndeliverable(this.#engine, this.#request);
       return;
     }
     response.appendHeader('Set-Cookie', cookie);
-    if (this.state.forget && channel === Channel.Tls)
+    if (this.state.forget && transport === 'tls')
       response.setHeader('Clear-Site-Data', '"cookies", "storage"');
   }
 }
@@ -231,26 +216,7 @@ export function sessionOf(context: ExecutionContext): RequestSession | undefined
 function lookUp(context: ExecutionContext): RequestSession | undefined {
   const request = requestOf(context);
   const found = request && attached(request.raw ?? request);
-  if (found || context.getType() === 'http') return found;
+  if (found || isHttp(context)) return found;
   // A connection that was upgraded went past the middleware: whatever the asynchronous context says is of another request.
   return request?.headers?.upgrade === undefined ? currentSession() : undefined;
-}
-
-/** A request as a handler has it: with Fastify a wrapper around the raw one. */
-export type HandlerRequest = FrameworkRequest & { raw?: FrameworkRequest; host?: string };
-
-/** The request of a handler, as far as its arguments tell: under GraphQL by the context that its drivers make. */
-export function requestOf(context: ExecutionContext): HandlerRequest | undefined {
-  // `switchToHttp()` would make three functions for it, at each of several calls a request.
-  if (context.getType() === 'http') return context.getArgByIndex<HandlerRequest>(0);
-  if (context.getType<string>() !== 'graphql') return undefined;
-  const given = context.getArgByIndex<GraphqlContext | undefined>(2);
-  return given?.req ?? given?.request ?? given?.extra?.request;
-}
-
-/** `req` of Apollo and Yoga, `request` of Mercurius and `extra.request` of a subscription by graphql-ws. */
-interface GraphqlContext {
-  req?: HandlerRequest;
-  request?: HandlerRequest;
-  extra?: { request?: HandlerRequest };
 }

@@ -1,6 +1,6 @@
-import type { ServerResponse } from 'node:http';
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import { catchError, concatMap, type Observable } from 'rxjs';
+import { responseOf } from '../transports/request-of.js';
 import { sessionOf, type RequestSession } from './request-session.js';
 import { asHttp } from './session.exceptions.js';
 import { policyOf } from './session.metadata.js';
@@ -37,13 +37,9 @@ export class SessionInterceptor implements NestInterceptor {
 
 async function commit(current: RequestSession, context: ExecutionContext): Promise<void> {
   try {
-    await current.commit(statusOf(context) < 400);
+    await current.commit((responseOf(context)?.statusCode ?? 200) < 400);
   } catch (error) {
     // A handler that has begun to answer by itself cannot be answered for: its response tells of the failure.
     if (!current.begun) throw error;
   }
-}
-
-function statusOf(context: ExecutionContext): number {
-  return context.getType() === 'http' ? context.getArgByIndex<ServerResponse>(1).statusCode : 200;
 }

@@ -1,0 +1,72 @@
+import type { ServerResponse } from 'node:http';
+import { Inject, Injectable, type NestMiddleware } from '@nestjs/common';
+import type { SessionEngine } from '../../core/engine.js';
+import type { RequestState } from '../../core/request/request-state.js';
+import { RequestClient, type FrameworkRequest } from '../../http/request-facts.js';
+import { hookResponse } from '../../http/response-hook.js';
+import type { SessionSettings } from '../options/session.settings.js';
+import { SESSION_ENGINE, SESSION_SETTINGS } from '../options/tokens.js';
+import { FailureResponse } from './failure-response.js';
+import { RequestHook } from './request-hook.js';
+import { attach, attached, RequestSession, storage } from './request-session.js';
+
+/**
+ * Where a request gets its session: the framework's hook hands over the request (the adapter has no such hook: Nest's
+ * middleware does), the engine opens its session, and the rest of the request runs within it.
+ *
+ * It is a middleware to Nest either way, since Nest wraps `use` in its own check of the option `exclude`, with the
+ * application's prefix, versions and router. Nothing may be thrown here: it would pass by the exception filters.
+ */
+@Injectable()
+export class SessionEntry implements NestMiddleware<FrameworkRequest, ServerResponse> {
+  readonly #engine: SessionEngine;
+  readonly #context: boolean;
+  readonly #failures: FailureResponse;
+
+  constructor(
+    @Inject(SESSION_ENGINE) engine: SessionEngine,
+    @Inject(SESSION_SETTINGS) settings: SessionSettings,
+    @Inject(RequestHook) hook: RequestHook,
+  ) {
+    this.#engine = engine;
+    this.#context = settings.context;
+    this.#failures = new FailureResponse(settings.renderFailure);
+    hook.onRequest((request, response, next) =>
+      this.use(request.raw ?? request, response.raw ?? response, next, request),
+    );
+  }
+
+  /** @param seen the request as the framework sees it, where that is a wrapper around the raw one */
+  use(
+    request: FrameworkRequest,
+    response: ServerResponse,
+    next: (error?: unknown) => void,
+    seen: FrameworkRequest = request,
+  ): void {
+    if (attached(request)) return next();
+    const client = new RequestClient(request, seen);
+    const opened = this.#open(client);
+    if (opened instanceof Promise)
+      opened.then((state) => this.#enter(state, client, response, next)).catch(next);
+    else this.#enter(opened, client, response, next);
+  }
+
+  /** A store that fails refuses the request, but only where its handler is known: a logout takes the cookie away. */
+  #open(client: RequestClient): RequestState | Promise<RequestState> {
+    const refuse = (error: unknown): RequestState => this.#engine.refuse(client, error as Error);
+    try {
+      const opened = this.#engine.open(client.request.headers.cookie, client);
+      return opened instanceof Promise ? opened.catch(refuse) : opened;
+    } catch (error) {
+      return refuse(error);
+    }
+  }
+
+  #enter(state: RequestState, client: RequestClient, response: ServerResponse, next: () => void): void {
+    const session = new RequestSession(this.#engine, state, client.seen, response, this.#failures);
+    attach(client.request, session);
+    hookResponse(response, session);
+    if (this.#context) storage.run(session, next);
+    else next();
+  }
+}
