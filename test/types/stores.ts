@@ -10,7 +10,6 @@ import {
   type Session,
   type SessionStore,
 } from 'nest-sessions';
-// eslint-disable-next-line import-x/no-duplicates -- to name what it has not
 import type * as Root from 'nest-sessions';
 import type { PostgresRevocationsOptions } from 'nest-sessions/postgres';
 import type { RedisRevocationsOptions } from 'nest-sessions/redis';
