@@ -74,6 +74,7 @@ export default tseslint.config(
             ...['memory', 'redis', 'postgres', 'sealed'].map((store) =>
               layer(`stores/${store}`, ['./core', './revocations']),
             ),
+            layer('store', ['./core']),
             layer('nest', ['./core', './http', './stores']),
             // loginAs asks the application for its engine, by the name that the module gave to it.
             layer('testing', ['./core', './nest/options/tokens.ts']),

@@ -13,6 +13,7 @@ export {
   Relogin,
 } from './nest/session.decorators.js';
 export { Session } from './nest/session.js';
+export { SESSION_OPTIONS, SESSION_SETTINGS } from './nest/options/tokens.js';
 export { SessionHttpException } from './nest/request/session.exceptions.js';
 export { MemoryStore } from './stores/memory/index.js';
 export { cookieKeys } from './core/token/signer.js';
@@ -20,11 +21,20 @@ export { SessionError, isSessionError } from './core/util/errors.js';
 export { safeNext } from './http/csrf.js';
 
 export type {
+  SessionModuleExtras,
   SessionModuleOptions,
   SessionOptionsFactory,
   ExcludedRoute,
 } from './nest/options/session.options.js';
-export type { SessionTarget } from './nest/session.service.js';
+export type { LoggedInSession } from './nest/session.js';
+export type {
+  HandshakeOptions,
+  LogoutOptions,
+  RegenerateOptions,
+  RevokeAllOptions,
+  RevokeOptions,
+  SessionTarget,
+} from './nest/session.service.js';
 export type { HandshakeHeaders, HandshakeRequest, HandshakeSource } from './nest/transports/handshake.js';
 export type { SessionHttpCode } from './nest/request/session.exceptions.js';
 export type { FailureContent, RenderFailure, SessionFailure } from './nest/request/failure-response.js';
@@ -40,23 +50,5 @@ export type { ProtectionVerdict } from './core/request/engine-context.js';
 export type { CookieOptions } from './core/token/cookie.js';
 export type { Clock } from './core/util/clock.js';
 export type { Duration } from './core/util/durations.js';
-export type {
-  Device,
-  PredecessorSecret,
-  RecordDelta,
-  RecordHead,
-  SessionRecord,
-} from './core/model/record.js';
-export type {
-  Awaitable,
-  CommitResult,
-  CreateResult,
-  EndedRecord,
-  Tombstone,
-  TombstoneReason,
-  LoadedRecord,
-  SessionLimit,
-  SessionStore,
-  StoreContext,
-} from './core/storage/store.js';
-export type { SessionBackendFactory } from './core/storage/backend.js';
+export type { Device } from './core/model/record.js';
+export type { SessionStore } from './core/storage/store.js';

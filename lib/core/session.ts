@@ -40,7 +40,11 @@ export interface SessionInfo {
 // By symbol, so that another copy of this module in the process can ask as well.
 const REQUEST_STATE = Symbol.for('nest-sessions/request-state');
 
-/** The request state behind a session. */
+/**
+ * The request state behind a session.
+ *
+ * @internal
+ */
 export const stateOf = (session: Session<object>): RequestState => session[REQUEST_STATE]();
 
 /** The session of one request. It shows no secret, neither to `JSON.stringify` nor to `util.inspect`. */
@@ -48,7 +52,11 @@ export class Session<T extends object = SessionData> {
   readonly #state: RequestState;
   readonly #engine: SessionEngine;
 
-  /** Made by the library; ask for one with `@Session()` or `SessionService.current`. */
+  /**
+   * Made by the library; ask for one with `@Session()` or `SessionService.current`.
+   *
+   * @internal
+   */
   constructor(state: RequestState, engine: SessionEngine) {
     this.#state = state;
     this.#engine = engine;
@@ -160,6 +168,7 @@ export class Session<T extends object = SessionData> {
     }
   }
 
+  /** @internal */
   [REQUEST_STATE](): RequestState {
     return this.#state;
   }

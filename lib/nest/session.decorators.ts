@@ -8,6 +8,7 @@ import {
 } from '@nestjs/common';
 import { milliseconds, type Duration } from '../core/util/durations.js';
 import { SessionError } from '../core/util/errors.js';
+import { checkOptions, isBoolean, optional, unchecked, type OptionChecks } from '../core/util/options.js';
 import { assertFactorIfNamed } from '../core/model/subject.js';
 import { ReloginGuard } from './guards/relogin.guard.js';
 import { sessionOf } from './request/request-session.js';
@@ -49,8 +50,13 @@ export const CurrentSession = Session;
  * HTTPS the browser is told to forget what it stored (Clear-Site-Data). When it throws or answers with an
  * error the session stays.
  */
-export const Logout = ({ everywhere = false }: Partial<LogoutPolicy> = {}): MethodDecorator =>
-  applyDecorators(SetMetadata(LOGOUT, { everywhere }), UseInterceptors(SessionInterceptor));
+export function Logout(policy: Partial<LogoutPolicy> = {}): MethodDecorator {
+  checkOptions('@Logout()', policy, LOGOUT_CHECKS);
+  const { everywhere = false } = policy;
+  return applyDecorators(SetMetadata(LOGOUT, { everywhere }), UseInterceptors(SessionInterceptor));
+}
+
+const LOGOUT_CHECKS: OptionChecks<LogoutPolicy> = { everywhere: optional(isBoolean) };
 
 /**
  * Asks for a login that is recent, by any factor or by the one named. Without a window the option
@@ -62,6 +68,7 @@ export const Logout = ({ everywhere = false }: Partial<LogoutPolicy> = {}): Meth
 export function Relogin(
   policy: Duration | { within?: Duration; factor?: string } = {},
 ): MethodDecorator & ClassDecorator {
+  if (typeof policy === 'object') checkOptions('@Relogin()', policy, RELOGIN_CHECKS);
   const { within, factor } = typeof policy === 'object' ? policy : { within: policy, factor: undefined };
   if (typeof policy === 'object') assertFactorIfNamed(policy);
   const resolved: ReloginPolicy = {
@@ -70,6 +77,9 @@ export function Relogin(
   };
   return applyDecorators(SetMetadata(RELOGIN, resolved), UseGuards(ReloginGuard));
 }
+
+/** What they may hold is checked with their own errors. */
+const RELOGIN_CHECKS: OptionChecks<ReloginPolicy> = { within: unchecked, factor: unchecked };
 
 /**
  * Not guarded where LoginGuard or ReloginGuard is global, or bound to the class of this handler. The nearer word

@@ -69,6 +69,7 @@ export class SessionModule extends ConfigurableModuleClass implements NestModule
   readonly #host: HttpAdapterHost;
   readonly #hook: RequestHook;
 
+  /** @internal */
   constructor(
     @Inject(SESSION_SETTINGS) settings: SessionSettings,
     @Inject(SESSION_ENGINE) engine: SessionEngine,

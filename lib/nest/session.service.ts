@@ -16,11 +16,40 @@ import { currentSession, storage } from './request/request-session.js';
 import { asHttp } from './request/session.exceptions.js';
 import { SessionEvents } from './session.events.js';
 import type { SessionSettings } from './options/session.settings.js';
+import { checkCall } from './options/call-options.js';
 import { SESSION_ENGINE, SESSION_SETTINGS } from './options/tokens.js';
 
 /** The session to act on; by default the current one. Needed where the option `context` is false. */
 export interface SessionTarget {
   session?: Session<object>;
+}
+
+export interface LogoutOptions extends SessionTarget {
+  /** Ends all sessions of the user, on every device. @default false */
+  everywhere?: boolean;
+}
+
+export interface RegenerateOptions extends SessionTarget {
+  /** Keys of the data that stay. @default none */
+  keep?: readonly string[];
+}
+
+export interface RevokeOptions {
+  /** Whose session it has to be, else it stays. */
+  subject?: string;
+}
+
+export interface RevokeAllOptions {
+  /** The ids of sessions that stay. @default none */
+  except?: string | readonly string[];
+}
+
+export interface HandshakeOptions {
+  /**
+   * The client's address, for `protection`. By default that of the request; behind a proxy it is known with Express and
+   * its `trust proxy`, and otherwise to be given here.
+   */
+  ip?: string;
 }
 
 /**
@@ -40,6 +69,7 @@ export class SessionService<T extends object = SessionData> {
   readonly #settings: SessionSettings;
   readonly #host: HttpAdapterHost;
 
+  /** @internal */
   constructor(
     @Inject(SESSION_ENGINE) engine: SessionEngine,
     @Inject(SESSION_SETTINGS) settings: SessionSettings,
@@ -82,6 +112,7 @@ export class SessionService<T extends object = SessionData> {
    * @throws SessionError `ERR_SESSION_LIMIT` where `maxSessions` refuses another, `ERR_SUBJECT`, `ERR_FACTOR`
    */
   async login(subject: string, options: LoginOptions & SessionTarget = {}): Promise<void> {
+    checkCall('login()', options);
     assertFactorIfNamed(options);
     return this.#change(options, (state) => this.#engine.login(state, subject, options));
   }
@@ -94,6 +125,7 @@ export class SessionService<T extends object = SessionData> {
    *   no text, `ERR_FACTOR`
    */
   async relogin(options: ReloginOptions & SessionTarget = {}): Promise<void> {
+    checkCall('relogin()', options);
     assertSubjectIfNamed(options);
     assertFactorIfNamed(options);
     return this.#change(options, (state) => this.#engine.relogin(state, options));
@@ -105,18 +137,21 @@ export class SessionService<T extends object = SessionData> {
    *
    * @throws SessionError `ERR_SESSION_ENDED` if it was ended meanwhile
    */
-  regenerate(options: { keep?: readonly string[] } & SessionTarget = {}): Promise<void> {
+  async regenerate(options: RegenerateOptions = {}): Promise<void> {
+    checkCall('regenerate()', options);
     return this.#change(options, (state) => this.#engine.regenerate(state, options));
   }
 
   /** Ends the session and takes its cookie away. Without a session it does nothing. */
-  clear(options: SessionTarget = {}): Promise<void> {
+  async clear(options: SessionTarget = {}): Promise<void> {
+    checkCall('clear()', options);
     return this.#change(options, (state) => this.#engine.end(state, 'cleared'));
   }
 
   /** Ends the session, here or `everywhere`, and over HTTPS has the browser forget what it stored (Clear-Site-Data). */
-  logout({ everywhere, ...on }: { everywhere?: boolean } & SessionTarget = {}): Promise<void> {
-    return this.#change(on, (state) => this.#engine.end(state, 'logout', everywhere));
+  async logout(options: LogoutOptions = {}): Promise<void> {
+    checkCall('logout()', options);
+    return this.#change(options, (state) => this.#engine.end(state, 'logout', options.everywhere));
   }
 
   /** The live sessions of a user, the latest first. */
@@ -132,7 +167,8 @@ export class SessionService<T extends object = SessionData> {
    *
    * @throws SessionError `ERR_SUBJECT` for a subject that is given and is no text
    */
-  async revoke(id: string, options: { subject?: string } = {}): Promise<number> {
+  async revoke(id: string, options: RevokeOptions = {}): Promise<number> {
+    checkCall('revoke()', options);
     assertSubjectIfNamed(options);
     if (!isId(id)) return 0;
     const ended = await this.#ask(() => this.#engine.revoke(id, options.subject));
@@ -145,7 +181,8 @@ export class SessionService<T extends object = SessionData> {
    *
    * @throws SessionError `ERR_SUBJECT`, and `ERR_OPTIONS` for an `except` that is given and holds something else than ids
    */
-  async revokeAll(subject: string, options: { except?: string | readonly string[] } = {}): Promise<number> {
+  async revokeAll(subject: string, options: RevokeAllOptions = {}): Promise<number> {
+    checkCall('revokeAll()', options);
     const kept = keptIds(options);
     const own = currentSession()?.state.handle?.record;
     const ended = await this.#ask(() => this.#engine.revokeAll(subject, kept));
@@ -161,12 +198,11 @@ export class SessionService<T extends object = SessionData> {
    * Browsers open sockets for any site, with the cookies of this one. So a handshake whose `Sec-Fetch-Site` or `Origin`
    * is foreign is refused, unless the option `crossOrigin` lets it pass; one without either is no browser's.
    *
-   * @param ip the client's address, for `protection`. By default that of the request; behind a proxy it is known with
-   *   Express and its `trust proxy`, and otherwise to be given here
    * @throws SessionError `ERR_CROSS_ORIGIN`, `ERR_STORE_UNAVAILABLE`
    */
-  async open(source: HandshakeSource, { ip }: { ip?: string } = {}): Promise<Session<T>> {
-    const handshake = new Handshake(source, ip, this.#host.httpAdapter);
+  async open(source: HandshakeSource, options: HandshakeOptions = {}): Promise<Session<T>> {
+    checkCall('open()', options);
+    const handshake = new Handshake(source, options.ip, this.#host.httpAdapter);
     const { crossOrigin, allowedOrigins } = this.#settings;
     return this.#ask(async () => {
       if (crossOrigin === 'block' && handshake.isCrossOrigin(allowedOrigins)) throw crossOriginError();

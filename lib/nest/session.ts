@@ -4,3 +4,9 @@ import type { Session as SessionType, SessionData } from '../core/session.js';
 /** One name for both: `@Session() session: Session`. As a value it is the decorator, as a type what it hands out. */
 export const Session = SessionParameter;
 export type Session<T extends object = SessionData> = SessionType<T>;
+
+/** A session in a handler behind LoginGuard or ReloginGuard: its subject is there. */
+export type LoggedInSession<T extends object = SessionData> = SessionType<T> & {
+  readonly loggedIn: true;
+  readonly subject: string;
+};

@@ -1,14 +1,8 @@
 import { jest } from '@jest/globals';
 import { Controller, Get, Header, UseGuards } from '@nestjs/common';
 import type { Browser, Page } from 'playwright-core';
-import {
-  LoginGuard,
-  MemoryStore,
-  Session,
-  SessionService,
-  type RecordDelta,
-  type SessionEvent,
-} from 'nest-sessions';
+import { LoginGuard, MemoryStore, Session, SessionService, type SessionEvent } from 'nest-sessions';
+import type { RecordDelta } from 'nest-sessions/store';
 import { AppController, type Data } from '../support/app.js';
 import { hasChromium, HOW_TO_GET_IT, launchChromium } from '../support/chromium.js';
 import { gate as makeGate } from '../support/gate.js';

@@ -30,6 +30,7 @@ const MANIFEST = {
   type: 'module',
   exports: {
     '.': './lib/index.js',
+    './store': './lib/store/index.js',
     './testing': './lib/testing/index.js',
     './*': './lib/stores/*/index.js',
   },

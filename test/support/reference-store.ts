@@ -1,16 +1,15 @@
-import {
-  type CommitResult,
-  type CreateResult,
-  type EndedRecord,
-  type Tombstone,
-  type TombstoneReason,
-  type LoadedRecord,
-  type RecordDelta,
-  type SessionEvent,
-  type SessionLimit,
-  type SessionRecord,
-  type SessionStore,
-} from 'nest-sessions';
+import type { SessionEvent, SessionStore } from 'nest-sessions';
+import type {
+  CommitResult,
+  CreateResult,
+  EndedRecord,
+  Tombstone,
+  TombstoneReason,
+  LoadedRecord,
+  RecordDelta,
+  SessionLimit,
+  SessionRecord,
+} from 'nest-sessions/store';
 
 export interface Entry {
   record: SessionRecord;

@@ -1,18 +1,17 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import {
-  MemoryStore,
-  type Awaitable,
-  type CommitResult,
-  type CreateResult,
-  type EndedRecord,
-  type Tombstone,
-  type LoadedRecord,
-  type RecordDelta,
-  type SessionLimit,
-  type SessionRecord,
-  type SessionStore,
-  type StoreContext,
-} from 'nest-sessions';
+import { MemoryStore, type SessionStore } from 'nest-sessions';
+import type {
+  Awaitable,
+  CommitResult,
+  CreateResult,
+  EndedRecord,
+  Tombstone,
+  LoadedRecord,
+  RecordDelta,
+  SessionLimit,
+  SessionRecord,
+  StoreContext,
+} from 'nest-sessions/store';
 
 export type Question = 'load' | 'create' | 'commit' | 'destroy' | 'list' | 'markRevoked';
 

@@ -1,4 +1,5 @@
-import type { PredecessorSecret, SessionRecord, SessionStore, CreateResult } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions';
+import type { PredecessorSecret, SessionRecord, CreateResult } from 'nest-sessions/store';
 
 const HOUR = 3_600_000;
 

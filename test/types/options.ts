@@ -46,6 +46,8 @@ export const modules = [
   SessionModule.forRootAsync({ useFactory: async (key: string) => ({ secret: key }), inject: ['KEY'] }),
   SessionModule.forRootAsync({ useClass: Factory }),
   SessionModule.forRootAsync({ useExisting: Factory }),
+  SessionModule.forRoot({ secret, isGlobal: false, guard: 'login' }),
+  SessionModule.forRootAsync({ useClass: Factory, isGlobal: false, guard: 'login' }),
 ];
 
 // @ts-expect-error the secret is required
@@ -62,6 +64,11 @@ export const elsewhere: SessionModuleOptions = { secret, store: new Map() };
 export const lax: SessionModuleOptions = { secret, protection: () => 'perhaps' };
 // @ts-expect-error a factory gives options
 SessionModule.forRootAsync({ useFactory: () => ({ idle: '5m' }) });
+
+// @ts-expect-error no such guard
+SessionModule.forRoot({ secret, guard: 'relogin' });
+// @ts-expect-error the guard stands beside the factory
+SessionModule.forRootAsync({ useFactory: (): SessionModuleOptions => ({ secret, guard: 'login' }) });
 
 export const durations: Duration[] = [1, '1ms', '10s', '5m', '12h', '31d', '2w', '1y'];
 // @ts-expect-error no such unit

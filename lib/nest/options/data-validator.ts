@@ -2,7 +2,7 @@ import type { Type } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import type { DataValidator } from '../../core/model/data.js';
-import { SessionError } from '../../core/util/errors.js';
+import { wrongOption } from '../../core/util/options.js';
 import type { StandardIssue, StandardSchemaV1 } from './standard-schema.js';
 
 /** A check of a session's data, key by key. A key that is absent is never at fault: sessions fill up over time. */
@@ -24,18 +24,26 @@ function byClass(shape: Type): DataValidator {
   };
 }
 
+/** A schema that always takes its time is known at boot; one that does for some values alone, when these come. */
 function bySchema(shape: StandardSchemaV1): DataValidator {
+  validateNow(shape, {});
   return (data) => {
-    const result = shape['~standard'].validate(data);
-    if (result instanceof Promise) {
-      throw new SessionError(
-        'ERR_OPTIONS',
-        'data: the schema validates asynchronously. Give one that answers at once.',
-      );
-    }
+    const result = validateNow(shape, data);
     const keys = Object.keys(data);
     return [...new Set((result.issues ?? []).flatMap((issue) => keysOf(issue, keys)))];
   };
+}
+
+/** @throws SessionError `ERR_OPTIONS` */
+function validateNow(shape: StandardSchemaV1, data: object) {
+  const result = shape['~standard'].validate(data);
+  if (!(result instanceof Promise)) return result;
+  // Nobody waits for what it says.
+  result.catch(() => undefined);
+  throw wrongOption(
+    'SessionModule',
+    'data: the schema validates asynchronously. Give one that answers at once.',
+  );
 }
 
 /** The present keys that an issue speaks of; one without a path may name unknown keys, or speaks of all. */

@@ -22,7 +22,7 @@ function withExtras(definition: DynamicModule, extras: SessionModuleExtras): Dyn
   return { ...definition, global: isGlobal, providers };
 }
 
-/** Two modules would have two stores and two interceptors, each with a session of its own for one request. */
+/** Two modules would have two stores, each with a session of its own for one request. */
 const ONLY_ONCE: Provider = {
   provide: Symbol('nest-sessions/only-once'),
   useFactory: assertOnlyOnce,

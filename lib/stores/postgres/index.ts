@@ -27,6 +27,7 @@ import {
 import { recordOf } from './rows.js';
 import { PostgresStatements, type Statement } from './sql.js';
 
+export type { SharedRevocationsOptions } from '../../revocations/replicated.js';
 export { PostgresRevocations, type PostgresRevocationsOptions } from './revocations.js';
 export type { PostgresClient, PostgresPool, PostgresQuery, PostgresResult } from './pool.js';
 

@@ -19,6 +19,7 @@ import { RedisEvents } from './events.js';
 import { SubjectIndex, type Standing } from './subject-index.js';
 import { COMMIT, CREATE, DESTROY, LOAD } from './scripts.js';
 
+export type { SharedRevocationsOptions } from '../../revocations/replicated.js';
 export { RedisRevocations, type RedisRevocationsOptions } from './revocations.js';
 export type { IoRedisClient, NodeRedisClient, NodeRedisCluster, RedisClient } from './client.js';
 

@@ -10,8 +10,8 @@ import {
   Session,
   SessionService,
   type SessionModuleOptions,
-  type SessionRecord,
 } from 'nest-sessions';
+import type { SessionRecord } from 'nest-sessions/store';
 import { loginAs } from 'nest-sessions/testing';
 import { AppController, type Data } from '../../support/app.js';
 import { Browser, type Answer } from '../../support/browser.js';

@@ -1,6 +1,7 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import {
   isSessionError,
+  Logout,
   MemoryStore,
   Relogin,
   SessionService,
@@ -57,6 +58,17 @@ async function open(platform: PlatformName, store: SessionModuleOptions['store']
   return { app, alice, bob, visitor, as };
 }
 
+const calls = {
+  login: (sessions, options) => sessions.login('eve', options),
+  relogin: (sessions, options) => sessions.relogin(options),
+  regenerate: (sessions, options) => sessions.regenerate(options),
+  clear: (sessions, options) => sessions.clear(options),
+  logout: (sessions, options) => sessions.logout(options),
+  revoke: (sessions, options, id) => sessions.revoke(id, options),
+  revokeAll: (sessions, options) => sessions.revokeAll('alice', options),
+  open: (sessions, options) => sessions.open({}, options),
+} satisfies Record<string, (sessions: SessionService, options: never, id: string) => Promise<unknown>>;
+
 const mistakes: [string, Act, string][] = [
   ...[undefined, null, '', 7, ['alice'], 'a\0b', 'a\ud800', '\udc00a', 'x'.repeat(256)].flatMap(
     (subject): [string, Act, string][] => [
@@ -96,6 +108,30 @@ const mistakes: [string, Act, string][] = [
   ...[undefined, null, '', 7, [undefined], ['']].map((except): [string, Act, string] => [
     `revokeAll('alice', { except: ${JSON.stringify(except)} })`,
     (sessions) => sessions.revokeAll('alice', { except: except as never }),
+    'ERR_OPTIONS',
+  ]),
+  ...[
+    ['login', { keep: 'cart' }],
+    ['login', { keep: ['cart', 1] }],
+    ['login', { keep: null }],
+    ['login', { remember: 'yes' }],
+    ['login', { rember: true }],
+    ['login', { session: 'mine' }],
+    ['relogin', { within: '5m' }],
+    ['regenerate', { keep: 'cart' }],
+    ['regenerate', { kep: [] }],
+    ['clear', { everywhere: true }],
+    ['logout', { everwhere: true }],
+    ['logout', { everywhere: 'true' }],
+    ['logout', 'everywhere'],
+    ['revoke', { subjct: 'bob' }],
+    ['revokeAll', { excpt: ['x'] }],
+    ['revokeAll', ['x']],
+    ['open', { Ip: '::1' }],
+    ['open', { ip: 7 }],
+  ].map(([method, options]): [string, Act, string] => [
+    `${String(method)}(…, ${JSON.stringify(options)})`,
+    (sessions, id) => calls[method as keyof typeof calls](sessions, options as never, id),
     'ERR_OPTIONS',
   ]),
   ...(['logout', 'clear', 'regenerate', 'relogin'] as const).map((method): [string, Act, string] => [
@@ -138,6 +174,17 @@ describe.each(platforms)('an argument that is missing by mistake, on %s', (platf
     ])
       expect(await sessions.revoke(id as never)).toBe(0);
     expect((await alice.get('/me')).status).toBe(200);
+  });
+
+  it('is told with the name that was meant', async () => {
+    const { app } = await open(platform, new MemoryStore());
+    await expect(app.get(SessionService).logout({ everwhere: true } as never)).rejects.toMatchObject({
+      code: 'ERR_OPTIONS',
+      message:
+        'logout(): Unknown option "everwhere". Did you mean "everywhere"? Known options: everywhere, session.',
+    });
+    expect(() => Logout({ everwhere: true } as never)).toThrow(/^@Logout\(\): .*"everywhere"\?/);
+    expect(() => Relogin({ witin: '5m' } as never)).toThrow(/^@Relogin\(\): .*"within"\?/);
   });
 
   it.each([undefined, null, '', 7, '\0'])('is no factor of @Relogin() or loginAs(): %j', async (factor) => {

@@ -155,6 +155,11 @@ const WRONG: [string, object, RegExp][] = [
     /store:.*SessionStore/,
   ],
   ['a data shape that is none', { data: { name: 'string' } }, /data: give a class.*Standard Schema/],
+  [
+    'a schema that takes its time',
+    { data: { '~standard': { version: 1, vendor: 'spec', validate: () => Promise.resolve({ value: {} }) } } },
+    /data: the schema validates asynchronously/,
+  ],
   ['no sessions at all', { maxSessions: 0 }, /maxSessions: a positive whole number/],
   ['half a session', { maxSessions: 1.5 }, /maxSessions:/],
   ['an unknown onExceeded', { onExceeded: 'evict' }, /onExceeded: 'evict-oldest' or 'reject'/],

@@ -8,8 +8,8 @@ import {
   SessionModule,
   SessionService,
   type SessionModuleOptions,
-  type StoreContext,
 } from 'nest-sessions';
+import type { StoreContext } from 'nest-sessions/store';
 import { SealedCookie } from 'nest-sessions/sealed';
 import { withoutValues } from '../../../lib/core/storage/driver-error.js';
 import { AppController } from '../../support/app.js';

@@ -1,12 +1,6 @@
 import { Controller, Get, Res, UnauthorizedException, UseGuards, HttpCode } from '@nestjs/common';
-import {
-  LoginGuard,
-  MemoryStore,
-  Session,
-  type LoadedRecord,
-  type EndedRecord,
-  type SessionModuleOptions,
-} from 'nest-sessions';
+import { LoginGuard, MemoryStore, Session, type SessionModuleOptions } from 'nest-sessions';
+import type { LoadedRecord, EndedRecord } from 'nest-sessions/store';
 import { AppController, type Data } from '../../support/app.js';
 import { Browser } from '../../support/browser.js';
 import { gate, type Gate } from '../../support/gate.js';

@@ -9,6 +9,7 @@ const require = createRequire(import.meta.url);
 for (const path of [
   'nest-sessions',
   'nest-sessions/testing',
+  'nest-sessions/store',
   'nest-sessions/redis',
   'nest-sessions/postgres',
   'nest-sessions/sealed',

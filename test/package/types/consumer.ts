@@ -3,6 +3,7 @@ import { MemoryStore, SessionModule, type Session, type SessionService } from 'n
 import { PostgresStore } from 'nest-sessions/postgres';
 import { RedisStore } from 'nest-sessions/redis';
 import { SealedCookie } from 'nest-sessions/sealed';
+import { applyDelta, type SessionRecord } from 'nest-sessions/store';
 import { FakeClock, loginAs } from 'nest-sessions/testing';
 import { Pool } from 'pg';
 import { createClient } from 'redis';
@@ -23,6 +24,9 @@ SessionModule.forRoot({ secret, store: new SealedCookie() });
 SessionModule.forRoot({ secret, lifetime: '31 moons' });
 // @ts-expect-error the secret is required
 SessionModule.forRoot({});
+
+export const touched = (record: SessionRecord): SessionRecord =>
+  applyDelta(record, { head: { lastSeenAt: 1 } });
 
 export async function use(
   app: INestApplication,

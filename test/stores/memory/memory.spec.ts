@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { MemoryStore, type LoadedRecord, type MemoryStoreOptions, type SessionRecord } from 'nest-sessions';
+import { MemoryStore, type MemoryStoreOptions } from 'nest-sessions';
+import type { LoadedRecord, SessionRecord } from 'nest-sessions/store';
 import { FakeClock, loginAs } from 'nest-sessions/testing';
 import { AppController } from '../../support/app.js';
 import { Browser } from '../../support/browser.js';

@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import type { SessionRecord } from 'nest-sessions';
+import type { SessionRecord } from 'nest-sessions/store';
 import { PostgresStore } from 'nest-sessions/postgres';
 import { describePostgres } from '../../support/postgres.js';
 import { until } from '../../support/until.js';

@@ -1,11 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
-import {
-  Session,
-  type LoadedRecord,
-  type PredecessorSecret,
-  type RecordDelta,
-  type SessionEvent,
-} from 'nest-sessions';
+import { Session, type SessionEvent } from 'nest-sessions';
+import type { LoadedRecord, PredecessorSecret, RecordDelta } from 'nest-sessions/store';
 import { RedisStore, type RedisClient } from 'nest-sessions/redis';
 import { closeAll, platforms } from '../../support/platforms.js';
 import { startOverRedis } from '../../support/redis-app.js';

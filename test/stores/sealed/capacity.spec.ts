@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Awaitable } from 'nest-sessions';
+import type { Awaitable } from 'nest-sessions/store';
 import { MemoryRevocations, SealedCookie } from 'nest-sessions/sealed';
 import { FakeClock } from 'nest-sessions/testing';
 import { AppController } from '../../support/app.js';

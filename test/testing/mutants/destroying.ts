@@ -1,4 +1,4 @@
-import type { SessionRecord } from 'nest-sessions';
+import type { SessionRecord } from 'nest-sessions/store';
 import type { Entry } from '../../support/reference-store.js';
 import { hop, mutant } from './mutant.js';
 

@@ -1,4 +1,4 @@
-import type { RecordDelta, SessionRecord } from 'nest-sessions';
+import type { RecordDelta, SessionRecord } from 'nest-sessions/store';
 import { mutant } from './mutant.js';
 
 const GONE = 'takes a time to live of zero or less as gone';

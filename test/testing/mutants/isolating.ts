@@ -1,4 +1,4 @@
-import type { SessionRecord } from 'nest-sessions';
+import type { SessionRecord } from 'nest-sessions/store';
 import { mutant } from './mutant.js';
 
 const GIVEN_UNCHANGED = 'changes no record or delta that it was given';

@@ -1,4 +1,4 @@
-import type { SessionLimit, SessionRecord } from 'nest-sessions';
+import type { SessionLimit, SessionRecord } from 'nest-sessions/store';
 import type { ReferenceStore } from '../../support/reference-store.js';
 import { hop, mutant, without } from './mutant.js';
 

@@ -1,4 +1,5 @@
-import type { RecordDelta, SessionRecord, SessionStore } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions';
+import type { RecordDelta, SessionRecord } from 'nest-sessions/store';
 import { ReferenceEngine, ReferenceStore } from '../../support/reference-store.js';
 
 /** A store that is right but for one thing. */

@@ -1,4 +1,4 @@
-import type { SessionLimit } from 'nest-sessions';
+import type { SessionLimit } from 'nest-sessions/store';
 import { hop, mutant } from './mutant.js';
 
 const REFUSES = 'refuses a create whose proof is older than the mark or as old';

@@ -1,4 +1,4 @@
-import type { RecordDelta } from 'nest-sessions';
+import type { RecordDelta } from 'nest-sessions/store';
 import { applying, committing as telling, mapData, mutant, rewritten, without } from './mutant.js';
 
 const PUTS = 'puts the new secret in place, and remembers every field of the predecessor';
