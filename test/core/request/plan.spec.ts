@@ -34,7 +34,7 @@ const handle = (record: object = {}): SessionHandle => ({
     remember: false,
     data: {},
     ...record,
-  } as SessionHandle['record'],
+  },
 });
 
 const live = (change: Partial<LiveState> = {}): LiveState => ({
