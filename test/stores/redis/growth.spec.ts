@@ -55,7 +55,7 @@ describeWithRedis('a record in Redis', () => {
 
     it('of the former version is opened, and begins where it started', async () => {
       const { browser, clock, key } = await login();
-      await server.cli('HDEL', key, 'b');
+      await server.cli('HDEL', key, 'b', 'i');
       const before = await fieldsOf(key);
       expect(Object.keys(before).sort()).toEqual(FORMER);
       const begun = new Date(Number(before['c'])).toISOString();
