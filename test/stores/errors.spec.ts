@@ -57,7 +57,7 @@ describeWithRedis('an error of Redis', () => {
 
   it.each(drivers)('tells neither data nor hash of a secret, with %s', async (_, connect) => {
     const client = await connect(server.url);
-    const refused = await refusal(new RedisStore({ client, events: false } as never));
+    const refused = await refusal(new RedisStore({ client }));
     expectQuiet(refused);
     expect(refused.text).toContain('OOM');
   });
