@@ -3,7 +3,7 @@ import { SessionError } from '../../core/util/errors.js';
 import { cookieKeys } from '../../core/token/signer.js';
 import type { FrameworkRequest } from '../../http/request-facts.js';
 import { isCrossOrigin, isUnsafe } from '../../http/csrf.js';
-import { currentSession, sessionOf, type RequestSession } from '../request/request-session.js';
+import { currentSession, sessionOf, storage, type RequestSession } from '../request/request-session.js';
 import { isHttp, isKnown, isMutation, requestOf, type HandlerRequest } from '../transports/request-of.js';
 import { crossOriginRefused } from '../request/session.exceptions.js';
 import { policyOf, type HandlerPolicy } from '../request/session.metadata.js';
@@ -39,6 +39,7 @@ export class SessionGuard implements CanActivate {
       throw crossOriginRefused();
     }
     current?.declare(policy);
+    if (current && this.#settings.context) restore(current);
     return true;
   }
 
@@ -66,6 +67,14 @@ export class SessionGuard implements CanActivate {
       'cookieParser(): its first secret, with which it signs, is one of cookieKeys(). Put your own secret first: cookieParser([own, ...cookieKeys(secret)]).',
     );
   }
+}
+
+/**
+ * Middleware that goes on from an event of the socket, such as a parser of uploads, leaves the context that the request
+ * entered by.
+ */
+function restore(current: RequestSession): void {
+  if (storage.getStore() !== current) storage.enterWith(current);
 }
 
 /** Whether the handler may change something, as far as the request tells. A browser may open a socket for any site. */

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { connect } from 'node:net';
 import { jest } from '@jest/globals';
 import { type INestApplication, type RequestMethod } from '@nestjs/common';
@@ -201,6 +202,18 @@ describe.each(platforms)('the entry of a request on %s', (platform) => {
       expect(session!.device.ip).toBe(forwarded ?? '127.0.0.1');
     },
   );
+
+  it('keeps the session current behind middleware that goes on in another context', async () => {
+    const outside = new AsyncResource('outside');
+    const { url } = await start(platform, {
+      controllers: [AppController],
+      prepare: (app) =>
+        void app.use((_request: unknown, _response: unknown, next: () => void) =>
+          setImmediate(() => outside.runInAsyncScope(next)),
+        ),
+    });
+    expect(await subjectAt(url)).toEqual({ subject: 'alice' });
+  });
 
   it('keeps the session current while a body arrives in pieces', async () => {
     const { url } = await start(platform, { controllers: [AppController] });

@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { ArgumentsHost, HttpServer } from '@nestjs/common';
-import { BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
-import { MemoryStore, SessionService, type SessionEvent, type SessionModuleOptions } from 'nest-sessions';
+import { APP_INTERCEPTOR, BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
+import {
+  MemoryStore,
+  SessionInterceptor,
+  SessionService,
+  type SessionEvent,
+  type SessionModuleOptions,
+} from 'nest-sessions';
 import {
   MemoryRevocations,
   SealedCookie,
@@ -10,7 +16,15 @@ import {
 } from 'nest-sessions/sealed';
 import { AppController } from '../../support/app.js';
 import { Browser, type Answer } from '../../support/browser.js';
-import { closeAll, platforms, start, type PlatformName, type Running } from '../../support/platforms.js';
+import { LogSink } from '../../support/log-sink.js';
+import {
+  closeAll,
+  platforms,
+  start,
+  type PlatformName,
+  type Running,
+  type Setup,
+} from '../../support/platforms.js';
 
 afterEach(closeAll);
 
@@ -309,25 +323,42 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect(await status(browser, captured)).toBe(401);
   });
 
-  it('names what grew when the cookie would be too large, and never sends that', async () => {
-    const failures: unknown[] = [];
+  const TOO_LARGE = /What grew: story \(\+40\d\d\), small \(\+2\)\./;
+
+  async function writesTooMuch(setup: Pick<Setup, 'providers' | 'prepare'>): Promise<void> {
     const { url } = await start(platform, {
       controllers: [AppController],
       options: { store: new SealedCookie({ format }) },
-      prepare: (app) => void app.useGlobalFilters(new Noting(failures, app.get(HttpAdapterHost).httpAdapter)),
+      ...setup,
     });
     const browser = await loggedIn(url);
     await browser.post('/data', { small: 'x' });
     const before = browser.cookie;
     const refused = await browser.post('/data', { story: 'x'.repeat(4_000), small: 'xyz' });
     expect(refused.status).toBe(500);
+    expect(refused.body).not.toContain('story');
     expect(refused.setCookies).toEqual([]);
     expect(browser.cookie).toBe(before);
     expect((await browser.get('/look')).json()).toMatchObject({ data: { small: 'x' } });
+  }
+
+  it('logs what grew when the cookie would be too large, and never sends that', async () => {
+    const sink = new LogSink();
+    await writesTooMuch({ prepare: sink.attach });
+    expect(sink.text).toMatch(TOO_LARGE);
+    expect(sink.text).not.toContain('xxxx');
+  });
+
+  it('throws what grew to the filters, with the interceptor bound', async () => {
+    const failures: unknown[] = [];
+    await writesTooMuch({
+      providers: [{ provide: APP_INTERCEPTOR, useExisting: SessionInterceptor }],
+      prepare: (app) => void app.useGlobalFilters(new Noting(failures, app.get(HttpAdapterHost).httpAdapter)),
+    });
     expect(failures).toEqual([
       expect.objectContaining({
         code: 'ERR_COOKIE_TOO_LARGE',
-        message: expect.stringMatching(/What grew: story \(\+40\d\d\), small \(\+2\)\./) as string,
+        message: expect.stringMatching(TOO_LARGE) as string,
       }),
     ]);
   });
