@@ -4,7 +4,7 @@ import type { HttpAdapterHost } from '@nestjs/core';
 import { preallocate } from '../../http/response-hook.js';
 import { attach } from './request-session.js';
 
-/** V8 before 13. */
+/** V8 before 13: on Node 20 and 22. Delete this file, and `preallocate` in http/, once `engines` begins at Node 24. */
 const NEEDED = Number(process.versions.node.split('.')[0]) < 24;
 
 /**
