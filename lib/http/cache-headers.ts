@@ -2,8 +2,8 @@ import type { ServerResponse } from 'node:http';
 
 /**
  * Keeps a response that depends on the session out of shared caches (RFC 9111 §3.5, §5.2.2.7): `private`
- * (`no-store` for a logged-in one, so that Back shows nothing after a logout) and `Vary: Cookie`. What the
- * application says itself is kept unless it would let others have the answer.
+ * (`no-store` for a logged-in session, so that the Back button shows nothing after a logout) and
+ * `Vary: Cookie`. A `Cache-Control` of the application is kept, except for directives that allow shared caching.
  */
 export function keepPrivate(response: ServerResponse, loggedIn: boolean): void {
   addVary(response, 'Cookie');
@@ -18,7 +18,7 @@ export function keepPrivate(response: ServerResponse, loggedIn: boolean): void {
   response.setHeader('Cache-Control', ['private', ...rest].join(', '));
 }
 
-/** Adds field names, by commas, to Vary, once each. */
+/** Adds field names, separated by commas, to `Vary`; skips those that it contains already. */
 export function addVary(response: ServerResponse, names: string): void {
   const given = response.getHeader('vary');
   if (given === undefined) {

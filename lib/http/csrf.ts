@@ -1,18 +1,18 @@
 /** Methods that change nothing (RFC 9110 §9.2.1). */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-/** The headers by which a browser tells for whom it sends a request. */
+/** The headers in which a browser states which site initiated a request. */
 export interface OriginHeaders {
   origin?: string | undefined;
   'sec-fetch-site'?: string | string[] | undefined;
 }
 
 /**
- * Whether a browser sent this request on behalf of another site. `Sec-Fetch-Site` tells in every browser
- * since 2023; before, an `Origin` that is not the host's. With neither it is no browser, so there are no
- * cookies that somebody else could be using.
+ * Whether another site made a browser send this request (CSRF). Every browser since 2023 sends
+ * `Sec-Fetch-Site`; for older ones, `Origin` is compared with the host. A request with neither header does
+ * not come from a browser, so no other site can use its cookies.
  *
- * @param allowed origins that count as the application's own
+ * @param allowed origins that are treated as the application's own
  */
 export function isCrossOrigin(
   { origin, 'sec-fetch-site': site }: OriginHeaders,
@@ -24,7 +24,7 @@ export function isCrossOrigin(
   return origin !== undefined && hostOf(origin) !== host?.toLowerCase();
 }
 
-/** Whether requests of this method change things. */
+/** Whether requests with this method may change state. */
 export const isUnsafe = (method: string | undefined): boolean => !SAFE.has(method ?? 'GET');
 
 function hostOf(origin: string): string | undefined {
@@ -32,12 +32,12 @@ function hostOf(origin: string): string | undefined {
 }
 
 /**
- * A path of this very origin, for a redirect: begins with one slash, and no parser of a browser makes a
- * host out of what follows. Anything else becomes `fallback`.
+ * Returns a path on the same origin, safe to redirect to: it begins with exactly one slash, and no browser
+ * parses a host from the rest. Returns `fallback` for anything else.
  */
 export function safeNext(next: unknown, fallback = '/'): string {
   if (typeof next !== 'string' || !next.startsWith('/')) return fallback;
-  // The WHATWG URL parser drops tab and newline and reads "\" as "/": let it, and see where it arrives.
+  // The WHATWG URL parser drops tabs and newlines and reads "\" as "/", so the check uses its result, not the text.
   const base = 'http://same.invalid';
   if (!URL.canParse(next, base)) return fallback;
   const { origin, pathname, search, hash } = new URL(next, base);

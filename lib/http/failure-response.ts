@@ -1,7 +1,7 @@
 import type { OriginalResponse } from './original-response.js';
 import { isHttp1 } from './response-calls.js';
 
-/** Headers that describe the response which a failure replaces. */
+/** Headers that describe the body of the replaced response. */
 const OF_THE_BODY = [
   'content-length',
   'content-type',
@@ -20,7 +20,7 @@ const OF_THE_BODY = [
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** Sends the listener's response for an error, or a plain one where that fails, too. Never throws. */
+/** Sends the listener's response for an error, or a plain 500 if that fails as well. Never throws. */
 export function sendFailure(original: OriginalResponse, error: unknown): void {
   try {
     sendFailureOfListener(original, error);
@@ -32,7 +32,7 @@ export function sendFailure(original: OriginalResponse, error: unknown): void {
 function sendFailureOfListener(original: OriginalResponse, error: unknown): void {
   const { response, listener } = original;
   const { status, body, contentType } = listener.answerFailure(error);
-  // Node remembers the removal of a header that is not there, and then writes neither length nor chunks.
+  // After the removal of a header, even of one that is not set, Node adds neither a length nor chunked encoding.
   for (const name of OF_THE_BODY) if (response.hasHeader(name)) response.removeHeader(name);
   if (original.headDone) response.setHeader('Cache-Control', 'no-store');
   else {

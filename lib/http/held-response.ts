@@ -14,14 +14,14 @@ import {
 import { ResponseFacade } from './response-facade.js';
 import { discardCall, failAsDestroyed, failAsEnded, type ResponseCall } from './unsent-calls.js';
 
-/** A response that waits for the listener: the calls of the application, in their order. */
+/** A response that waits for the listener. Records the application's calls in order. */
 export class HeldResponse {
   readonly #original: OriginalResponse;
   readonly #calls: ResponseCall[] = [];
-  /** As it was at the first call: Node writes the head at once, so later changes have no effect. */
+  /** Value at the first call. Without the hold Node would write the head then, so later changes must have no effect. */
   readonly #statusMessage: string | undefined;
   #impliedHead: unknown[];
-  /** The `writeHead` of somebody who has patched the response after us, and has seen the head already. */
+  /** The `writeHead` of code that patched the response after the hook, and that has already been called. */
   #wrapper: ServerResponse['writeHead'] | undefined;
   #facade: ResponseFacade | undefined;
   #showingHead = false;
@@ -30,7 +30,7 @@ export class HeldResponse {
   constructor(original: OriginalResponse) {
     this.#original = original;
     const { response } = original;
-    // Over HTTP/2 there is none, and reading it prints a warning.
+    // HTTP/2 has no status message, and reading it prints a warning.
     this.#statusMessage = isHttp1(response) ? response.statusMessage : undefined;
     this.#impliedHead = [response.statusCode];
   }
@@ -40,10 +40,10 @@ export class HeldResponse {
   }
 
   /**
-   * Node writes the head at the first call, by the `writeHead` of whoever has patched it since (compression, say). It
-   * is called now, since such code sets headers in it, and decides there what becomes of the body.
+   * Calls the `writeHead` of code that patched the response after the hook (such as compression) now, as Node would do
+   * at the first call: such code sets headers in it and decides how to encode the body.
    *
-   * @returns what it threw
+   * @returns the error that it threw, if any
    */
   showHeadToWrapper(): { error: unknown } | undefined {
     const { response } = this.#original;
@@ -60,7 +60,7 @@ export class HeldResponse {
     }
   }
 
-  /** From now on the response looks as if it had left, until {@link endPretence}. */
+  /** Makes the response look sent until {@link endPretence}. */
   pretendSent(): void {
     this.#facade = new ResponseFacade(this.#original, () => this.#ended);
   }
@@ -75,7 +75,7 @@ export class HeldResponse {
     if (status >= 200) this.#original.response.statusCode = status;
   }
 
-  /** A head after the first call: the wrapper's, or too late. */
+  /** Handles a `writeHead` after the first call: it is the wrapper's, or it is too late and throws. */
   holdSecondHead(args: unknown[]): void {
     if (!this.#showingHead) throw headSent(this.#original.response, 'write');
     this.#impliedHead = copyHead(args);
@@ -91,7 +91,7 @@ export class HeldResponse {
     else if (callbackOf(args)) this.hold('end', args);
   }
 
-  /** Callbacks are called when nobody is left who would catch what they throw. */
+  /** Records a call. Its callbacks run outside of any try block of the application, so their errors are caught here. */
   hold(method: Method, args: unknown[]): void {
     const original = this.#original;
     const guarded = args.map((arg) =>
@@ -102,7 +102,7 @@ export class HeldResponse {
     this.#calls.push({ method, args: guarded });
   }
 
-  /** @throws HeadFailed what the listener threw */
+  /** @throws HeadFailed with the listener's error as `cause` */
   send(): void {
     const original = this.#original;
     const { response } = original;
@@ -127,7 +127,7 @@ export class HeldResponse {
     this.#calls.forEach(failAsDestroyed);
   }
 
-  /** Lets streams go on that a held `write` told to wait. */
+  /** Resumes streams that wait because a held `write` returned false. */
   emitDrain(): void {
     try {
       this.#facade?.emitDrain();

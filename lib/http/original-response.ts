@@ -3,19 +3,19 @@ import type { Callback, Method } from './response-calls.js';
 import type { ResponseListener } from './response-listener.js';
 import { takeShared } from './shared-headers.js';
 
-/** A method before it was patched. Its arguments are handed on as they came. */
+/** A method before the hook patched it. Its arguments are passed on unchanged. */
 type Original = (this: ServerResponse, ...args: unknown[]) => unknown;
 
-/** Carries the listener's error through whatever was writing a head, and tells it from one of the application. */
+/** Wraps the listener's error while it passes through `writeHead`, to tell it apart from the application's errors. */
 export class HeadFailed extends Error {
   constructor(override readonly cause: unknown) {
-    super('The listener failed as the head was written.');
+    super('The listener failed while the head was being written.');
   }
 }
 
 /**
- * A response by the methods that it had before they were patched: Node's, or those of whoever came earlier
- * (compression, say). The listener gets the first head before it is written.
+ * Gives access to the methods that a response had before the hook patched it: Node's, or those of code that
+ * patched it earlier (such as compression). Calls the listener before the first head is written.
  */
 export class OriginalResponse {
   readonly response: ServerResponse;
@@ -26,13 +26,13 @@ export class OriginalResponse {
   readonly flushHeaders: Original;
   readonly on: Original;
   readonly once: Original;
-  /** The listener had its chance to set headers. */
+  /** The listener's `onHead` has been called. */
   headDone = false;
   /** `end` has been called. */
   finished = false;
-  /** One of the methods is at work, and may call the patched `writeHead` to write the head. */
+  /** An original method is running. It may call the patched `writeHead` to write the head. */
   calling = false;
-  /** The arguments of the head that Node writes of its own accord. */
+  /** The arguments of the implicit head, which Node writes without a `writeHead` call. */
   impliedHead: unknown[] | undefined;
 
   constructor(response: ServerResponse, listener: ResponseListener) {
@@ -47,11 +47,11 @@ export class OriginalResponse {
     this.once = methods.once;
   }
 
-  /** @throws HeadFailed what the listener threw */
+  /** @throws HeadFailed with the listener's error as `cause` */
   call(method: Method, args: unknown[]): unknown {
     if (method === 'writeHead') return this.#callWriteHead(args);
     const result = this[method].apply(this.response, args);
-    // Over HTTP/2 this writes by `write`, so the response is finished only afterwards.
+    // Over HTTP/2 `end` calls `write`, so the flag must not be set before it returns.
     if (method === 'end') this.finished = true;
     return result;
   }
@@ -71,7 +71,7 @@ export class OriginalResponse {
     this.writeHead.apply(this.response, args);
   }
 
-  /** Lets Node throw for a call that it refuses. The listener is not asked. */
+  /** Passes an invalid call on so that Node throws. Does not call the listener. */
   callRefused(method: Method, args: unknown[]): unknown {
     const nested = this.calling;
     this.calling = true;
@@ -82,7 +82,7 @@ export class OriginalResponse {
     }
   }
 
-  /** Calls a callback of the application where nobody is left to catch what it throws. */
+  /** Calls a callback of the application outside of its call stack. An error that it throws cuts the response off. */
   callBack(callback: Callback, args: unknown[]): void {
     try {
       callback.apply(this.response, args);
@@ -91,12 +91,12 @@ export class OriginalResponse {
     }
   }
 
-  /** The last resort. */
+  /** Reports the error to the listener and destroys the response. For errors that no response can report. */
   cutOff(error: unknown): void {
     try {
       this.listener.onLost(error);
     } catch {
-      // There is nobody left to report to.
+      // The listener was the last place to report an error to.
     }
     this.response.destroy();
   }

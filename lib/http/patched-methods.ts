@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Callback, Method } from './response-calls.js';
 
-/** What the patched methods call, with the arguments as they came. */
+/** Receives the calls of the patched methods, with unchanged arguments. */
 export interface Patch {
   writeHead(args: unknown[]): void;
   write(args: unknown[]): boolean;
@@ -15,7 +15,7 @@ interface PatchedResponse extends ServerResponse {
   [PATCH]: Patch;
 }
 
-/** Replaces the methods by functions that all responses share, so that a response costs no closures. */
+/** Replaces the methods by functions that all responses share, which saves the closures for each response. */
 export function patchMethods(response: ServerResponse, patch: Patch): void {
   (response as PatchedResponse)[PATCH] = patch;
   response.writeHead = writeHead;
@@ -24,7 +24,7 @@ export function patchMethods(response: ServerResponse, patch: Patch): void {
   response.flushHeaders = flushHeaders;
 }
 
-/** The patched method itself, by which to see whether somebody has replaced it since. */
+/** The patched method. Compare with it to detect that other code has replaced the method since. */
 export function writeHead(this: ServerResponse, ...args: unknown[]): never {
   (this as PatchedResponse)[PATCH].writeHead(args);
   return this as never;
@@ -43,7 +43,7 @@ function flushHeaders(this: ServerResponse): void {
   (this as PatchedResponse)[PATCH].flushHeaders();
 }
 
-/** Gives a new response the properties that {@link patchMethods} will set, without an effect of their own. */
+/** Adds the properties that {@link patchMethods} sets later, without changing what the response does. */
 export function preallocate(response: ServerResponse): void {
   (response as { [PATCH]?: Patch })[PATCH] = undefined;
   response.writeHead = INHERITED.writeHead;
@@ -52,7 +52,7 @@ export function preallocate(response: ServerResponse): void {
   response.flushHeaders = INHERITED.flushHeaders;
 }
 
-/** A method that does what the prototype's does at the time of the call. */
+/** A method that calls the prototype's method, looked up at the time of the call. */
 const inherited = (method: Method): never =>
   function (this: ServerResponse, ...args: unknown[]): unknown {
     const prototype = Object.getPrototypeOf(this) as Record<Method, Callback>;

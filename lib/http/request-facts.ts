@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * What Express (on the raw request itself), Fastify (on its wrapper) and Fastify's middleware engine (on the raw
- * request) tell of a request. They look at `X-Forwarded-*` only where the application trusts its proxy.
+ * The properties that Express (on the raw request), Fastify (on its wrapper) and Fastify's middleware engine (on the
+ * raw request) add to a request. They use `X-Forwarded-*` only if the application trusts its proxy.
  */
 export type FrameworkRequest = IncomingMessage & {
   originalUrl?: string;
@@ -11,7 +11,7 @@ export type FrameworkRequest = IncomingMessage & {
   ip?: string;
 };
 
-/** Who sent a request. Looked up when it is asked for: behind a proxy the address takes a walk along X-Forwarded-For. */
+/** The client of a request. Computed on access, since behind a proxy the address requires parsing X-Forwarded-For. */
 export class RequestClient {
   /** The raw request. */
   readonly request: IncomingMessage;
@@ -33,7 +33,7 @@ export class RequestClient {
   }
 }
 
-/** Whether the client prefers a page: it names HTML, and not just anything. */
+/** Whether the client accepts HTML explicitly, not only by a wildcard. */
 export function wantsHtml(request: IncomingMessage): boolean {
   return /\btext\/html\b/i.test(request.headers.accept ?? '');
 }

@@ -8,7 +8,7 @@ import {
 } from 'node:http';
 import { Writable } from 'node:stream';
 
-/** The ways in which an answer is given. */
+/** The methods that send a response or a part of it. */
 export type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders';
 
 export type Headers = OutgoingHttpHeaders | OutgoingHttpHeader[];
@@ -16,17 +16,17 @@ export type Callback = (...args: unknown[]) => unknown;
 
 type HeadArguments = Parameters<ServerResponse['writeHead']>;
 
-/** Over HTTP/2 the response is of another class, with other rules. */
+/** Over HTTP/2 the response has another class, which follows other rules. */
 export const isHttp1 = (response: ServerResponse): boolean => response instanceof ServerResponse;
 
-/** Whether nobody is left to answer. */
+/** Whether the connection of the response is gone. */
 export function isGone(response: ServerResponse): boolean {
   return isHttp1(response)
     ? response.destroyed
     : (response as unknown as { stream: Writable }).stream.destroyed;
 }
 
-/** Where the headers stand among the arguments of a `writeHead` call. */
+/** The index of the headers in the arguments of a `writeHead` call. */
 export function headersAt(args: readonly unknown[]): number | undefined {
   const at = typeof args[1] === 'string' || (args[2] !== undefined && args[2] !== null) ? 2 : 1;
   return typeof args[at] === 'object' && args[at] !== null ? at : undefined;
@@ -38,11 +38,11 @@ export function callbackOf(args: readonly unknown[]): Callback | undefined {
 }
 
 /**
- * Whether the first call of an answer may begin it. What is plainly right passes at little cost; what is
- * not, Node itself is asked about, on a response that goes nowhere.
+ * Whether the first call of a response is valid. A cheap check accepts the common cases; for the others
+ * Node itself writes the head to a response without a socket.
  *
- * @returns false where the call would throw on account of the head: Node is to be let throw
- * @throws what Node throws for the chunk or its encoding
+ * @returns false if Node would throw because of the head: the caller passes the call on so that Node throws
+ * @throws Node's error for an invalid chunk or encoding
  */
 export function admits(response: ServerResponse, method: Method, args: readonly unknown[]): boolean {
   if (method === 'write' || method === 'end') assertBody(response, method, args);
@@ -57,7 +57,7 @@ export function admits(response: ServerResponse, method: Method, args: readonly 
   );
 }
 
-/** @throws what Node throws for the chunk or its encoding; nothing has been written by then */
+/** @throws Node's error for an invalid chunk or encoding, before anything is written */
 export function assertBody(
   response: ServerResponse,
   method: 'write' | 'end',
@@ -69,7 +69,7 @@ export function assertBody(
   if (encoding !== undefined && encoding !== null && encoding !== 'utf8') assertEncoding(response, encoding);
 }
 
-/** Whether the first argument of `end` is to be written: over HTTP/1 whatever counts as true. */
+/** Whether `end` writes its first argument: over HTTP/1 any truthy value. */
 function hasChunk(response: ServerResponse, chunk: unknown): boolean {
   if (chunk === undefined || chunk === null || typeof chunk === 'function') return false;
   return Boolean(chunk) || !isHttp1(response);
@@ -85,7 +85,7 @@ function assertChunk(response: ServerResponse, chunk: unknown): void {
   else sink().write(chunk);
 }
 
-/** Node hears of it only from the socket, and of an answer without a body never. */
+/** Needed because Node reports an unknown encoding only from the socket, and never for a response without a body. */
 function assertEncoding(response: ServerResponse, encoding: unknown): void {
   if (typeof encoding === 'function' || response.req.method === 'HEAD') return;
   sink().write('', encoding as BufferEncoding);
@@ -93,7 +93,7 @@ function assertEncoding(response: ServerResponse, encoding: unknown): void {
 
 const sink = (): Writable => new Writable({ write: (_chunk, _encoding, done) => done() });
 
-/** Whether Node is sure to write this head. */
+/** Whether Node certainly accepts this head. False means that it is unknown. */
 function isPlain(
   response: ServerResponse,
   status: unknown,
@@ -102,7 +102,7 @@ function isPlain(
 ): boolean {
   if (typeof status !== 'number' || !(status >= 100 && status < 1000)) return false;
   if (typeof message === 'string' || response.statusMessage) return false;
-  // A trailer is announced only where the answer is chunked, which depends on all the rest.
+  // Node accepts a trailer only with a chunked response, which depends on all other headers.
   if (response.hasHeader('trailer')) return false;
   return headers === undefined || (!Array.isArray(headers) && Object.keys(headers).every(isValid, headers));
 }
@@ -113,7 +113,7 @@ function isValid(this: OutgoingHttpHeaders, name: string): boolean {
   try {
     validateHeaderName(name);
     if (Array.isArray(value)) for (const one of value) validateHeaderValue(name, one);
-    // Node takes an array, or whatever else can be text; only these are sure to be.
+    // Node accepts arrays and other values that convert to text as well; only these two types are certain.
     else if (typeof value === 'string' || typeof value === 'number')
       validateHeaderValue(name, value as string);
     else return false;
@@ -123,7 +123,7 @@ function isValid(this: OutgoingHttpHeaders, name: string): boolean {
   }
 }
 
-/** Whether Node would write the head. */
+/** Whether Node accepts the head: writes it to a copy of the response. */
 function rehearse(response: ServerResponse, args: readonly unknown[]): boolean {
   try {
     nowhere(response).writeHead(...(copyHead(args) as HeadArguments));
@@ -133,7 +133,7 @@ function rehearse(response: ServerResponse, args: readonly unknown[]): boolean {
   }
 }
 
-/** A response in the same state that leads to no socket. */
+/** A copy of the response in the same state, without a socket. */
 function nowhere(response: ServerResponse): ServerResponse {
   const { method, httpVersionMajor, httpVersionMinor } = response.req;
   const copy = new ServerResponse({
@@ -143,18 +143,18 @@ function nowhere(response: ServerResponse): ServerResponse {
     headers: {},
   } as IncomingMessage);
   for (const name of rawNames(response)) copy.setHeader(name, response.getHeader(name)!);
-  // Among Node's own fields are those that a head which it refused leaves behind: that there is no body, say.
+  // Includes Node's internal flags, which an earlier rejected head may have changed (for example that there is no body).
   for (const [name, value] of Object.entries(response))
     if (typeof value === 'boolean' || typeof value === 'number') Reflect.set(copy, name, value);
   copy.statusMessage = response.statusMessage;
   return copy;
 }
 
-/** The names of headers as they are written; the types know of them only for requests. */
+/** Header names in their original case. Node's types declare the method only for requests. */
 const rawNames = (response: ServerResponse): string[] =>
   (response as unknown as { getRawHeaderNames(): string[] }).getRawHeaderNames();
 
-/** The arguments of a `writeHead` call as they are now: Node writes the head at once, and so must not be told of later changes. */
+/** Copies the arguments of a `writeHead` call. Node would write the head at once, so later changes have no effect. */
 export function copyHead(args: readonly unknown[]): unknown[] {
   return args.map((arg) => {
     if (Array.isArray(arg))
@@ -178,10 +178,10 @@ const OF_THE_CONNECTION = new Set([
   'transfer-encoding',
 ]);
 
-/** RFC 9110 §5.6.2, in lower case. A pseudo-header is none. */
+/** RFC 9110 §5.6.2, in lower case. Does not match pseudo-headers. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 
-/** Response headers that Node sends once only. */
+/** Response headers that Node accepts only once. */
 const SINGLE = new Set([
   'access-control-allow-credentials',
   'access-control-max-age',
@@ -232,7 +232,7 @@ export function pairsOf(headers: Headers): (readonly [string, OutgoingHttpHeader
   return flat.flatMap((name, i) => (i % 2 === 0 ? [[name as string, flat[i + 1]!] as const] : []));
 }
 
-/** The error for a head, or a header, that comes after the head. */
+/** The error for a head or a header that is set after the head was sent. */
 export function headSent(response: ServerResponse, verb: 'write' | 'set' | 'append' | 'remove'): Error {
   if (!isHttp1(response)) return coded('ERR_HTTP2_HEADERS_SENT', 'Response has already been initiated.');
   return coded('ERR_HTTP_HEADERS_SENT', `Cannot ${verb} headers after they are sent to the client`);

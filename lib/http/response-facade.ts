@@ -18,8 +18,8 @@ const PRETENDED = [
 ] as const;
 
 /**
- * Makes a held response look as if it had left, so that nobody starts a second one. The head itself is
- * not written yet, for a failure may still have to replace it.
+ * Makes a held response look sent, so that no other code starts a second one. The head is not written yet,
+ * because a failure may still replace it.
  */
 export class ResponseFacade {
   readonly #original: OriginalResponse;
@@ -54,9 +54,9 @@ export class ResponseFacade {
   }
 
   /**
-   * Lets streams go on that a held `write` told to wait.
+   * Resumes streams that wait because a held `write` returned false.
    *
-   * @throws what a listener throws
+   * @throws the error of a listener
    */
   emitDrain(): void {
     this.#response.emit('drain');
@@ -66,7 +66,7 @@ export class ResponseFacade {
     }
   }
 
-  /** Keeps listeners of "drain" here: compression would add them to its own stream, which has no reason to drain. */
+  /** Collects "drain" listeners: compression would add them to its own stream, which has not received the data yet. */
   #listen(method: Method): PropertyDescriptor {
     const value = (type: string | symbol, listener: Listener): ServerResponse => {
       if (type === 'drain') this.#waiting.push({ method, listener });

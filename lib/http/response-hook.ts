@@ -11,9 +11,9 @@ export { preallocate } from './patched-methods.js';
 export type { FailureAnswer, ResponseListener };
 
 /**
- * Lets the listener act before a raw response leaves, by whichever way: `end`, a stream, server-sent
- * events, an exception filter, a framework. The only place that knows how a response leaves; it knows
- * nothing of sessions.
+ * Calls the listener before a raw response is sent, whether by `end`, a stream, server-sent events, an
+ * exception filter or a framework. This folder holds everything about how a response is sent, and nothing
+ * about sessions.
  */
 export function hookResponse(response: ServerResponse, listener: ResponseListener): void {
   patchMethods(response, new ResponseHook(new OriginalResponse(response, listener)));
@@ -21,7 +21,7 @@ export function hookResponse(response: ServerResponse, listener: ResponseListene
 
 /** Open → Passing or Held; Held → Passing; both → Replaced. */
 enum Phase {
-  /** The application has not begun to respond. */
+  /** The application has not started the response. */
   Open,
   /** The response waits for the listener. */
   Held,
@@ -63,12 +63,12 @@ class ResponseHook implements Patch {
     assertBody(this.#original.response, 'write', args);
     if (this.#phase === Phase.Replaced) {
       discardCall(this.#original, { method: 'write', args });
-      // A stream that goes on writing runs dry.
+      // `true` lets a stream write its remaining data, which is discarded.
       return true;
     }
     if (!this.#held || this.#held.ended) failAsEnded(this.#original, args);
     else this.#held.hold('write', args);
-    // `false` asks a stream to wait for "drain", which follows when the held response goes on.
+    // `false` makes a stream wait for "drain", which is emitted once the response is released.
     return false;
   }
 
@@ -99,12 +99,12 @@ class ResponseHook implements Patch {
     else this.#pass('flushHeaders', []);
   }
 
-  /** Whether this call may begin the response. Node is let throw for one that it would refuse. */
+  /** Whether this call may begin the response. If not, the caller passes it on so that Node throws. */
   #admits(method: Method, args: unknown[]): boolean {
     return admits(this.#original.response, method, args);
   }
 
-  /** Begins by a call before which Node writes the head of its own accord. */
+  /** Begins with a call for which Node writes an implicit head. */
   #beginWithImpliedHead(): void {
     this.#begin(this.#original.response.statusCode, true);
   }
@@ -135,7 +135,7 @@ class ResponseHook implements Patch {
     }
   }
 
-  /** Calls the original method now. An error of the listener is not thrown at the application: it gets a response here. */
+  /** Calls the original method now. An error of the listener replaces the response and is not thrown to the application. */
   #pass(method: Method, args: unknown[]): unknown {
     const original = this.#original;
     if (original.calling) return original.call(method, args);
@@ -151,12 +151,12 @@ class ResponseHook implements Patch {
     }
   }
 
-  /** Sends the held response. Nothing of this may throw: nobody would catch it. */
+  /** Sends the held response. Must not throw: it runs outside of the application's call stack. */
   #release(): void {
     const held = this.#takeHeld()!;
     const { response } = this.#original;
     this.#phase = Phase.Passing;
-    // The client went away meanwhile: what was stored stays stored, and there is nobody to respond to.
+    // The client disconnected meanwhile. What was stored stays stored, but no response can be sent.
     if (isGone(response)) return held.failAsDestroyed();
     try {
       held.send();
@@ -169,7 +169,7 @@ class ResponseHook implements Patch {
     held.emitDrain();
   }
 
-  /** Sends a failure in place of the application's response, within its call or later. */
+  /** Sends a failure instead of the application's response, during the application's call or later. */
   #replace(error: unknown, held = this.#takeHeld()): void {
     this.#phase = Phase.Passing;
     if (isGone(this.#original.response)) return held?.failAsDestroyed();

@@ -1,22 +1,23 @@
 import type { ServerResponse } from 'node:http';
 
-/** What the owner of a hook does as the response leaves. */
+/** Receives the stages of a hooked response. */
 export interface ResponseListener {
   /**
-   * The application begins to respond. With a promise nothing leaves, neither head nor body, until it
-   * is settled; if it rejects, {@link answerFailure} takes the place of the application's response.
+   * The application starts the response. If this returns a promise, neither head nor body is sent until it
+   * settles; if it rejects, the result of {@link answerFailure} replaces the application's response.
    */
   beforeHead(status: number): void | Promise<void>;
-  /** The head is being written: the last moment for headers. An error is answered as a failure. */
+  /** Called immediately before the head is written: the last chance to set headers. An error replaces the response. */
   onHead(response: ServerResponse): void;
+  /** Returns the response for an error. If this throws, a plain 500 is sent. */
   answerFailure(error: unknown): FailureAnswer;
-  /** Something failed that no response can report: it was cut off, or the response for a failure failed itself. */
+  /** Receives an error that no response can report: the response was cut off, or the response for a failure failed. */
   onLost(error: unknown): void;
 }
 
 export interface FailureAnswer {
   status: number;
-  /** @default JSON */
+  /** @default 'application/json; charset=utf-8' */
   contentType?: string;
   body: string;
 }

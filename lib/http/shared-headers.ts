@@ -1,11 +1,11 @@
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
 import { headersAt, pairsOf, type Headers } from './response-calls.js';
 
-/** Headers that the library adds to, so that those given to `writeHead` must not replace its own. */
+/** Headers that the library extends: values given to `writeHead` must be merged with its own, not replace them. */
 const SHARED = new Set(['set-cookie', 'cache-control', 'vary']);
 const LENGTHS = new Set([...SHARED].map((name) => name.length));
 
-/** Most names are told apart by their length, without being made lower case. */
+/** Compares lengths first, which for most names avoids the conversion to lower case. */
 const isShared = (name: string): boolean => LENGTHS.has(name.length) && SHARED.has(name.toLowerCase());
 
 /** Moves the shared headers out of the arguments of a `writeHead` call into the response. */
@@ -21,7 +21,7 @@ export function takeShared(response: ServerResponse, args: unknown[]): void {
   const taken = Object.keys(headers).filter(isShared);
   if (taken.length === 0) return;
   const rest = { ...headers };
-  // As Node does it: headers in an object replace those that were set.
+  // As in Node, headers in an object replace headers that are already set.
   for (const name of taken) response.removeHeader(name);
   for (const name of taken) {
     response.appendHeader(name, asText(headers[name]!));
@@ -30,9 +30,9 @@ export function takeShared(response: ServerResponse, args: unknown[]): void {
   args[at] = rest;
 }
 
-/** A list may name a header twice, which Node keeps only where nothing was set before: so all of it is set here. */
+/** A list may repeat a header. Node keeps repeated headers only if none was set before, so all of them are set here. */
 function takeAll(response: ServerResponse, list: Headers): void {
-  // A name of no length, where Node lets it pass, is left out.
+  // Leaves out empty names, which Node accepts in some cases.
   const pairs = pairsOf(list).filter(([name]) => name);
   for (const [name] of pairs) response.removeHeader(name);
   for (const [name, value] of pairs) response.appendHeader(name, asText(value));

@@ -2,8 +2,8 @@ import type { TLSSocket } from 'node:tls';
 import type { FrameworkRequest } from './request-facts.js';
 
 /**
- * The way that a request came, and its cookie goes: TLS, here or at a proxy that the application trusts; plain HTTP
- * that never leaves the machine; or plain HTTP, where a browser drops a cookie that is Secure.
+ * How a request was transported: `tls`, terminated here or at a trusted proxy; `loopback`, plain HTTP within this
+ * machine; or `plain`, other plain HTTP, over which a browser drops a Secure cookie.
  */
 export type Transport = 'tls' | 'loopback' | 'plain';
 
@@ -13,7 +13,7 @@ export function transportOf(request: FrameworkRequest): Transport {
   return isLoopbackAddress(remoteAddress) && isLoopbackHost(request.headers.host) ? 'loopback' : 'plain';
 }
 
-/** Whether a Host header names this very machine. */
+/** Whether a Host header names this machine. */
 function isLoopbackHost(host: string | undefined): boolean {
   if (host === undefined) return false;
   const name = host.startsWith('[') ? host.slice(0, host.indexOf(']') + 1) : host.replace(/:\d+$/, '');
@@ -25,7 +25,7 @@ function isLoopbackHost(host: string | undefined): boolean {
   );
 }
 
-/** Whether the address of a connection is of this machine. */
+/** Whether the address of a connection belongs to this machine. */
 function isLoopbackAddress(address: string | undefined): boolean {
   return address !== undefined && /^(?:::1|(?:::ffff:)?127(?:\.\d{1,3}){3})$/.test(address);
 }

@@ -1,13 +1,13 @@
 import type { OriginalResponse } from './original-response.js';
 import { callbackOf, isGone, writeAfterDestroy, writeAfterEnd, type Method } from './response-calls.js';
 
-/** A call with its arguments as they were. */
+/** A recorded call with its arguments. */
 export interface ResponseCall {
   method: Method;
   args: unknown[];
 }
 
-/** For a call of a response that a failure has replaced. Whoever waits for its callback goes on. */
+/** Discards a call on a response that a failure has replaced. Still calls its callback, so that its caller continues. */
 export function discardCall(original: OriginalResponse, { method, args }: ResponseCall): void {
   const callback = callbackOf(args);
   if (!callback) return;
@@ -15,13 +15,13 @@ export function discardCall(original: OriginalResponse, { method, args }: Respon
   else process.nextTick(() => original.callBack(callback, []));
 }
 
-/** For a call of a response whose connection is gone. */
+/** Fails a call on a response whose connection is gone: passes the error to the callback of a `write`. */
 export function failAsDestroyed({ method, args }: ResponseCall): void {
   const callback = method === 'write' ? callbackOf(args) : undefined;
   if (callback) process.nextTick(callback, writeAfterDestroy());
 }
 
-/** For a write after the end. As Node does, but without an "error" event that has no listener: it would end the process. */
+/** Fails a write after the end, as Node does. Emits "error" only to a listener: without one the process would end. */
 export function failAsEnded(original: OriginalResponse, args: readonly unknown[]): void {
   const { response } = original;
   const error = writeAfterEnd();
@@ -32,7 +32,7 @@ export function failAsEnded(original: OriginalResponse, args: readonly unknown[]
     try {
       response.emit('error', error);
     } catch (thrown) {
-      // `pipe` stops listening and emits it again.
+      // `pipe` removes its listener and emits the same error again, which then throws.
       if (thrown !== error) original.cutOff(thrown);
     }
   });

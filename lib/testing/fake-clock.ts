@@ -1,11 +1,11 @@
 import type { Clock } from '../core/util/clock.js';
 import { milliseconds, type Duration } from '../core/util/durations.js';
 
-/** A clock that stands still until it is told otherwise: give it as the option `clock`. */
+/** A clock that stands still until it is advanced. Pass it as the option `clock`. */
 export class FakeClock implements Clock {
   #now: number;
 
-  /** @param start milliseconds since the epoch, or a date; by default the beginning of 2030 */
+  /** @param start milliseconds since the epoch, or a date. Default: the beginning of 2030 */
   constructor(start: number | Date = Date.UTC(2030, 0, 1)) {
     this.#now = Number(start);
   }
@@ -15,7 +15,7 @@ export class FakeClock implements Clock {
     return this.#now;
   }
 
-  /** Moves on by a span of time. */
+  /** Advances the clock by a duration. */
   advance(by: Duration): void {
     this.#now += milliseconds(by, 'advance');
   }

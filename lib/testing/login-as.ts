@@ -5,12 +5,12 @@ import { assertFactorIfNamed } from '../core/model/subject.js';
 import { SESSION_ENGINE } from '../nest/options/tokens.js';
 
 export interface LoginAsOptions extends Omit<LoginOptions, 'keep'> {
-  /** What the session holds. */
+  /** The data of the session. */
   data?: Record<string, unknown>;
 }
 
 /**
- * A session of a subject, without a login page: returns the Cookie header for it.
+ * Logs a subject in without a login page: creates a session and returns the Cookie header for it.
  *
  * @example await request(app.getHttpServer()).get('/account').set('Cookie', await loginAs(app, 'alice'))
  */

@@ -17,25 +17,25 @@ export type { MakeStore, TestRunner };
 
 export interface StoreContractOptions {
   /**
-   * Makes another store of the same engine, as on another node, each time it is called: what `publish` and `subscribe`
-   * do shows only between two. `false` for a store that has neither. Without it these tests are reported as skipped.
+   * Creates another store of the same engine on each call, as on another node. The tests of `publish` and `subscribe`
+   * need two stores. `false` for a store that has neither method. Without it these tests are reported as skipped.
    */
   secondNode?: MakeStore | false;
-  /** Registers the tests. @default the globals of Jest or Vitest */
+  /** The functions that register the tests. @default the globals of Jest or Vitest */
   runner?: TestRunner;
-  /** Milliseconds for which a test waits for what has to come in time. @default 30_000 */
+  /** Milliseconds for which a test waits for an expected event or state. @default 30_000 */
   patience?: number;
 }
 
 /**
- * The contract of a store as a suite of tests, for Jest or for Vitest with `globals: true`.
+ * Registers the contract of a store as a test suite, for Jest or for Vitest with `globals: true`.
  *
- * The store is made once; the suite binds it before the first test and closes it after the last. Every
- * test makes sessions and subjects of its own, so the server behind the store may be shared and need not
- * be empty. No test moves a clock, so a store whose expiry is its server's business passes as well.
+ * The store is created once; the suite binds it before the first test and closes it after the last. Every
+ * test creates its own sessions and subjects, so the server of the store may be shared and need not be
+ * empty. No test changes a clock, so a store whose server handles the expiry can pass as well.
  *
- * @param name what the suite is called in the report
- * @param makeStore makes the store; what it opens besides, such as a client, is closed by your own `afterAll`
+ * @param name the name of the suite in the report
+ * @param makeStore creates the store. Close other resources, such as a client, in your own `afterAll`
  * @example describeSessionStore('MyStore', () => new MyStore({ client }), { secondNode: () => new MyStore({ client }) })
  */
 export function describeSessionStore(

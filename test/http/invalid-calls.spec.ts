@@ -32,7 +32,7 @@ describe.each(platforms)('an invalid call on %s', (platform) => {
     it('is answered as without the module, and the application goes on', () => {
       const compared = results.filter((one) => !ALONE.test(one.path));
       expect(compared.length).toBeGreaterThan(60);
-      expect(compared.map(({ path, sewn }) => ({ path, answer: sewn }))).toEqual(
+      expect(compared.map(({ path, hooked }) => ({ path, answer: hooked }))).toEqual(
         compared.map(({ path, plain }) => ({ path, answer: plain })),
       );
     });
@@ -41,11 +41,11 @@ describe.each(platforms)('an invalid call on %s', (platform) => {
       // Fastify itself ends the process over a status message that stays on the response after Node has refused it.
       const own = results.filter(({ plain }) => plain !== 'hangs');
       expect(results.length - own.length).toBe(platform === 'fastify' ? 4 : 0);
-      expect(own.filter(({ escaped, sewn }) => escaped.length > 0 || sewn === 'hangs')).toEqual([]);
+      expect(own.filter(({ escaped, hooked }) => escaped.length > 0 || hooked === 'hangs')).toEqual([]);
     });
 
     it('after the end changes nothing, and with an unknown encoding is an error of the handler', () => {
-      const answer = (path: string) => results.find((one) => one.path === path)!.sewn;
+      const answer = (path: string) => results.find((one) => one.path === path)!.hooked;
       expect(answer('/after-end')).toMatchObject({ status: 200, body: 'text' });
       // Compression has begun an empty response before it looks at the encoding.
       expect(answer('/encoding')).toMatchObject(

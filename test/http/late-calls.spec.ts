@@ -146,11 +146,11 @@ describe('the calls of an application on a response', () => {
     await fc.assert(
       fc.asyncProperty(methods, calls, plans, async (method, sequence, plan) => {
         const plain = await server.run(method, sequence, plan, { plain: true });
-        const sewn = await server.run(method, sequence, plan);
-        expect(sewn.thrown).toEqual(plain.thrown);
-        expect(sewn.emitted).toEqual(plain.emitted);
-        expect(comparable(sewn.outcome)).toEqual(comparable(plain.outcome));
-        expect(sewn.lost).toEqual([]);
+        const hooked = await server.run(method, sequence, plan);
+        expect(hooked.thrown).toEqual(plain.thrown);
+        expect(hooked.emitted).toEqual(plain.emitted);
+        expect(comparable(hooked.outcome)).toEqual(comparable(plain.outcome));
+        expect(hooked.lost).toEqual([]);
       }),
       runs,
     );

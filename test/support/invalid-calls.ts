@@ -224,7 +224,7 @@ async function outcome(asked: Promise<Answer>): Promise<unknown> {
 export interface Compared {
   path: string;
   plain: unknown;
-  sewn: unknown;
+  hooked: unknown;
   /** What nobody caught meanwhile. */
   escaped: string[];
   logged: string;
@@ -244,14 +244,14 @@ async function compare(plain: Site, site: Site): Promise<Compared[]> {
   const add = async (path: string, plainly: unknown, asked: Promise<Answer>): Promise<void> => {
     escaped.length = 0;
     const from = site.sink.lines.length;
-    const sewn = await outcome(asked);
+    const hooked = await outcome(asked);
     // A kept connection may have been closed: then the next one counts.
     const alive = (await isAlive(site)) || (await isAlive(site));
     if (!alive) escaped.push('The application does not answer any more.');
     results.push({
       path,
       plain: plainly,
-      sewn,
+      hooked,
       escaped: [...escaped],
       logged: site.sink.lines.slice(from).join(),
     });

@@ -7,15 +7,16 @@ import type { SessionSettings } from '../options/session.settings.js';
 import { challenge } from './challenge.js';
 import { SESSION_SETTINGS } from '../options/tokens.js';
 
-/** What is known of a request that {@link LoginGuard} refuses. */
+/** Details of a request that {@link LoginGuard} rejects. */
 export interface LoginRefusal {
-  /** The session made room for a login on another device, and the option `discloseEviction` lets the client know. */
+  /** A login on another device ended the session, and the option `discloseEviction` allows disclosing that. */
   evicted: boolean;
 }
 
 /**
- * Lets a logged-in session pass; anybody else is answered 401. Spares handlers marked `@Public()`, unless it is
- * bound nearer than that: to the handler of a class that is. Made to be extended: what is `protected` may be overridden.
+ * Accepts requests of logged-in sessions and rejects all others with 401 and `ERR_LOGIN_REQUIRED`. Skips handlers marked
+ * `@Public()`, unless the guard is bound at a nearer level (to a handler of a public class). Designed to be extended:
+ * override the `protected` methods.
  */
 @Injectable()
 export class LoginGuard implements CanActivate {
@@ -39,12 +40,12 @@ export class LoginGuard implements CanActivate {
     this.throwLoginRequired(context, { evicted });
   }
 
-  /** Whether a session counts as logged in: by default one that has a subject. */
+  /** Whether a session counts as logged in. Default: whether it has a subject. */
   protected isLoggedIn(session: Session, _context: ExecutionContext): boolean {
     return session.loggedIn;
   }
 
-  /** The answer to anybody else. The header `WWW-Authenticate` is set by now. */
+  /** Throws the exception for a rejected request. The header `WWW-Authenticate` has been set before. */
   protected throwLoginRequired(_context: ExecutionContext, { evicted }: LoginRefusal): never {
     throw evicted ? sessionEvicted() : loginRequired();
   }

@@ -12,25 +12,25 @@ import { ASKS_FOR, policyOf, type Asked, type HandlerPolicy } from '../request/s
 import type { SessionSettings } from '../options/session.settings.js';
 import { SESSION_SETTINGS } from '../options/tokens.js';
 
-/** A login within `within` milliseconds, by `factor` or by any. */
+/** A login within the last `within` milliseconds, by `factor`, or by any factor if it is `undefined`. */
 export interface ReloginWindow {
   within: number;
   factor: string | undefined;
 }
 
-/** What is known of a request that {@link ReloginGuard} refuses. */
+/** Details of a request that {@link ReloginGuard} rejects. */
 export interface ReloginRefusal {
-  /** Seconds. */
+  /** The maximum age of the login, in seconds. */
   maxAge: number;
-  /** With 303 the header `Location` names the page to log in again. */
+  /** With 303, the header `Location` is the URL of the re-login page. */
   status: 401 | 303;
 }
 
 /**
- * Lets a session pass whose user proved themselves within the window. Otherwise the client is asked to
- * authenticate again: a page by a redirect to `relogin.url`, an API by the challenge of RFC 9470 §3. Made to be
- * extended: what is `protected` may be overridden. Whether there is a login at all is for {@link LoginGuard} to say, or for
- * the one that the application provides in its place.
+ * Accepts sessions whose user authenticated within the window. Otherwise the client must authenticate again: a page
+ * is redirected to `relogin.url` (303), an API receives the challenge of RFC 9470 §3 (401), both with
+ * `ERR_RELOGIN_REQUIRED`. {@link LoginGuard}, or the provider that the application puts in its place, checks first
+ * whether there is a login at all. Designed to be extended: override the `protected` methods.
  */
 @Injectable()
 export class ReloginGuard implements CanActivate {
@@ -54,13 +54,13 @@ export class ReloginGuard implements CanActivate {
       : admitted.then((login) => login && this.#isRecent(context, policy));
   }
 
-  /** The window that applies to a handler: that of `@Relogin()`, or of the option `relogin`. */
+  /** The window of a handler. Default: the arguments of `@Relogin()`, and for the time the option `relogin.within`. */
   protected windowOf(context: ExecutionContext): ReloginWindow {
     const { relogin } = policyOf(context);
     return { within: relogin?.within ?? this.#settings.relogin.within, factor: relogin?.factor };
   }
 
-  /** Whether the proof is recent enough. */
+  /** Whether the user authenticated within the window. */
   protected isFresh(
     session: Session,
     { within, factor }: ReloginWindow,
@@ -69,7 +69,7 @@ export class ReloginGuard implements CanActivate {
     return session.isFresh(within, factor);
   }
 
-  /** The answer to anybody else. The headers `WWW-Authenticate` and, with 303, `Location` are set by now. */
+  /** Throws the exception for a rejected request. `WWW-Authenticate` and, with 303, `Location` have been set before. */
   protected throwReloginRequired(_context: ExecutionContext, { status, maxAge }: ReloginRefusal): never {
     throw reloginRequired(status, maxAge);
   }
@@ -87,7 +87,7 @@ export class ReloginGuard implements CanActivate {
     this.throwReloginRequired(context, { maxAge, status: this.#redirects(context) ? 303 : 401 });
   }
 
-  /** Whether the client is sent to the page to log in again. */
+  /** Whether the client is redirected to the re-login page. Sets `Vary` and, if so, `Location`. */
   #redirects(context: ExecutionContext): boolean {
     const { url } = this.#settings.relogin;
     const response = responseOf(context);
@@ -101,7 +101,7 @@ export class ReloginGuard implements CanActivate {
   }
 }
 
-/** Where to go after the re-login: this page, or the one that a form was sent from, since its body is lost. */
+/** The page to return to after the re-login: this one, or the page that sent the form, since the form's body is lost. */
 function wayBack(request: FrameworkRequest): string {
   if (!isUnsafe(request.method)) return safeNext(request.originalUrl ?? request.url);
   const { referer, host } = request.headers;

@@ -11,9 +11,9 @@ import type { SessionSettings } from '../options/session.settings.js';
 import { SESSION_SETTINGS } from '../options/tokens.js';
 
 /**
- * Installed by the module, so it comes before every handler. Refuses a request whose session could not be asked for, and
- * CSRF: unsafe requests that a browser makes on behalf of another site, login included, mutations of GraphQL, and any
- * request to a logout. To one that passes it declares what the handler's decorators say of activity and caching.
+ * Global guard, installed by the module. Rejects requests whose session could not be loaded (503), and CSRF (403):
+ * cross-site requests that use an unsafe method, are a GraphQL mutation, or target a `@Logout()` handler. A login is
+ * checked as well. For a request that passes it applies the handler's decorators for activity and caching.
  */
 @Injectable()
 export class SessionGuard implements CanActivate {
@@ -26,15 +26,15 @@ export class SessionGuard implements CanActivate {
   }
 
   canActivate(context: ExecutionContext): boolean {
-    // A message broker's handler, say. Within a request of HTTP it would go unchecked, so that it is refused.
+    // A message broker's handler, for example. Within an HTTP request `requestOf` rejects it, as it cannot be checked.
     if (!isKnown(context) && !currentSession()) return true;
     const request = requestOf(context);
     if (request) this.#assertOwnSecretFirst(request.raw ?? request);
-    // Asked for first: a request that is to be refused for its session gets no further than this.
+    // Comes first: throws for a request whose session could not be loaded.
     const current = sessionOf(context);
     const policy = policyOf(context);
     if (this.#isForged(context, policy, current, request)) {
-      // The same request from the application's own pages is answered otherwise.
+      // The same request from the application's own pages gets another response.
       current?.vary('Sec-Fetch-Site, Origin');
       throw crossOriginRefused();
     }
@@ -43,14 +43,14 @@ export class SessionGuard implements CanActivate {
     return true;
   }
 
-  /** Whether a browser makes this request on behalf of another site, and the handler is one to be kept from that. */
+  /** Whether this is a cross-site request to a handler that is protected from CSRF. */
   #isForged(
     context: ExecutionContext,
     policy: HandlerPolicy,
     current: RequestSession | undefined,
     request: HandlerRequest | undefined,
   ): boolean {
-    // What is no handler of HTTP may have been given a request of another make, such as one of the fetch API.
+    // Handlers other than HTTP may have another type of request, such as one of the fetch API, so ours comes first.
     const asked = isHttp(context) ? request : (current?.request ?? request);
     if (!asked || this.#settings.crossOrigin === 'allow') return false;
     if (!current && !isUpgrade(context, asked)) return false;
@@ -59,12 +59,17 @@ export class SessionGuard implements CanActivate {
     return isCrossOrigin(asked.headers, host, this.#settings.allowedOrigins);
   }
 
-  /** What the application signs with a key of ours would pass for a predecessor of anybody's session, and end it. */
+  /**
+   * A value that the application signs with a session key would be accepted as a predecessor token of a session, and
+   * so end that session.
+   *
+   * @throws SessionError `ERR_OPTIONS` if the first secret of cookie-parser is a session key
+   */
   #assertOwnSecretFirst({ secret }: ParsedRequest): void {
     if (secret === undefined || !this.#signingKeys.has(secret)) return;
     throw new SessionError(
       'ERR_OPTIONS',
-      'cookieParser(): its first secret, with which it signs, is one of cookieKeys(). Put your own secret first: cookieParser([own, ...cookieKeys(secret)]).',
+      'cookieParser(): the first secret, which it uses to sign, must not be one of cookieKeys(). Put your own secret first: cookieParser([own, ...cookieKeys(secret)]).',
     );
   }
 }
@@ -77,7 +82,7 @@ function restore(current: RequestSession): void {
   if (storage.getStore() !== current) storage.enterWith(current);
 }
 
-/** Whether the handler may change something, as far as the request tells. A browser may open a socket for any site. */
+/** Whether the handler may change state. Upgrades count, because any site can make a browser open a socket. */
 function changesThings(context: ExecutionContext, request: HandlerRequest): boolean {
   return isUnsafe(request.method) || isMutation(context) || isUpgrade(context, request);
 }
@@ -85,5 +90,5 @@ function changesThings(context: ExecutionContext, request: HandlerRequest): bool
 const isUpgrade = (context: ExecutionContext, request: HandlerRequest): boolean =>
   !isHttp(context) && request.headers.upgrade !== undefined;
 
-/** cookie-parser leaves there what it signs with. */
+/** cookie-parser stores its signing secret in `secret`. */
 type ParsedRequest = FrameworkRequest & { secret?: unknown };

@@ -8,9 +8,9 @@ import { attach } from './request-session.js';
 const NEEDED = Number(process.versions.node.split('.')[0]) < 24;
 
 /**
- * Express changes the prototype of each request and response. After that, V8 before 13 makes a hidden class of its own
- * for every object to which a property is added: six of ours cost a fifth of an anonymous request. So they are
- * added before Express hears of the request, and only get their values later.
+ * Express changes the prototype of each request and response. After that, V8 before version 13 creates a separate
+ * hidden class for every object that gets a new property, which for our six properties costs a fifth of an anonymous
+ * request. So they are added before Express receives the request, and get their values later.
  */
 export function preallocateExpress({ httpAdapter }: HttpAdapterHost): void {
   if (!NEEDED || httpAdapter?.getType() !== 'express') return;

@@ -4,15 +4,15 @@ import { traceOf } from '../../core/events/events.js';
 import { wantsHtml, type FrameworkRequest } from '../../http/request-facts.js';
 import { asHttp, SessionHttpException, type SessionHttpCode } from './session.exceptions.js';
 
-/** A response that the library gives itself, since the session of the request could not be stored as it left. */
+/** Describes the response that the library sends instead of the application's, since it could not store the session. */
 export interface SessionFailure {
-  /** 503 where the store failed, 401 or 409 where the session was ended or is in use elsewhere, otherwise 500. */
+  /** 503 if the store failed, 401 if the session has ended, 409 on a conflict, otherwise 500. */
   status: number;
-  /** What a client may know: with 500 nothing. */
+  /** Error code for the client; `undefined` with 500. */
   code: SessionHttpCode | undefined;
-  /** A sentence for the client. */
+  /** Text for the client: one or two sentences. */
   message: string;
-  /** Of the request: `accept`, `accept-language` and the like. */
+  /** Headers of the request, such as `accept` and `accept-language`. */
   headers: IncomingHttpHeaders;
 }
 
@@ -25,7 +25,7 @@ export type RenderFailure = (failure: SessionFailure) => FailureContent;
 
 const logger = new Logger('nest-sessions');
 
-/** What is answered where no exception filter can answer any more. */
+/** Builds the response for an error that occurs too late for exception filters. */
 export class FailureResponse {
   readonly #render: RenderFailure | undefined;
 
@@ -44,7 +44,7 @@ export class FailureResponse {
     try {
       return this.#render && checked(this.#render(failure));
     } catch (error) {
-      logger.error('The option "renderFailure" failed, so the default was answered.', traceOf(error));
+      logger.error('The option "renderFailure" failed, so the default response was sent.', traceOf(error));
       return undefined;
     }
   }
@@ -67,7 +67,7 @@ function json(answer: Answer): FailureContent {
   return { contentType: 'application/json; charset=utf-8', body: JSON.stringify(answer) };
 }
 
-/** None of its texts comes from a request. */
+/** Needs no escaping: none of its texts comes from a request. */
 function page({ statusCode, message }: Answer): FailureContent {
   const title = STATUS_CODES[statusCode]!;
   const body = `<!doctype html>
@@ -82,9 +82,9 @@ function page({ statusCode, message }: Answer): FailureContent {
   return { contentType: 'text/html; charset=utf-8', body };
 }
 
-/** A promise, say, would come too late. */
+/** Rejects a body that is not a string, such as a promise, which would settle too late. */
 function checked(content: FailureContent): FailureContent {
-  if (typeof content.body !== 'string') throw new TypeError('The body is no text.');
+  if (typeof content.body !== 'string') throw new TypeError('The body is not a string.');
   validateHeaderValue('Content-Type', content.contentType);
   return { contentType: content.contentType, body: content.body };
 }

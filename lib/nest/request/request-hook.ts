@@ -3,7 +3,7 @@ import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common'
 import { SessionError } from '../../core/util/errors.js';
 import type { FrameworkRequest } from '../../http/request-facts.js';
 
-/** Express hands over the raw pair, Fastify a wrapper around each. */
+/** Express passes the raw request and response, Fastify a wrapper around each. */
 type HookedRequest = FrameworkRequest & { raw?: FrameworkRequest };
 type HookedResponse = ServerResponse & { raw?: ServerResponse };
 type Done = (error?: unknown) => void;
@@ -16,26 +16,26 @@ interface Adapter {
   setOnRequestHook?(hook: Hook): void;
 }
 
-/** Adapters whose hook gets what {@link Hook} says. Others may say something else, or never run it. */
+/** Adapters whose hook has the signature of {@link Hook}. Others may pass other arguments, or never run it. */
 const FRAMEWORKS: ReadonlySet<string> = new Set(['express', 'fastify']);
 
 const logger = new Logger('nest-sessions');
 
-/** The place where a request is first heard of: the request hook of the HTTP adapter. */
+/** Receives every request first: installs the request hook of the HTTP adapter. */
 @Injectable()
 export class RequestHook implements OnApplicationBootstrap {
   #handler: Hook | undefined;
   #installed: { adapter: Adapter; hook: Hook } | undefined;
 
-  /** Who gets the requests, all of which come after the application is initialised. */
+  /** Sets the handler of all requests. Must be called before the application is initialised. */
   onRequest(handler: Hook): void {
     this.#handler = handler;
   }
 
   /**
-   * Takes the adapter's hook, behind one that is there already.
+   * Installs the adapter's hook, to run after an existing one.
    *
-   * @returns false where the adapter has none, such as those of early versions of Nest 11, so that a middleware has to do
+   * @returns false if the adapter has no request hook, as in early versions of Nest 11: then a middleware is needed
    */
   install(adapter: Adapter): boolean {
     if (!FRAMEWORKS.has(adapter.getType())) return false;
@@ -47,23 +47,23 @@ export class RequestHook implements OnApplicationBootstrap {
     return true;
   }
 
-  /** @throws SessionError `ERR_OPTIONS` where another hook has taken the place of this one */
+  /** @throws SessionError `ERR_OPTIONS` if another hook has replaced this one */
   onApplicationBootstrap(): void {
     if (!this.#installed) return;
     const { adapter, hook } = this.#installed;
     if (adapter.onRequestHook === hook) return;
-    const name = adapter.onRequestHook?.name || 'without a name';
+    const name = adapter.onRequestHook?.name || 'anonymous';
     throw new SessionError(
       'ERR_OPTIONS',
-      `SessionModule: requests would have no session, since setOnRequestHook() was called with another function (${name}) while the application started, and an adapter keeps only one. ` +
-        'Call it before app.init() and app.listen(): SessionModule then runs after that function, and both are in place.',
+      `SessionModule: requests would have no session, because setOnRequestHook() was called with another function (${name}) during the start of the application, and an adapter keeps only one hook. ` +
+        'Call it before app.init() and app.listen(): the hook of SessionModule then runs after that function.',
     );
   }
 }
 
-/** One hook after another, each by the rules of the adapter, which knows of neither. */
+/** Runs one hook after another as a single hook, by the rules of the adapter. */
 function behind(first: Hook, adapter: Adapter, second: Hook): Hook {
-  // With Fastify a promise that resolves is as good as a call of `done`.
+  // With Fastify, a promise that resolves has the same effect as a call of `done`.
   const resumes = adapter.getType() === 'fastify';
   return (request, response, done) => {
     let passed = false;

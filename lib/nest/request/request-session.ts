@@ -20,7 +20,7 @@ const logger = new Logger('nest-sessions');
 
 const REQUEST_SESSION = Symbol.for('nest-sessions/request-session');
 
-/** The session of one request, and what its response owes to it. */
+/** Holds the session of one request and adds its cookie and headers to the response. */
 export class RequestSession implements ResponseListener {
   readonly state: RequestState;
   readonly #engine: SessionEngine;
@@ -28,9 +28,9 @@ export class RequestSession implements ResponseListener {
   readonly #response: ServerResponse;
   readonly #failures: FailureResponse;
   #session: Session | undefined;
-  /** Handlers whose requests are activity and that no guard of ours refused. */
+  /** Number of handlers whose requests count as activity and that no guard of this library has rejected. */
   #activeHandlers = 0;
-  /** The handlers vouch that their answer does not depend on the session; unknown before there is one. */
+  /** Whether all handlers so far declare that their response does not depend on the session. Unset before the first one. */
   #cacheable: boolean | undefined;
 
   constructor(
@@ -47,37 +47,41 @@ export class RequestSession implements ResponseListener {
     this.#failures = failures;
   }
 
-  /** The session as the application sees it. From now on the response is not for everybody. */
+  /**
+   * The session as the application sees it. Access to it makes the response private to the client.
+   *
+   * @throws SessionHttpException 503 if the session could not be loaded
+   */
   get session(): Session {
     if (this.state.refusal !== undefined) throw asHttp(this.state.refusal);
     this.state.access();
     return (this.#session ??= new Session(this.state, this.#engine));
   }
 
-  /** The request as the framework sees it: with Fastify a wrapper around the raw one. */
+  /** The framework's request: with Fastify a wrapper around the raw one. */
   get request(): FrameworkRequest {
     return this.#request;
   }
 
-  /** The answer depends on these headers, as far as it can still be told. */
+  /** Adds request headers to `Vary`, unless the head of the response was sent. */
   vary(headers: string): void {
     if (!this.#response.headersSent) addVary(this.#response, headers);
   }
 
-  /** The response has a head already, sent or held. */
+  /** Whether the response has a head, sent or held. */
   get begun(): boolean {
     return this.#response.headersSent;
   }
 
-  /** Nothing is done for this request any more: its response is out, or nobody waits for it. */
+  /** Whether the request is finished: its response has been sent or its connection is gone. */
   get over(): boolean {
     const { writableFinished, destroyed, stream } = this.#response as ServerResponse & Http2Part;
     return writableFinished || destroyed || stream?.destroyed === true;
   }
 
   /**
-   * What the decorators of a handler say. Under GraphQL a request has several: it is active if one is, and cacheable if
-   * all are.
+   * Applies the policy of a handler. Under GraphQL a request has several handlers: it counts as activity if one does, and
+   * is cacheable if all are.
    */
   declare(policy: HandlerPolicy): void {
     if (isActivity(policy)) {
@@ -87,10 +91,10 @@ export class RequestSession implements ResponseListener {
     this.#cacheable = policy.cacheable && this.#cacheable !== false;
   }
 
-  /** A guard of ours refuses the handler, by whatever status an exception filter makes of it. */
+  /** A guard of this library rejects the handler, whatever status an exception filter sends for that. */
   deny(policy: HandlerPolicy): void {
     if (isActivity(policy) && this.#activeHandlers > 0) this.#activeHandlers--;
-    // Another handler of the request may be a logout that takes place.
+    // Another handler of the request may be a logout that is still to be done.
     if (this.#activeHandlers === 0 && !this.state.intent) this.state.withdraw();
     this.#cacheable = false;
   }
@@ -102,10 +106,10 @@ export class RequestSession implements ResponseListener {
 
   beforeHead(status: number): void | Promise<void> {
     const { state } = this;
-    // A handler vouches for what it answers itself: a refusal or a failure before it may depend on the session.
+    // `@Cacheable()` covers only the handler's own response: a rejection or a failure may depend on the session.
     if (status >= 400) this.#cacheable = false;
     if (state.refusal !== undefined) return status >= 500 ? undefined : Promise.reject(state.refusal);
-    // An answer that already tells of the failure need not wait for it a second time.
+    // A response that reports the failed commit does not try to commit again.
     const refused = state.failure !== undefined && status >= 400;
     const done = refused ? undefined : this.commit(status < 400);
     state.close();
@@ -120,19 +124,20 @@ export class RequestSession implements ResponseListener {
       keepPrivate(response, state.handle?.record.subject !== undefined);
   }
 
-  /** No exception filter hears of it, so that what is nobody's refusal is logged here. */
+  /** Exception filters do not receive this error, so unexpected ones (500) are logged here. */
   answerFailure(error: unknown): FailureAnswer {
     this.vary('Accept');
     const answer = this.#failures.of(error, this.#request);
-    if (answer.status === 500) logger.error('A response was replaced by a failure.', traceOf(error));
+    if (answer.status === 500)
+      logger.error('An error replaced the response of the application.', traceOf(error));
     return answer;
   }
 
   onLost(error: unknown): void {
-    logger.error('A response could not be sent to its end.', traceOf(error));
+    logger.error('A response could not be sent completely.', traceOf(error));
   }
 
-  /** Node 20 shows the asynchronous context on every timer and socket that is logged, and it leads to the request. */
+  /** Node 20 prints the asynchronous context of every logged timer and socket, and with it the whole request. */
   [inspect.custom](): string {
     return `RequestSession ${inspect({ id: this.state.id })}`;
   }
@@ -142,8 +147,10 @@ export class RequestSession implements ResponseListener {
   }
 
   /**
-   * A request whose session could not be asked for reaches no handler. Where that would have been a logout,
-   * and of this site's own, the browser is at least made to forget the cookie.
+   * Rejects a request whose session could not be loaded. If the handler is a logout and the request is not
+   * cross-site, the response still expires the cookie.
+   *
+   * @throws SessionHttpException the reason, mostly 503
    */
   refuse(policy: HandlerPolicy): void {
     const { refusal } = this.state;
@@ -167,17 +174,17 @@ export class RequestSession implements ResponseListener {
 
 const isActivity = ({ passive, logout }: HandlerPolicy): boolean => !passive && !logout;
 
-/** A response of HTTP/2 has no `destroyed` of its own. */
+/** An HTTP/2 response has no `destroyed` property; its stream has. */
 type Http2Part = { stream?: { destroyed: boolean } };
 
-/** Never the error itself: a driver's tells what it was asked, which is a session. */
+/** Logs the stack only, never the error object: errors of drivers may contain the query, and with it a session. */
 function traceOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : typeof error;
 }
 
 type Carrier = { [REQUEST_SESSION]?: RequestSession };
 
-/** @param session `undefined` for room to attach one later */
+/** @param session `undefined` to add only the property, for a session that is attached later */
 export function attach(request: IncomingMessage, session: RequestSession | undefined): void {
   (request as Carrier)[REQUEST_SESSION] = session;
 }
@@ -194,8 +201,8 @@ const shared = globalThis as { [STORAGE]?: Storage };
 export const storage: Storage = (shared[STORAGE] ??= new AsyncLocalStorage<RequestSession>());
 
 /**
- * The session of the request that this code runs for, as far as the asynchronous context tells. A callback of a socket
- * runs in the context of the request that opened it: once that one is over it is certainly another's.
+ * The session of the current request, from the asynchronous context. A callback of a socket keeps the context of the
+ * request that opened the socket, so a session whose request is finished is not returned.
  */
 export function currentSession(): RequestSession | undefined {
   const found = storage.getStore();
@@ -203,9 +210,10 @@ export function currentSession(): RequestSession | undefined {
 }
 
 /**
- * The session of a handler's request; under GraphQL and the like by the asynchronous context.
+ * The session of a handler's request. Without a request in the handler's arguments, as under GraphQL, the asynchronous
+ * context provides it.
  *
- * @throws SessionHttpException 503 where the session could not be asked for
+ * @throws SessionHttpException 503 if the session could not be loaded
  */
 export function sessionOf(context: ExecutionContext): RequestSession | undefined {
   const current = lookUp(context);
@@ -217,6 +225,6 @@ function lookUp(context: ExecutionContext): RequestSession | undefined {
   const request = requestOf(context);
   const found = request && attached(request.raw ?? request);
   if (found || isHttp(context)) return found;
-  // A connection that was upgraded went past the middleware: whatever the asynchronous context says is of another request.
+  // An upgraded connection does not pass through the entry, so the asynchronous context belongs to another request.
   return request?.headers?.upgrade === undefined ? currentSession() : undefined;
 }

@@ -11,11 +11,11 @@ import { RequestHook } from './request-hook.js';
 import { attach, attached, RequestSession, storage } from './request-session.js';
 
 /**
- * Where a request gets its session: the framework's hook hands over the request (the adapter has no such hook: Nest's
- * middleware does), the engine opens its session, and the rest of the request runs within it.
+ * Opens the session of each request and runs the rest of the request with it. The request comes from the adapter's
+ * request hook, or from Nest's middleware if the adapter has no such hook.
  *
- * It is a middleware to Nest either way, since Nest wraps `use` in its own check of the option `exclude`, with the
- * application's prefix, versions and router. Nothing may be thrown here: it would pass by the exception filters.
+ * It is a Nest middleware in both cases, because Nest wraps `use` in its check of the option `exclude`, which knows the
+ * application's prefix, versions and router. Nothing may be thrown here, because exception filters would not catch it.
  */
 @Injectable()
 export class SessionEntry implements NestMiddleware<FrameworkRequest, ServerResponse> {
@@ -36,7 +36,7 @@ export class SessionEntry implements NestMiddleware<FrameworkRequest, ServerResp
     );
   }
 
-  /** @param seen the request as the framework sees it, where that is a wrapper around the raw one */
+  /** @param seen the framework's request: with Fastify a wrapper around the raw one. Default: `request` */
   use(
     request: FrameworkRequest,
     response: ServerResponse,
@@ -51,7 +51,7 @@ export class SessionEntry implements NestMiddleware<FrameworkRequest, ServerResp
     else this.#enter(opened, client, response, next);
   }
 
-  /** A store that fails refuses the request, but only where its handler is known: a logout takes the cookie away. */
+  /** A failure of the store rejects the request only once its handler is known, since a logout still expires the cookie. */
   #open(client: RequestClient): RequestState | Promise<RequestState> {
     const refuse = (error: unknown): RequestState => this.#engine.refuse(client, error as Error);
     try {

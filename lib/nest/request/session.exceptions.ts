@@ -3,22 +3,22 @@ import { isSessionError, type SessionError, type SessionErrorCode } from '../../
 
 export type SessionHttpCode = SessionErrorCode;
 
-/** What a client is told. Logged out, expired, revoked and tampered are all `ERR_LOGIN_REQUIRED`. */
+/** The response body. Gives `ERR_LOGIN_REQUIRED` alike for a logged-out, expired, revoked or tampered session. */
 interface Answer {
   statusCode: number;
   error: string;
   message: string;
   code: SessionHttpCode;
-  /** Seconds; with `ERR_RELOGIN_REQUIRED`. */
+  /** Seconds. Only with `ERR_RELOGIN_REQUIRED`. */
   maxAge?: number;
 }
 
 /**
- * A refusal by this library within a request. The body has a stable `code` for the client; where it stands for a
- * `SessionError`, that one is the `cause`, and the exception's own `code` is that of the error.
+ * Thrown when this library rejects a request. The response body has a stable `code` for the client. If a
+ * `SessionError` is the reason, it is the `cause` of the exception, whose property `code` is the code of that error.
  */
 export class SessionHttpException extends HttpException {
-  // Written out: a bundler may rename the class.
+  // A literal, because a bundler may rename the class.
   override readonly name: string = 'SessionHttpException';
   readonly code: SessionHttpCode;
   readonly statusCode: number;
@@ -37,15 +37,15 @@ export const sessionEvicted = (): SessionHttpException =>
   new SessionHttpException({
     statusCode: 401,
     error: 'Unauthorized',
-    message: 'This session made room for a login on another device. Log in to go on.',
+    message: 'You were signed out because you logged in on another device. Please log in again.',
     code: 'ERR_SESSION_EVICTED',
   });
 
 export const reloginRequired = (statusCode: 401 | 303, maxAge: number): SessionHttpException =>
   new SessionHttpException({
     statusCode,
-    error: 'Unauthorized',
-    message: 'This takes a login that is more recent. Log in again to go on.',
+    error: statusCode === 303 ? 'See Other' : 'Unauthorized',
+    message: 'This requires a more recent login. Please log in again.',
     code: 'ERR_RELOGIN_REQUIRED',
     maxAge,
   });
@@ -56,27 +56,27 @@ export const crossOriginRefused = (cause?: SessionError): SessionHttpException =
 const CROSS_ORIGIN: Answer = {
   statusCode: 403,
   error: 'Forbidden',
-  message: 'This request was made on behalf of another site.',
+  message: 'Cross-site requests are not allowed here.',
   code: 'ERR_CROSS_ORIGIN',
 };
 
 const LOGIN_REQUIRED: Answer = {
   statusCode: 401,
   error: 'Unauthorized',
-  message: 'Log in to go on.',
+  message: 'Please log in.',
   code: 'ERR_LOGIN_REQUIRED',
 };
 
 const UNAVAILABLE: Answer = {
   statusCode: 503,
   error: 'Service Unavailable',
-  message: 'Sessions are not available right now. Try again later.',
+  message: 'Sessions are temporarily unavailable. Please try again later.',
   code: 'ERR_STORE_UNAVAILABLE',
 };
 
 /**
- * Turns a `SessionError` into what a client may see of it. Any other error is returned as it is, and so is a mistake of
- * the application: Nest logs that one, and answers a plain 500.
+ * Converts a `SessionError` to the exception that a client may see. Returns every other error unchanged, and also a
+ * `SessionError` caused by a mistake of the application, which Nest logs and reports as a plain 500.
  */
 export function asHttp(error: unknown): unknown {
   if (!isSessionError(error) || error instanceof HttpException) return error;
@@ -89,7 +89,12 @@ export function asHttp(error: unknown): unknown {
       return new SessionHttpException(UNAVAILABLE, error);
     case 409:
       return new SessionHttpException(
-        { statusCode: 409, error: 'Conflict', message: 'The session is in use elsewhere.', code: error.code },
+        {
+          statusCode: 409,
+          error: 'Conflict',
+          message: 'The request conflicts with the current state of your sessions.',
+          code: error.code,
+        },
         error,
       );
     default:

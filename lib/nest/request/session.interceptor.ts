@@ -6,12 +6,12 @@ import { asHttp } from './session.exceptions.js';
 import { policyOf } from './session.metadata.js';
 
 /**
- * Commits the session before the value of the handler goes on, so that a store that fails is an ordinary exception,
- * which the application's filters render. `@Logout()` binds it; otherwise it is bound where an application wants that:
- * to a handler, to a controller, or to all with `{ provide: APP_INTERCEPTOR, useExisting: SessionInterceptor }`. Without
- * it the response commits.
+ * Commits the session before the handler's value is passed on, so that a failure of the store is an ordinary exception
+ * that the application's filters render. `@Logout()` binds it. An application can bind it to a handler, to a controller,
+ * or globally with `{ provide: APP_INTERCEPTOR, useExisting: SessionInterceptor }`. Without it the session is committed
+ * when the response is sent.
  *
- * Bound more than once it does the same: a logout is declared once more, and a second commit finds nothing to store.
+ * Binding it more than once is harmless: a second commit finds nothing to store.
  */
 @Injectable()
 export class SessionInterceptor implements NestInterceptor {
@@ -19,7 +19,7 @@ export class SessionInterceptor implements NestInterceptor {
     const current = sessionOf(context);
     if (!current) return next.handle();
     const { logout } = policyOf(context);
-    // Here alone: all guards have let the request pass.
+    // Declared here and not in a guard, because here all guards have accepted the request.
     if (logout) current.state.intendLogout(logout);
     return next.handle().pipe(
       concatMap(async (value: unknown) => {
@@ -27,7 +27,7 @@ export class SessionInterceptor implements NestInterceptor {
         return value;
       }),
       catchError((cause: unknown) => {
-        // A handler that failed is neither activity nor a logout, whatever the response says.
+        // A failed handler counts neither as activity nor as a logout, whatever the status of the response.
         current.state.withdraw();
         throw asHttp(cause);
       }),
@@ -39,7 +39,7 @@ async function commit(current: RequestSession, context: ExecutionContext): Promi
   try {
     await current.commit((responseOf(context)?.statusCode ?? 200) < 400);
   } catch (error) {
-    // A handler that has begun to answer by itself cannot be answered for: its response tells of the failure.
+    // The handler has started the response itself, so an exception comes too late: the response hook reports the failure.
     if (!current.begun) throw error;
   }
 }

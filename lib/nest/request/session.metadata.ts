@@ -7,13 +7,13 @@ export const PASSIVE = 'nest-sessions:passive';
 export const ALLOW_CROSS_ORIGIN = 'nest-sessions:allow-cross-origin';
 export const CACHEABLE = 'nest-sessions:cacheable';
 
-/** Where Nest keeps what `@UseGuards()` names. */
+/** The metadata key under which Nest stores the guards of `@UseGuards()`. */
 const GUARDS = '__guards__';
 
-/** On our guards: what they ask for. By symbol, so that another copy of this module knows them as well. */
+/** Marks what a guard of this library requires. A registered symbol, so that other copies of this module recognise it. */
 export const ASKS_FOR = Symbol.for('nest-sessions/asks-for');
 
-/** A recent login is a login, too. */
+/** What a guard requires. A recent login (`relogin`) includes a login. */
 export type Asked = 'login' | 'relogin';
 
 export interface LogoutPolicy {
@@ -21,16 +21,16 @@ export interface LogoutPolicy {
 }
 
 export interface ReloginPolicy {
-  /** Milliseconds; without it the option `relogin.within` applies. */
+  /** Milliseconds. Default: the option `relogin.within`. */
   within: number | undefined;
   factor: string | undefined;
 }
 
-/** What the decorators say of one handler. */
+/** The policy that the decorators declare for one handler. */
 export interface HandlerPolicy {
   logout: LogoutPolicy | undefined;
   relogin: ReloginPolicy | undefined;
-  /** What is not asked for here, though a guard that is bound farther away would. */
+  /** Requirements that `@Public()` removes from this handler, although a guard bound at an outer level has them. */
   spared: Readonly<Record<Asked, boolean>>;
   passive: boolean;
   allowCrossOrigin: boolean;
@@ -40,7 +40,7 @@ export interface HandlerPolicy {
 type Handler = object;
 const known = new WeakMap<Handler, Map<Handler, HandlerPolicy>>();
 
-/** Looks up a handler's decorators, the handler's own before those of its class. Once: they do not change. */
+/** Reads a handler's decorators; those of the handler override those of its class. Cached, because they do not change. */
 export function policyOf(context: ExecutionContext): HandlerPolicy {
   const handler = context.getHandler();
   const type = context.getClass();
@@ -65,8 +65,8 @@ function read(handler: Handler, type: Handler): HandlerPolicy {
 }
 
 /**
- * `@Public()` contradicts a guard of ours that `@UseGuards()` or `@Relogin()` binds: the nearest of handler, class and
- * base classes counts, and on one level the stricter word.
+ * Resolves `@Public()` against guards of this library bound by `@UseGuards()` or `@Relogin()`: the first of handler,
+ * class and base classes that has either decides; on the same level the guard wins.
  */
 function isSpared(levels: Handler[], asked: Asked): boolean {
   const deciding = levels.find((level) => asksFor(level, asked) || Reflect.hasOwnMetadata(PUBLIC, level));
@@ -82,7 +82,7 @@ function asksFor(level: Handler, asked: Asked): boolean {
 
 type Guard = { [ASKS_FOR]?: Asked };
 
-/** The guards that are bound right here, as classes or instances. To those of a base class Nest adds the others. */
+/** The guards bound at this level itself, as classes or instances. Nest's list begins with those of the base class. */
 function guardsAt(level: Handler): object[] {
   const guardsOf = (target: object): object[] =>
     (Reflect.getMetadata(GUARDS, target) as object[] | undefined) ?? [];

@@ -3,7 +3,7 @@ import type { HttpServer } from '@nestjs/common';
 import type { Client } from '../../core/storage/backend.js';
 import { isCrossOrigin } from '../../http/csrf.js';
 
-/** Headers of a handshake, Node's or the fetch API's. */
+/** Headers of a handshake, as an object (Node) or as `Headers` (fetch API). */
 export type HandshakeHeaders =
   | {
       cookie?: string | undefined;
@@ -13,12 +13,12 @@ export type HandshakeHeaders =
     }
   | { get(name: string): string | null };
 
-/** The request of a handshake: Node's own, or what Express, Fastify or socket.io make of it. */
+/** The request of a handshake: that of Node, or the one that Express, Fastify or socket.io derive from it. */
 export interface HandshakeRequest {
   headers: HandshakeHeaders;
-  /** The address of the client as a framework sees it. */
+  /** The address of the client, as determined by the framework. */
   ip?: string | undefined;
-  /** The host that was asked for as a framework sees it. */
+  /** The requested host, as determined by the framework. */
   host?: string | undefined;
   raw?: object;
   socket?: { remoteAddress?: string | undefined };
@@ -26,10 +26,10 @@ export interface HandshakeRequest {
 
 export type HandshakeSource = HandshakeHeaders | HandshakeRequest;
 
-/** Express's setting `trust proxy`, compiled: whether the address at a distance of so many hops is a proxy's. */
+/** Express's compiled setting `trust proxy`: whether the address at this number of hops is a trusted proxy. */
 type TrustProxy = (address: string, hops: number) => boolean;
 
-/** Who opened a connection, and for which site: where no framework looked at its request, by the setting of Express. */
+/** Client and site of a new connection. Applies Express's `trust proxy` if no framework has processed its request. */
 export class Handshake {
   readonly #request: HandshakeRequest | undefined;
   readonly #headers: HandshakeHeaders;
@@ -73,7 +73,7 @@ export class Handshake {
     return this.#request?.host ?? (trusted ? forwarded : this.header('host'));
   }
 
-  /** `undefined` where somebody may stand in between and it is not known whether to believe what they say. */
+  /** `undefined` if there is an `X-Forwarded-For` header and no setting says whether to trust it. */
   get #address(): string | undefined {
     const remote = this.#request?.socket?.remoteAddress;
     if (this.#request?.ip !== undefined) return this.#request.ip;
@@ -83,7 +83,7 @@ export class Handshake {
   }
 }
 
-/** The first address, from here to the client, that is no trusted proxy's. */
+/** The first address on the way from this server to the client that is not a trusted proxy. */
 function furthest(remote: string, forwarded: string, trust: TrustProxy): string {
   const path = [
     remote,

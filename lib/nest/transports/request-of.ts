@@ -3,10 +3,10 @@ import type { ExecutionContext } from '@nestjs/common';
 import { SessionError } from '../../core/util/errors.js';
 import type { FrameworkRequest } from '../../http/request-facts.js';
 
-/** A request as a handler has it: with Fastify a wrapper around the raw one. */
+/** The request that a handler receives: with Fastify a wrapper around the raw one. */
 export type HandlerRequest = FrameworkRequest & { raw?: FrameworkRequest; host?: string };
 
-/** `req` of Apollo and Yoga, `request` of Mercurius and `extra.request` of a subscription by graphql-ws. */
+/** Apollo and Yoga use `req`, Mercurius uses `request`, and a subscription with graphql-ws uses `extra.request`. */
 interface GraphqlContext {
   req?: HandlerRequest;
   request?: HandlerRequest;
@@ -14,16 +14,16 @@ interface GraphqlContext {
 }
 
 /**
- * The request of a handler, as far as its arguments tell: under GraphQL by the context that its drivers make.
- * Gateways and message handlers have none.
+ * The request in a handler's arguments; under GraphQL in the context that the driver makes. `undefined` for
+ * gateways and message handlers.
  *
- * @throws SessionError `ERR_NO_SESSION` for a transport that is not known
+ * @throws SessionError `ERR_NO_SESSION` for an unknown transport
  */
 export function requestOf(context: ExecutionContext): HandlerRequest | undefined {
   const transport = context.getType<string>();
   switch (transport) {
     case 'http':
-      // `switchToHttp()` would make three functions for it, at each of several calls a request.
+      // `switchToHttp()` would create three functions at each of several calls per request.
       return context.getArgByIndex<HandlerRequest>(0);
     case 'graphql': {
       const given = context.getArgByIndex<GraphqlContext | undefined>(2);
@@ -40,25 +40,25 @@ export function requestOf(context: ExecutionContext): HandlerRequest | undefined
 const unknownTransport = (name: string): SessionError =>
   new SessionError(
     'ERR_NO_SESSION',
-    `Handlers of the transport "${name}" have no session: it is known for http, graphql, ws and rpc. Take the session with SessionService.current.`,
+    `Handlers of the transport "${name}" have no session. Supported transports: http, graphql, ws and rpc. Use SessionService.current instead.`,
   );
 
 const KNOWN: ReadonlySet<string> = new Set(['http', 'graphql', 'ws', 'rpc']);
 
-/** Whether {@link requestOf} knows the transport. Global guards see handlers of others too, a message broker's say. */
+/** Whether {@link requestOf} supports the transport. Global guards run for others as well, such as a message broker. */
 export const isKnown = (context: ExecutionContext): boolean => KNOWN.has(context.getType());
 
-/** Whether the arguments of a handler are a request and its response. */
+/** Whether the handler's arguments are an HTTP request and its response. */
 export const isHttp = (context: ExecutionContext): boolean => context.getType() === 'http';
 
-/** The raw response of an HTTP handler: the one place that both adapters send headers from. */
+/** The raw response of an HTTP handler. Both adapters send headers that are set on it. */
 export function responseOf(context: ExecutionContext): ServerResponse | undefined {
   if (!isHttp(context)) return undefined;
   const response = context.getArgByIndex<ServerResponse & { raw?: ServerResponse }>(1);
   return response.raw ?? response;
 }
 
-/** Whether a handler resolves a mutation of GraphQL, which some drivers take by GET as well. */
+/** Whether a handler resolves a GraphQL mutation. Needed because some drivers accept mutations by GET. */
 export function isMutation(context: ExecutionContext): boolean {
   if (context.getType<string>() !== 'graphql') return false;
   const info = context.getArgByIndex<{ operation?: { operation?: string } } | undefined>(3);

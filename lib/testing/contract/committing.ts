@@ -13,14 +13,14 @@ import {
 } from './store-under-test.js';
 
 export function committingSpecs({ describe, it }: TestRunner, store: StoreUnderTest): void {
-  /** A commit that is refused leaves every field as it was, in the list of the subject, too. */
+  /** A rejected commit leaves every field unchanged, in the list of the subject as well. */
   const expectUnchanged = async (record: SessionRecord): Promise<void> => {
     expect(await store.record(record.id)).toEqual(record);
     const { data: _, ...rest } = record;
     if (record.subject !== undefined) expect(await store.list(record.subject)).toMatchObject([rest]);
   };
 
-  /** All that a commit can write at once. */
+  /** Everything that one commit can write. */
   const everything = (record: SessionRecord): RecordDelta => ({
     epoch: 0,
     set: { a: '2' },

@@ -12,10 +12,10 @@ import {
   type StoreUnderTest,
 } from './store-under-test.js';
 
-/** Beyond what a timer or a number of 32 bits holds, in milliseconds, with or without a sign. */
+/** Milliseconds that exceed a timer and a 32-bit integer, signed or unsigned. */
 const LONG_TTLS = [2 ** 31 + 10, 2 ** 32 + 20, 400 * 24 * 3_600_000];
 
-/** What a commit can be beside the time to live that it names. */
+/** The kinds of commit that can carry a time to live. */
 const KINDS: Record<string, (record: SessionRecord) => RecordDelta> = {
   'of nothing else': () => ({ epoch: 0 }),
   'that changes data': () => ({ epoch: 0, set: { a: '1' }, remove: ['b'] }),
@@ -147,7 +147,7 @@ export function expiringSpecs({ describe, it }: TestRunner, store: StoreUnderTes
       async () => {
         for (const delta of Object.values(KINDS)) {
           const owner = aSubject();
-          // Nobody asks for it in between: a store may forget only when it is asked.
+          // No load in between: a store may drop expired records only on access.
           const expired = await store.outlasting(() => Promise.resolve(true), { subject: owner });
           expect(await store.commit(expired.id, { ...delta(expired), ttl: TTL })).toEqual({
             outcome: 'gone',

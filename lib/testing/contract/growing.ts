@@ -10,7 +10,7 @@ import {
   type StoreUnderTest,
 } from './store-under-test.js';
 
-/** What a newer version may keep, by names that a careless store would take for its own. */
+/** Fields that a newer version may add, with names that a careless store could confuse with its own. */
 const EXTRA: Readonly<Record<string, string>> = {
   label: '"my \\u0000 phone 📱"',
   deviceKey: ' {"kty": "EC", "n": 1.0} ',
@@ -20,7 +20,7 @@ const EXTRA: Readonly<Record<string, string>> = {
   ['__proto__']: '{"polluted":true}',
 };
 
-/** All that becomes of a session, each by a delta to the record as it is. */
+/** The changes in the life of a session, each as a delta to the current record. */
 const COMMITS: Record<string, (record: SessionRecord) => RecordDelta> = {
   'writes data': () => ({ epoch: 0, set: { label: '1', b: '2' }, remove: ['a'], revision: 0 }),
   rolls: ({ lastSeenAt }) => ({ epoch: 0, head: { lastSeenAt: lastSeenAt + 1 }, ttl: 60_000 }),

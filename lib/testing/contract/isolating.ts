@@ -2,7 +2,7 @@ import type { RecordDelta, SessionRecord } from '../../core/model/record.js';
 import type { TestRunner } from './runner.js';
 import { aRecord, aSubject, fullPredecessor, rotation, type StoreUnderTest } from './store-under-test.js';
 
-/** What is stored changes by a commit only, never because somebody changes an object that was given or returned. */
+/** Stored data changes only by a commit, never by mutating an object that was passed to or returned by the store. */
 export function isolatingSpecs({ describe, it }: TestRunner, store: StoreUnderTest): void {
   const full = (): Partial<SessionRecord> => ({
     subject: aSubject(),
@@ -78,7 +78,7 @@ export function isolatingSpecs({ describe, it }: TestRunner, store: StoreUnderTe
   });
 }
 
-/** RevocationPage all that can be changed; what is frozen refuses, and is safe. */
+/** Changes everything that is mutable. Frozen objects throw, which is safe as well. */
 function spoil(value: unknown): void {
   if (typeof value !== 'object' || value === null) return;
   for (const child of Object.values(value)) spoil(child);

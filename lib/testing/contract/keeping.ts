@@ -135,7 +135,7 @@ export function keepingSpecs({ describe, it }: TestRunner, store: StoreUnderTest
     it('returns milliseconds since 1970 as its time, if it has a clock', async () => {
       const { id } = await store.given();
       const [told, asked] = [await timeOfLoad(id), await store.raw.time?.()];
-      // A server may be minutes off, but not years, as it would be by counting seconds.
+      // A server's clock may be off by minutes. An error of years means that the store counts in seconds.
       for (const time of [told, asked]) {
         if (time !== undefined) expect(Math.abs(time - Date.now())).toBeLessThan(24 * 3_600_000);
       }
@@ -155,7 +155,7 @@ export function keepingSpecs({ describe, it }: TestRunner, store: StoreUnderTest
       await pause(60);
       const after = await tell();
       for (const [index, time] of after.entries()) {
-        // What is less is the adjusting of a clock.
+        // Smaller differences come from clock adjustments.
         if (time !== undefined) expect(time - before[index]!).toBeGreaterThan(20);
       }
     });

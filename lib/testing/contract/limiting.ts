@@ -5,7 +5,7 @@ import type { TestRunner } from './runner.js';
 import { aRecord, aSubject, atOnce, TEST_TIMEOUT, TTL, type StoreUnderTest } from './store-under-test.js';
 
 export function limitingSpecs({ describe, it }: TestRunner, store: StoreUnderTest): void {
-  /** Sessions of one subject, the oldest first. */
+  /** Sessions of one subject, oldest first. */
   const givenThree = async (owner: string): Promise<SessionRecord[]> => {
     const now = Date.now();
     const records = [300, 200, 100].map((age) => aRecord({ subject: owner, startedAt: now - age }));
@@ -214,7 +214,7 @@ export function limitingSpecs({ describe, it }: TestRunner, store: StoreUnderTes
         const evicted = created.flatMap(evictedBy);
         const left = await store.idsOf(owner);
         expect(left).toHaveLength(3);
-        // Each of the others was told of once.
+        // Each of the others was reported exactly once.
         expect([...evicted.map(({ id }) => id), ...left].sort()).toEqual(records.map(({ id }) => id).sort());
         for (const { id } of evicted) expect(await store.load(id)).toEqual({ ended: 'evicted' });
       },

@@ -8,11 +8,11 @@ import {
   type StoreUnderTest,
 } from './store-under-test.js';
 
-/** More sessions of one subject than a store may take in one go. */
+/** More sessions of one subject than a store may process in one batch. */
 export const MANY = 1_100;
 
 export function listingSpecs({ describe, it }: TestRunner, store: StoreUnderTest): void {
-  /** Ids of sessions of one subject, which began and were created in this order. */
+  /** Ids of sessions of one subject, in the order in which they began and were created. */
   const givenInOrder = async (owner: string, count: number): Promise<string[]> => {
     const start = Date.now() - 10_000;
     const ids: string[] = [];

@@ -1,4 +1,4 @@
-/** Keys that a careless store would take for something else, and texts that it would not give back as they were. */
+/** Keys that a careless store may misinterpret, and strings that it may not return unchanged. */
 export const ODD_DATA: Readonly<Record<string, string>> = {
   cart: '{"b":1,"a":[1.0,2e3,"x"]}',
   constructor: '"own"',
@@ -23,13 +23,13 @@ export const ODD_DATA: Readonly<Record<string, string>> = {
 
 export const ODD_KEYS = Object.keys(ODD_DATA);
 
-/** Beyond what a column, a message or a small buffer may hold. Not all of it is one byte a character. */
+/** Exceeds the size of a column, a message or a small buffer. Contains multi-byte characters. */
 export const LONG_TEXT = JSON.stringify('x'.repeat(70_000) + '漢'.repeat(30_000) + 'end');
 
-/** As many texts by key. */
+/** Returns an object with this number of strings. */
 export const manyTexts = (count: number): Record<string, string> =>
   Object.fromEntries(Array.from({ length: count }, (_, index) => [`key ${index}`, String(index)]));
 
-/** As pairs, since a comparison of objects may take `__proto__` for the prototype. */
+/** Converts to pairs, because a comparison of objects may treat `__proto__` as the prototype. */
 export const pairs = (texts: Readonly<Record<string, unknown>>): [string, unknown][] =>
   Object.entries(texts).sort(([a], [b]) => (a < b ? -1 : 1));

@@ -13,7 +13,7 @@ import {
   type StoreUnderTest,
 } from './store-under-test.js';
 
-/** How often a race is run whose outcome depends on who is faster. */
+/** Number of repetitions of a race whose outcome depends on timing. */
 const ROUNDS = 20;
 
 const TOMBSTONES = {
@@ -174,7 +174,7 @@ export function racingSpecs({ describe, it }: TestRunner, store: StoreUnderTest)
             const create = store.create(record, TTL, limit, at);
             const listed = store.markRevoked(owner, at + 1).then(() => store.idsOf(owner));
             const { outcome } = await create;
-            // One that is refused in the end may show for a moment, and then no more.
+            // A session that is rejected in the end may be listed for a moment, and not after that.
             if (outcome === 'created') expect(await listed).toEqual([record.id]);
             await listed;
             expect(await store.idsOf(owner)).toEqual(outcome === 'created' ? [record.id] : []);

@@ -9,7 +9,7 @@ const LIMITS: Record<string, SessionLimit | undefined> = {
 };
 
 export function revokingSpecs({ describe, it }: TestRunner, store: StoreUnderTest): void {
-  /** What becomes of a login that proved itself at this time. */
+  /** The result of a login that authenticated at this time. */
   const login = async (owner: string, provedAt: number, limit?: SessionLimit): Promise<string> => {
     const { outcome } = await store.create(aRecord({ subject: owner }), TTL, limit, provedAt);
     return outcome;
@@ -55,7 +55,7 @@ export function revokingSpecs({ describe, it }: TestRunner, store: StoreUnderTes
         expect(await store.destroy(refused.id)).toBeUndefined();
         expect(await store.record(there.id)).toEqual(there);
         expect(await store.idsOf(owner)).toEqual([there.id]);
-        // Nor is a place held for it.
+        // The login does not count towards the limit either.
         const rejecting = { max: 2, onExceeded: 'reject', tombstoneTtl: TTL } as const;
         expect(await login(owner, at + 1, rejecting)).toBe('created');
       });

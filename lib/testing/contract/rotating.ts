@@ -190,7 +190,7 @@ export function rotatingSpecs({ describe, it }: TestRunner, store: StoreUnderTes
 
     it('leaves out the confirmation alone where the secret is another by now', async () => {
       const record = await rotated({ data: { a: '1', b: '1' } });
-      // As if a request had read the record before the rotation.
+      // Simulates a request that read the record before the rotation.
       const confirm = { secretHash: record.previous!.hash, previous: aPredecessor() };
       const delta = { epoch: 0, confirm, set: { a: '2' }, remove: ['b'], head: { lastSeenAt: 9 } };
       expect(await store.commit(record.id, delta)).toEqual({ outcome: 'saved', revision: 1 });

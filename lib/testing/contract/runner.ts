@@ -1,7 +1,7 @@
-/** What the suite needs of a test runner. `expect` is that of Jest or Vitest, as a global, in any case. */
+/** The functions that the suite needs from a test runner. `expect` is always the global of Jest or Vitest. */
 export interface TestRunner {
   describe(title: string, body: () => void): void;
-  /** @param timeout milliseconds */
+  /** @param timeout in milliseconds */
   it(title: string, body: () => Promise<void>, timeout?: number): void;
   /** Registers a test that is reported as skipped. */
   skip(title: string, body: () => Promise<void>): void;
@@ -9,7 +9,7 @@ export interface TestRunner {
   afterAll(body: () => Promise<void>, timeout?: number): void;
 }
 
-/** Jest, or Vitest with `globals: true`: looked up when the suite is registered. */
+/** The globals of Jest, or of Vitest with `globals: true`. Read when the suite is registered. */
 export const globalRunner = (): TestRunner => ({
   describe: (title, body) => void describe(title, body),
   it: (title, body, timeout) => void it(title, body, timeout),

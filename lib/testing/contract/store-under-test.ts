@@ -12,16 +12,16 @@ import type {
   Tombstone,
 } from '../../core/storage/store.js';
 
-/** Long enough for any test, in milliseconds. */
+/** A time to live that outlasts every test, in milliseconds. */
 export const TTL = 60_000;
 
-/** What a test of the contract may take, in milliseconds: a busy machine and a server far away are no failure. */
+/** Time limit of a test, in milliseconds. Generous, so that a busy machine or a distant server is not a failure. */
 export const TEST_TIMEOUT = 60_000;
 
-/** Times to live in milliseconds, tried one after the other where a store is too slow to do in them what is to be done. */
+/** Times to live in milliseconds. A test tries the next one if the store is too slow for the previous one. */
 const SHORT_TTLS = [120, 2_000, 10_000];
 
-/** A record that no other test has anything to do with. */
+/** A record that no other test uses. */
 export function aRecord(rest: Partial<SessionRecord> = {}): SessionRecord {
   const now = Date.now();
   return {
@@ -47,7 +47,7 @@ export function aPredecessor(rest: Partial<PredecessorSecret> = {}): Predecessor
   return { hash: aHash(), until: Date.now() + TTL, honoured: true, nonce: newNonce(), ...rest };
 }
 
-/** With every field that there is. */
+/** A record with every field set. */
 export const fullPredecessor = (rest: Partial<PredecessorSecret> = {}): PredecessorSecret =>
   aPredecessor({
     until: Date.now() + 10_000.25,
@@ -58,7 +58,7 @@ export const fullPredecessor = (rest: Partial<PredecessorSecret> = {}): Predeces
     ...rest,
   });
 
-/** A delta that takes the place of the record's secret. */
+/** A delta that replaces the record's secret. */
 export function rotation(
   { secretHash, previous }: SessionRecord,
   to = aHash(),
@@ -69,14 +69,14 @@ export function rotation(
   return { epoch, rotate: { from: secretHash, to, previous: next } };
 }
 
-/** As at a re-login or regenerate: whoever opened the session before may not write any more. */
+/** A delta as at a re-login or regenerate: requests that opened the session before can no longer write. */
 export function severing(record: SessionRecord, to = aHash()): ReturnType<typeof rotation> {
   return rotation(record, to, { honoured: false, epoch: (record.previous?.epoch ?? 0) + 1 });
 }
 
-/** The store under test, whose every answer is a promise, also where the store answers at once. */
+/** Wraps the store under test. Every method returns a promise, even if the store's method returns synchronously. */
 export class StoreUnderTest {
-  /** Milliseconds for which the suite waits for what has to come in time. */
+  /** Milliseconds for which the suite waits for an expected event or state. */
   readonly patience: number;
   #store: SessionStore | undefined;
 
@@ -84,7 +84,7 @@ export class StoreUnderTest {
     this.patience = patience;
   }
 
-  /** Takes the store in and binds it, as the module would. */
+  /** Wraps a store and binds it, as the module does. */
   use(store: SessionStore): void {
     this.#store = store;
     store.bind?.(aContext());
@@ -99,7 +99,7 @@ export class StoreUnderTest {
     return this.raw.load(id);
   }
 
-  /** The record itself, or `undefined` where there is none or only a tombstone. */
+  /** The record, or `undefined` if there is none or only a tombstone. */
   async record(id: string): Promise<SessionRecord | undefined> {
     const found = await this.raw.load(id);
     return found && 'record' in found ? found.record : undefined;
@@ -141,7 +141,7 @@ export class StoreUnderTest {
     return this.raw.markRevoked(subject, at, ttl);
   }
 
-  /** Asks until the session is no more: what expires goes by the store's own clock. */
+  /** Polls until the session is gone, because expiry follows the store's own clock. */
   async untilGone(id: string): Promise<void> {
     await this.until(async () => (await this.load(id)) === undefined, `the session ${id} is gone`);
   }
@@ -155,10 +155,10 @@ export class StoreUnderTest {
   }
 
   /**
-   * Returns a session that was given a short time to live when that time is over, by the store's own clock.
+   * Creates a session with a short time to live and returns it once it has expired by the store's own clock.
    *
-   * @param meanwhile what is done with it before. The store may have been too slow: then it is all done again, with more
-   *   time, if this answers false
+   * @param meanwhile runs before the expiry. If it returns false, the store was too slow, and everything is repeated with
+   *   a longer time to live
    */
   async outlasting(
     meanwhile: (record: SessionRecord) => Promise<boolean>,
@@ -166,7 +166,7 @@ export class StoreUnderTest {
   ): Promise<SessionRecord> {
     for (const ttl of SHORT_TTLS) {
       const record = await this.given(rest, ttl);
-      // Has the same time and begins later, so that when it is gone the other one should be.
+      // Has the same time to live and is created later, so once it is gone the first one must be gone as well.
       const witness = await this.given({}, ttl);
       await pause(ttl / 2);
       if (!(await meanwhile(record))) continue;
@@ -176,7 +176,7 @@ export class StoreUnderTest {
     throw new Error(`A session that was to live for ${SHORT_TTLS.at(-1)} ms was gone earlier.`);
   }
 
-  /** {@link outlasting} after a commit. */
+  /** Like {@link outlasting}, with a commit before the expiry. */
   async outlastingCommit(
     delta: (record: SessionRecord) => RecordDelta,
     rest: Partial<SessionRecord> = {},
@@ -188,7 +188,7 @@ export class StoreUnderTest {
   }
 }
 
-/** What the module hands to a store: the same on every node. */
+/** The context that the module passes to a store: the same on every node. */
 export function aContext(): StoreContext {
   return {
     clock: { now: () => Date.now() },
@@ -201,6 +201,6 @@ export function aContext(): StoreContext {
 export const pause = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** As many of a thing at the same time. */
+/** Runs a function this number of times concurrently. */
 export const atOnce = <T>(count: number, make: (index: number) => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, (_, index) => make(index)));

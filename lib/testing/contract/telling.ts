@@ -6,7 +6,7 @@ import { aContext, aSubject, TEST_TIMEOUT, type StoreUnderTest } from './store-u
 
 export type MakeStore = () => SessionStore | Promise<SessionStore>;
 
-/** Nodes tell each other which sessions ended: two stores of the same engine at least. */
+/** Nodes publish which sessions ended. Needs two stores of the same engine. */
 export function tellingSpecs(
   { describe, it, skip }: TestRunner,
   store: StoreUnderTest,
@@ -20,7 +20,7 @@ export function tellingSpecs(
     subject: `${aSubject()} 'Ünï' 🗝`,
   });
 
-  /** Runs with another node, which is closed afterwards. */
+  /** Runs a test with a second node and closes that node afterwards. */
   const withNode = async (make: MakeStore, run: (node: SessionStore) => Promise<void>): Promise<void> => {
     const node = await make();
     node.bind?.(aContext());
@@ -31,14 +31,14 @@ export function tellingSpecs(
     }
   };
 
-  /** Publishes until it is heard: a subscription may take a moment, and what was told before is lost. */
+  /** Publishes until the event is received: events published before the subscription is active are lost. */
   const tell = (from: SessionStore, event: SessionEvent, heard: SessionEvent[]): Promise<void> =>
     store.until(async () => {
       from.publish!(event);
       return isIn(heard, event);
     }, 'another node hears of an ending');
 
-  /** Listens on a node; returns what was heard and how to stop. */
+  /** Subscribes on a node; returns the received events and a function that unsubscribes. */
   const listen = (node: SessionStore): { heard: SessionEvent[]; stop: () => void } => {
     const heard: SessionEvent[] = [];
     const stop = node.subscribe!((event) => heard.push(event));
@@ -93,7 +93,7 @@ export function tellingSpecs(
         withNode(secondNode, async (node) => {
           const [here, there] = [listen(store.raw), listen(node)];
           const [own, foreign] = [anEnding(), anEnding()];
-          // When this one is heard the connection hears what comes after it, too.
+          // Once this event is received, the connection receives all later ones as well.
           await tell(node, foreign, here.heard);
           await tell(store.raw, own, there.heard);
           const last = anEnding();
@@ -125,5 +125,5 @@ export function tellingSpecs(
   });
 }
 
-/** Others may tell of endings over the same server. */
+/** Compares ids, because other tests may publish events over the same server. */
 const isIn = (heard: SessionEvent[], event: SessionEvent): boolean => heard.some(({ id }) => id === event.id);

@@ -156,6 +156,7 @@ describe.each(platforms)('re-login on %s', (platform) => {
     await browser.post('/login', { user: 'alice' });
     clock.advance('6m');
     const answer = await browser.get('/vault/gold?a=1&b=%2F', { headers: HTML });
+    expect(answer.json()).toMatchObject({ statusCode: 303, error: 'See Other' });
     expect(answer.status).toBe(303);
     expect(answer.headers.location).toBe('/login/again?theme=dark&next=%2Fvault%2Fgold%3Fa%3D1%26b%3D%252F');
     for (const accept of ['application/json', '*/*', '']) {

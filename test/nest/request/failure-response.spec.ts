@@ -169,7 +169,7 @@ describe.each(platforms)('the response to a session that cannot be stored on %s'
     const { browser } = await failing();
     const page = await write(browser, HTML);
     expect([page.status, page.headers['content-type']]).toEqual([503, 'text/html; charset=utf-8']);
-    expect(page.body).toMatch(/<title>Service Unavailable<\/title>[\s\S]*Try again later\./);
+    expect(page.body).toMatch(/<title>Service Unavailable<\/title>[\s\S]*Please try again later\./);
     const json = await write(browser);
     expect([json.status, json.headers['content-type']]).toEqual([503, 'application/json; charset=utf-8']);
     expect(json.json()).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' });
@@ -195,7 +195,7 @@ describe.each(platforms)('the response to a session that cannot be stored on %s'
       {
         status: 503,
         code: 'ERR_STORE_UNAVAILABLE',
-        message: expect.stringContaining('Try again later') as string,
+        message: expect.stringContaining('Please try again later') as string,
         headers: { 'accept-language': 'de' },
       },
     ]);
