@@ -27,8 +27,8 @@ export type SessionErrorCode =
   | 'ERR_SESSION_EVICTED';
 
 /**
- * What the client is answered when nobody catches the error. The rest are mistakes of the application: without a status
- * Nest answers a plain 500 and logs them, and the client reads nothing of the message.
+ * The status of the response if the application does not catch the error. The other codes are mistakes of the
+ * application: without a status Nest responds with a plain 500 and logs them, and the client does not see the message.
  */
 const STATUS: Partial<Record<SessionErrorCode, number>> = {
   ERR_NOT_LOGGED_IN: 401,
@@ -70,12 +70,12 @@ export function isSessionError(error: unknown): error is SessionError {
   );
 }
 
-/** The error for a store that failed or did not answer in time. */
+/** The error for a store that failed or did not respond in time. */
 export function unavailable(cause: unknown): SessionError {
   if (isSessionError(cause)) return cause;
   return new SessionError(
     'ERR_STORE_UNAVAILABLE',
-    'The session store failed or did not answer in time. The request was refused rather than served without its session; see `cause`.',
+    'The session store failed or did not respond in time. The request was rejected rather than served without its session; see `cause`.',
     { cause },
   );
 }
@@ -83,7 +83,7 @@ export function unavailable(cause: unknown): SessionError {
 export function crossOrigin(): SessionError {
   return new SessionError(
     'ERR_CROSS_ORIGIN',
-    'A browser opened this connection on behalf of another site. Refuse the handshake; origins of your own belong into the option "crossOrigin".',
+    'A browser opened this connection on behalf of another site. Reject the handshake; add your own origins to the option "crossOrigin".',
   );
 }
 
@@ -115,7 +115,7 @@ export function loginRevoked(): SessionError {
 export function listUnavailable(): SessionError {
   return new SessionError(
     'ERR_LIST_UNAVAILABLE',
-    'Sealed cookies are kept by the browsers alone, so nobody can list or count them, nor tell whose an id is. Give SealedCookie an "index", a store that keeps who is logged in where.',
+    'Sealed cookies are stored only in browsers, so their sessions cannot be listed, counted or looked up by id. Give SealedCookie an "index", a store that lists the sessions of each user.',
   );
 }
 
