@@ -27,7 +27,7 @@ const MAC_LENGTH = 43;
  */
 export class EventNotices {
   readonly #channel: string;
-  /** So that a node does not hear itself. */
+  /** Lets a node ignore its own notices. */
   readonly #node = randomUUID();
   readonly #seen = new Map<string, number>();
   /** What was sent before or at this time, in milliseconds since the epoch, may have been forgotten. */
@@ -71,7 +71,7 @@ export class EventNotices {
     return signNotice(this.#scoped(text), key) + text;
   }
 
-  /** The event that another node told of, once; `undefined` for anything else. */
+  /** The event of another node's notice, once; `undefined` for anything else. */
   read(notice: string): SessionEvent | undefined {
     const signature = notice.slice(0, MAC_LENGTH);
     const text = notice.slice(MAC_LENGTH);

@@ -13,7 +13,7 @@ import { presentsCurrent, type LiveState } from './state.js';
 /** The longest that a periodic rotation waits for its successor to be presented, in milliseconds. */
 const LONGEST_PENDING = 24 * 60 * 60 * 1000;
 
-/** What becomes of a session whose client is not the one that logged in. */
+/** The decision for a session whose client may not be the one that logged in. */
 export type ProtectionVerdict = 'ok' | 'relogin' | 'end';
 
 /** The options as the engine needs them. Spans of time are milliseconds. */
