@@ -31,7 +31,7 @@ export interface ReloginOptions {
   subject?: string;
 }
 
-/** How long an evicted session's holder can still be told why: 24 hours in milliseconds. */
+/** How long the tombstone of an evicted session is kept: 24 hours in milliseconds. */
 const EVICTED_TOMBSTONE_TTL = 24 * 60 * 60 * 1000;
 
 /** Everything that begins, replaces or ends a session. */
@@ -260,8 +260,8 @@ export class SessionOperations {
   }
 
   /**
-   * Before the session of this request. Where it fails the client keeps its cookie, so that asking once more ends the
-   * others, and is not answered as a success for want of a session.
+   * Ends the other sessions before that of this request. If it fails, the client keeps its cookie, so that a retry ends
+   * the others instead of succeeding for lack of a session.
    */
   async #endOthers(
     state: RequestState,

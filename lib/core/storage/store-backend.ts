@@ -31,7 +31,7 @@ const PAGE = 500;
 /** Sessions that are ended concurrently. More would queue behind each other, and each call has its own timeout. */
 const AT_ONCE = 50;
 
-/** How long the mark of a revocation is kept, in milliseconds: far longer than a store call may take. */
+/** How long the mark of a revocation is kept, in milliseconds: much longer than a store call may take. */
 const MARK_TTL = 24 * 60 * 60 * 1000;
 
 /** Maximum number of subjects whose last revocation this node caches. */

@@ -94,7 +94,7 @@ export const isUnavailable = (error: unknown): boolean =>
 export function sessionEnded(): SessionError {
   return new SessionError(
     'ERR_SESSION_ENDED',
-    'The session was ended since it was opened here, or a re-login or regenerate() took its token away, so the changes were not stored. In a request call login() to begin a new one; a socket opens its session anew with the new cookie.',
+    'The session ended after it was opened here, or a re-login or regenerate() replaced its token, so the changes were not stored. In a request, call login() to begin a new session; a socket must open the session again with the new cookie.',
   );
 }
 
@@ -108,7 +108,7 @@ export function sessionLimitReached(): SessionError {
 export function loginRevoked(): SessionError {
   return new SessionError(
     'ERR_LOGIN_REVOKED',
-    'All sessions of this subject were ended while this login was under way, so it was refused. Let the user log in again.',
+    'All sessions of this subject were revoked while this login was in progress, so it was rejected. Let the user log in again.',
   );
 }
 
