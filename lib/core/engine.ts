@@ -38,12 +38,12 @@ export class SessionEngine {
     return this.#context.events;
   }
 
-  /** The request state for a Cookie header. At once, where the store has the value at hand. */
+  /** The request state for a Cookie header. Synchronous if the store responds synchronously. */
   open(cookieHeader: string | undefined, client: Client): Awaitable<RequestState> {
     return this.#opening.open(cookieHeader, client);
   }
 
-  /** As {@link open}, where no response can take a cookie. It is a presentation of the token all the same. */
+  /** As {@link open}, but without a response that can set a cookie. It still counts as a presentation of the token. */
   async openDetached(cookieHeader: string | undefined, client: Client): Promise<RequestState> {
     const state = await this.open(cookieHeader, client);
     state.detach();
@@ -51,7 +51,7 @@ export class SessionEngine {
     return state;
   }
 
-  /** The request state of a request whose session could not be asked for. */
+  /** The request state of a request whose session could not be loaded. */
   refuse(client: Client, refusal: Error): RequestState {
     return this.#opening.refuse(client, refusal);
   }
@@ -146,7 +146,7 @@ export class SessionEngine {
   }
 }
 
-/** What the data of a state has to tell, or to ask before it changes. */
+/** Connects the data of a session to its request state. */
 class StateHooks implements DataHooks {
   readonly #state: RequestState;
   readonly #context: EngineContext;
@@ -172,7 +172,7 @@ class StateHooks implements DataHooks {
     this.#state.ending({ reason: 'corrupt', everywhere: false });
     const error = new SessionError(
       'ERR_RECORD_CORRUPT',
-      `What is stored under "${key}" is no JSON. The session was ended.`,
+      `The value stored under "${key}" is not valid JSON. The session was ended.`,
       { cause },
     );
     throw this.#context.thrown(this.#state, error);

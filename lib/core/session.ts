@@ -62,7 +62,7 @@ export class Session<T extends object = SessionData> {
     this.#engine = engine;
   }
 
-  /** The public handle: stable through rotation, safe to log. Of a new session that is never stored, it names nothing. */
+  /** The public id: stable through rotation, safe to log. A new session that is never stored has an id that is not in the store. */
   get id(): string {
     return this.#state.id;
   }
@@ -89,12 +89,12 @@ export class Session<T extends object = SessionData> {
     }
   }
 
-  /** Plain JSON values by key. Assign or change them in place; what changed is stored before the response leaves. */
+  /** Plain JSON values by key. Assign or change them in place; changes are stored before the response is sent. */
   get data(): T {
     return this.#state.bag.proxy as T;
   }
 
-  /** @throws SessionError `ERR_DATA_INVALID`, `ERR_DATA_KEY`, and nothing is changed then */
+  /** @throws SessionError `ERR_DATA_INVALID`, `ERR_DATA_KEY`; then nothing is changed */
   set data(value: T) {
     assertDataObject(value);
     const data = this.#state.bag.proxy;
@@ -116,19 +116,23 @@ export class Session<T extends object = SessionData> {
     return new Date(this.#state.handle?.record.lastSeenAt ?? this.#state.now());
   }
 
-  /** When it ends if nothing more is heard of it. */
+  /** When the session ends without further activity. */
   get expiresAt(): Date {
     return new Date(this.#engine.expiryOf(this.#state));
   }
 
-  /** When the user last proved who they are, by the given factor or by any. */
+  /** When the user last authenticated, by the given factor or by any; `undefined` without a login. */
   authenticatedAt(factor?: string): Date | undefined {
     const { live } = this.#state;
     const at = live && this.loggedIn ? authenticatedAt(live.handle.record.factors, factor) : undefined;
     return at === undefined ? undefined : new Date(at);
   }
 
-  /** Whether that was at most `within` ago. */
+  /**
+   * Whether the user authenticated at most `within` ago, by the given factor or by any. False while the client is suspicious.
+   *
+   * @throws SessionError `ERR_OPTIONS` if `within` is not a duration
+   */
   isFresh(within: Duration, factor?: string): boolean {
     const { live } = this.#state;
     if (!live || !this.loggedIn || live.suspicious) return false;
@@ -136,8 +140,8 @@ export class Session<T extends object = SessionData> {
   }
 
   /**
-   * Updates one key atomically: `fn` gets what is stored now and is called again if another request was
-   * faster. `undefined` removes the key. Stored when the promise resolves.
+   * Updates one key atomically. `fn` gets the stored value and is called again if another request wrote first; if it
+   * returns `undefined`, the key is removed. The value is stored when the promise resolves.
    *
    * @throws SessionError `ERR_SESSION_ENDED`, `ERR_CONFLICT`, `ERR_STORE_UNAVAILABLE`, `ERR_UPDATE_NESTED` within an
    *   update of the same key

@@ -8,7 +8,7 @@ import type { StoreContext } from '../storage/store.js';
 /** How old a notice may be, and how far the clocks of two nodes may be apart, in milliseconds. */
 const WINDOW = 5 * 60_000;
 
-/** Notices that are remembered, so that one that comes again is known: within the window at most these. */
+/** Maximum number of notices that are cached to detect replays within the window. */
 const REMEMBERED = 20_000;
 
 /** Characters of the longest notice that is looked at. */
@@ -18,16 +18,16 @@ const LONGEST = 8_192;
 const MAC_LENGTH = 43;
 
 /**
- * Session events as the nodes tell each other, for stores with a channel. Whoever has access to the channel may
- * publish there, so each notice carries a MAC by a key that is derived from the application's secret; what has
- * none, or comes a second time, is dropped. Nobody relies on events: the store decides who has a session.
+ * Encodes session events for the other nodes, for stores with a channel. Any client of the channel can publish, so each
+ * notice carries a MAC with a key derived from the application's secret. A notice without a valid MAC, or one that is
+ * received twice, is dropped. Events are informational: the store alone decides whether a session exists.
  *
- * A notice is a MAC and a line of JSON: the node that sent it, when by the application's clock, and the event. It
- * is heard for five minutes, so the clocks of the nodes may differ by no more than that.
+ * A notice is a MAC and a line of JSON: the node that sent it, the time by the application's clock, and the event. It
+ * is valid for five minutes, so the clocks of the nodes may differ by at most that.
  */
 export class EventNotices {
   readonly #channel: string;
-  /** So that a node does not hear itself. */
+  /** Lets a node ignore its own notices. */
   readonly #node = randomUUID();
   readonly #seen = new Map<string, number>();
   /** What was sent before or at this time, in milliseconds since the epoch, may have been forgotten. */
@@ -53,7 +53,7 @@ export class EventNotices {
     this.#warn = warn;
   }
 
-  /** False without keys: then nothing is told and nothing believed. */
+  /** False without keys: then no notice is published or accepted. */
   get possible(): boolean {
     return this.#keys!.length > 0;
   }
@@ -71,7 +71,7 @@ export class EventNotices {
     return signNotice(this.#scoped(text), key) + text;
   }
 
-  /** The event that another node told of, once; `undefined` for anything else. */
+  /** The event of another node's notice, once; `undefined` for anything else. */
   read(notice: string): SessionEvent | undefined {
     const signature = notice.slice(0, MAC_LENGTH);
     const text = notice.slice(MAC_LENGTH);

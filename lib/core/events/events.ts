@@ -18,7 +18,7 @@ interface EventOf<Type extends string> {
   subject?: string;
   /** Milliseconds since the epoch. */
   at: number;
-  /** True where another node told of it. */
+  /** True if the event was received from another node. */
   remote?: boolean;
 }
 
@@ -32,7 +32,7 @@ export type SessionEvent =
   /** A new secret and clean data in the same session. */
   | EventOf<'regenerated'>
   | (EventOf<'ended'> & { reason: EndReason })
-  /** A superseded token came back after its grace: somebody kept a copy of it. The session is ended. */
+  /** A superseded token was presented after its grace, so a copy of it was kept. The session is ended. */
   | EventOf<'reused'>
   /** The client is another than the one that logged in. */
   | (EventOf<'suspicious'> & { verdict: 'relogin' | 'end' })
@@ -44,8 +44,8 @@ export type SessionEvent =
   | (EventOf<'data-dropped'> & { keys: string[] });
 
 /**
- * Calls what an application gave. An error that it throws, or that the promise rejects with which an `async` function
- * returns, is told and goes no further.
+ * Calls a function of the application. An error that it throws, or a rejection of the promise it returns, is passed to
+ * `onError` and not thrown.
  */
 export function callSafely(call: () => unknown, onError: (error: unknown) => void): void {
   try {
@@ -65,7 +65,7 @@ export const traceOf = (error: unknown): string =>
       : `a thrown ${typeof error}`;
 
 /**
- * Calls every listener. One that throws stops neither the others nor what is being told of
+ * Calls every listener. A listener that throws stops neither the others nor the operation that emitted the event
  * (Jetty CVE-2021-34428: an exception in a listener kept the session alive).
  */
 export class EventHub {

@@ -5,13 +5,13 @@ import { byKey, UNKEEPABLE } from '../util/texts.js';
 
 export type JsonByKey = Readonly<Record<string, string>>;
 
-/** The top-level keys whose values may not be in a session. */
+/** Returns the top-level keys whose values are invalid. */
 export type DataValidator = (data: Record<string, unknown>) => string[];
 
 export interface DataHooks {
-  /** Throws where a change would be lost. */
+  /** Throws if a change could no longer be stored. */
   beforeChange(): void;
-  /** A stored value is no JSON. Must throw. */
+  /** Called if a stored value is not valid JSON. Must throw. */
   onCorrupt(key: string, cause: unknown): never;
   onDropped(keys: string[]): void;
   validate: DataValidator | undefined;
@@ -25,16 +25,16 @@ export interface DataPatch {
 const EMPTY: JsonByKey = Object.freeze(byKey<string>());
 
 /**
- * The data of one session: to the application a plain object, underneath JSON text by key. A key is
- * parsed when it is read, and compared at the commit only if somebody could have changed it.
+ * The data of one session. The application sees a plain object; internally it is JSON text by key. A key is parsed
+ * when it is read, and compared at the commit only if it may have changed.
  */
 export class SessionBag implements ProxyHandler<Record<string, unknown>> {
   #stored: JsonByKey;
-  /** What was handed out or assigned; `undefined` stands for deleted. */
+  /** The values that were read or assigned; `undefined` stands for deleted. */
   #values: Map<string, unknown> | undefined;
-  /** Keys that may differ from what is stored: assigned ones, and objects that were handed out. */
+  /** Keys that may differ from the stored ones: assigned values, and objects that were read. */
   #watched: Map<string, 'read' | 'assigned'> | undefined;
-  /** The patch that a commit took last, with the values that it stands for. */
+  /** The patch that the last commit took, with the values it was made of. */
   #taken: { patch: DataPatch; values: ReadonlyMap<string, unknown> } | undefined;
   readonly #hooks: DataHooks;
   #proxy: Record<string, unknown> | undefined;
@@ -49,20 +49,20 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
   }
 
   /**
-   * What a commit has to write, or `undefined`. Each value that could have changed is serialised once, and the
-   * validator is asked once. Without any such value nothing is done.
+   * The changes that a commit has to write, or `undefined`. Serialises each value that may have changed once, and calls
+   * the validator at most once.
    *
    * @throws SessionError `ERR_DATA_INVALID`, `ERR_DATA_NOT_SERIALIZABLE`
    */
   patch(): DataPatch | undefined {
     const patch = this.#difference();
     if (!patch) return undefined;
-    this.#refuseInvalid(patch);
+    this.#rejectInvalid(patch);
     this.#taken = { patch, values: new Map(this.#values) };
     return patch;
   }
 
-  /** Whether a commit would write, or fail. Unlike {@link patch} it never throws, and asks no validator. */
+  /** Whether a commit would write or fail. Unlike {@link patch} it never throws and does not call the validator. */
   get changed(): boolean {
     try {
       return this.#difference() !== undefined;
@@ -71,7 +71,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     }
   }
 
-  /** JSON text of the named keys as they are now: what crosses a login or a regenerate. */
+  /** The current JSON text of the given keys, which a login or regenerate carries over. */
   carry(keys: readonly string[]): Record<string, string> {
     const carried = byKey<string>();
     for (const key of keys) {
@@ -81,7 +81,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     return carried;
   }
 
-  /** What was written is now what is stored. */
+  /** A commit has stored this patch. */
   settle(patch: DataPatch): void {
     const stored = byKey(this.#stored, patch.set);
     for (const key of patch.remove) delete stored[key];
@@ -90,13 +90,13 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     this.#taken = undefined;
     for (const key of this.#watched?.keys() ?? []) {
       const value = this.#values?.get(key);
-      // What was assigned while the commit was at work has yet to be written, and an object may change at any time.
+      // A value assigned during the commit is not written yet, and an object may change at any time.
       if (typeof value !== 'object' && written?.has(key) && Object.is(written.get(key), value))
         this.#watched?.delete(key);
     }
   }
 
-  /** Takes what another request wrote, and keeps what this one changed. */
+  /** Takes over what another request stored, and keeps the changes of this one. */
   rebase(stored: JsonByKey): void {
     const changes = this.#difference();
     const mine = new Set(changes ? [...Object.keys(changes.set), ...changes.remove] : []);
@@ -106,13 +106,13 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     this.#stored = stored;
   }
 
-  /** The parsed value of one stored key, apart from what was handed out. */
+  /** The stored value of one key, parsed separately from the value that the application holds. */
   stored(key: string): unknown {
     const text = this.#storedText(key);
     return text === undefined ? undefined : this.#parse(key, text);
   }
 
-  /** @throws SessionError `ERR_DATA_INVALID` if the validator refuses this text under this key */
+  /** @throws SessionError `ERR_DATA_INVALID` if the validator rejects this value for this key */
   assertValid(key: string, text: string | undefined): void {
     const { validate } = this.#hooks;
     if (!validate || text === undefined) return;
@@ -121,7 +121,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     if (validate(all).includes(key)) throw invalid([key]);
   }
 
-  /** Puts in a value that is already stored. */
+  /** Takes over one key that is already stored. */
   accept(key: string, text: string | undefined): void {
     const stored = byKey(this.#stored);
     if (text === undefined) delete stored[key];
@@ -130,7 +130,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     this.#forget(key);
   }
 
-  /** Starts over with other data; objects that were handed out before are no longer part of the session. */
+  /** Replaces all data. Objects that were read before are no longer part of the session. */
   reset(stored: JsonByKey): void {
     this.#stored = stored;
     this.#values = undefined;
@@ -138,7 +138,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     this.#taken = undefined;
   }
 
-  /** From here on nothing can be stored: a change of a nested value that we parsed throws, too. */
+  /** From now on nothing can be stored. Freezes the objects that were read, so that changing them throws as well. */
   close(): void {
     if (!this.#watched) return;
     for (const [key, how] of this.#watched) {
@@ -146,7 +146,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     }
   }
 
-  /** As of an object without a prototype: what every other object has is no part of the data. */
+  /** The data has no prototype, so that inherited properties are never taken for data. */
   getPrototypeOf(): null {
     return null;
   }
@@ -155,7 +155,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     return prototype === null;
   }
 
-  /** What is frozen could not tell what another request wrote meanwhile. */
+  /** Frozen data could not show what another request writes. */
   preventExtensions(): boolean {
     return false;
   }
@@ -227,7 +227,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     if (how) (this.#watched ??= new Map<string, typeof how>()).set(key, how);
   }
 
-  /** What was handed out of it is no longer part of the session: a change of that would be lost, so it throws. */
+  /** Drops the value of a key. An object that was read is frozen, because changes of it would be lost. */
   #forget(key: string): void {
     if (this.#watched?.get(key) === 'read') freeze(this.#values?.get(key));
     this.#values?.delete(key);
@@ -238,7 +238,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     try {
       return JSON.parse(text);
     } catch (error) {
-      // What V8 says of it quotes the text.
+      // V8 quotes the text in its error message.
       return this.#hooks.onCorrupt(key, withoutValues(error));
     }
   }
@@ -277,7 +277,7 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     this.#hooks.onDropped(invalid);
   }
 
-  #refuseInvalid({ set, remove }: DataPatch): void {
+  #rejectInvalid({ set, remove }: DataPatch): void {
     const changed = Object.keys(set);
     if (changed.length === 0) return;
     const texts = byKey(this.#stored, set);
@@ -286,24 +286,24 @@ export class SessionBag implements ProxyHandler<Record<string, unknown>> {
     if (keys.length > 0) throw invalid(keys);
   }
 
-  /** Which of `keys` the validator refuses, judged beside all the other data. */
+  /** Which of `keys` the validator rejects. It sees all data, since values may depend on each other. */
   #invalid(keys: string[], texts: JsonByKey): string[] {
     const { validate } = this.#hooks;
     if (!validate) return [];
-    const refused = new Set(validate(this.#plain(texts)));
-    return keys.filter((key) => refused.has(key));
+    const rejected = new Set(validate(this.#plain(texts)));
+    return keys.filter((key) => rejected.has(key));
   }
 
-  /** All data as it would come back from the store: a Date, say, is a text by then. */
+  /** All data as it would be loaded from the store: a Date, for example, is a string then. */
   #plain(texts: JsonByKey): Record<string, unknown> {
-    // A plain object for validators, made without ever assigning to "__proto__".
+    // Validators expect a plain object. `fromEntries` defines properties, so a key "__proto__" cannot set the prototype.
     return Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, this.#parse(key, text)]));
   }
 }
 
 /**
- * How the data behaves as a value: like a plain object in a template, and for `util.inspect`, which looks past the
- * proxy and finds this.
+ * The prototype of the proxy's target. It makes the data behave like a plain object in templates and in `util.inspect`,
+ * which bypasses the proxy.
  */
 const SHOWN: object = Object.assign(byKey<unknown>(), {
   [Symbol.toPrimitive]: (hint: string) => (hint === 'number' ? NaN : '[object Object]'),
@@ -311,7 +311,7 @@ const SHOWN: object = Object.assign(byKey<unknown>(), {
     try {
       return inspect(Object.fromEntries(Object.entries(this)), { ...options, depth });
     } catch {
-      return '[session data that cannot be read]';
+      return '[unreadable session data]';
     }
   },
 });
@@ -319,13 +319,13 @@ const SHOWN: object = Object.assign(byKey<unknown>(), {
 const textAt = (texts: JsonByKey, key: string): string | undefined =>
   Object.hasOwn(texts, key) ? texts[key] : undefined;
 
-/** @throws SessionError `ERR_DATA_INVALID`, `ERR_DATA_KEY` for what cannot take the place of all data */
+/** @throws SessionError `ERR_DATA_INVALID` or `ERR_DATA_KEY` if the value cannot be assigned to `session.data` */
 export function assertDataObject(value: unknown): asserts value is Record<string, unknown> {
-  // Neither a Map nor a promise that nobody awaited: their keys are not what they hold.
+  // Excludes a Map or a promise that was not awaited: their own keys are not their contents.
   if (Object.prototype.toString.call(value) !== '[object Object]') {
     throw new SessionError(
       'ERR_DATA_INVALID',
-      'session.data: this is no object of values by key. Assign one, such as { cart }, or {} to clear it.',
+      'session.data: assign an object of values by key, such as { cart }, or {} to clear it.',
     );
   }
   for (const key of Object.keys(value as object)) keyName(key);
@@ -334,11 +334,15 @@ export function assertDataObject(value: unknown): asserts value is Record<string
 function invalid(keys: string[]): SessionError {
   return new SessionError(
     'ERR_DATA_INVALID',
-    `session.data: ${keys.join(', ')} ${keys.length > 1 ? 'do' : 'does'} not fit the class or schema given as the option "data". Validate input before it goes into the session.`,
+    `session.data: ${keys.join(', ')} ${keys.length > 1 ? 'do' : 'does'} not fit the class or schema of the option "data". Validate input before you store it in the session.`,
   );
 }
 
-/** The JSON text of a value that is to be stored under `key`. */
+/**
+ * The JSON text of a value to be stored under `key`.
+ *
+ * @throws SessionError `ERR_DATA_NOT_SERIALIZABLE`
+ */
 export function jsonText(key: string, value: unknown): string {
   let text: string | undefined;
   let cause: unknown;
@@ -350,19 +354,24 @@ export function jsonText(key: string, value: unknown): string {
   if (text === undefined) {
     throw new SessionError(
       'ERR_DATA_NOT_SERIALIZABLE',
-      `session.data.${key} cannot be written as JSON. Store plain values: text, numbers, booleans, arrays and objects of these.`,
+      `session.data.${key} cannot be written as JSON. Store plain values: strings, numbers, booleans, arrays and objects of these.`,
       { cause },
     );
   }
   return text;
 }
 
-/** A key that cannot be mistaken for the prototype, in this process or in whatever reads the store. */
+/**
+ * Checks a key of the data. "__proto__" is rejected because it could set a prototype, here or in other readers of the
+ * store.
+ *
+ * @throws SessionError `ERR_DATA_KEY`
+ */
 export function keyName(key: string | symbol): string {
   if (typeof key === 'symbol' || key === '__proto__' || key === '' || UNKEEPABLE.test(key)) {
     throw new SessionError(
       'ERR_DATA_KEY',
-      `session.data: ${JSON.stringify(String(key))} cannot be a key. Use a text other than "__proto__", without NUL.`,
+      `session.data: ${JSON.stringify(String(key))} cannot be a key. Use a non-empty string other than "__proto__", without NUL or lone surrogates.`,
     );
   }
   return key;

@@ -15,8 +15,8 @@ export function expiryOf(record: Pick<SessionRecord, 'lastSeenAt' | 'startedAt'>
 }
 
 /**
- * Which limit has ended the session, if one has. A time that is missing, not a number or negative counts as passed: it
- * fails closed.
+ * The limit that has passed, if any. A time that is missing or not a number counts as passed, so the check fails
+ * closed.
  */
 export function timeoutOf(record: SessionRecord, limits: Limits, now: number): Timeout | undefined {
   if (!(now < record.startedAt + limits.lifetime)) return 'lifetime';
@@ -30,19 +30,19 @@ export function rollIsDue(record: SessionRecord, rollEvery: number, now: number)
 }
 
 /**
- * Stands among a record's factors, with a negative time, where `protection: 'basic'` saw another client: till the next
- * re-login no proof counts as fresh. There, so that every store keeps it as it is; and for nodes of versions before 0.2,
- * to whom a negative time is no recent proof.
+ * Marks, among a record's factors and with a negative time, a session that `protection: 'basic'` saw with a different
+ * client: until the next re-login no proof counts as fresh. The mark is a factor because every store keeps factors
+ * unchanged, and because nodes of versions before 0.2 do not accept a negative time as a recent proof.
  */
 export const SUSPECT = '~suspect';
 
-/** Whether another client was seen since the last proof. */
+/** Whether a different client was seen since the last proof. */
 export const isSuspect = (factors: Factors): boolean => Object.hasOwn(factors, SUSPECT);
 
 /** @param now milliseconds since the epoch */
 export const suspected = (factors: Factors, now: number): Factors => ({ ...factors, [SUSPECT]: -now });
 
-/** The factors after a proof: whoever was seen before, this is the subject. */
+/** The factors after a proof, which also removes the mark of a different client. */
 export function proved({ ...factors }: Factors, factor: string, now: number): Factors {
   delete (factors as Record<string, number>)[SUSPECT];
   return { ...factors, [factor]: now };
@@ -51,8 +51,8 @@ export function proved({ ...factors }: Factors, factor: string, now: number): Fa
 type Factors = SessionRecord['factors'];
 
 /**
- * When the subject last proved itself, by the given factor or by any; `undefined` if it never did,
- * or if what is stored is no time.
+ * When the subject last authenticated, by the given factor or by any, in milliseconds since the epoch. `undefined` if
+ * it never did, or if a stored time is not a finite number.
  */
 export function authenticatedAt(
   factors: Readonly<Record<string, number>>,
@@ -66,8 +66,7 @@ export function authenticatedAt(
 }
 
 /**
- * Whether the proof is recent. At an age of exactly `within` it is; a missing time or one in the
- * future is not.
+ * Whether the last proof is at most `within` milliseconds old. False for a missing time and for one in the future.
  */
 export function isFresh(
   factors: Readonly<Record<string, number>>,

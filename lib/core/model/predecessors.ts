@@ -1,19 +1,19 @@
 import { epochOf, type PredecessorSecret, type SessionRecord } from './record.js';
 
-/** Predecessors that a record knows by their hashes, the immediate one included. */
+/** Maximum number of predecessors whose hashes a record keeps, including the immediate one. */
 export const KNOWN_PREDECESSORS = 8;
 
-/** How a genuine token of a session stands to its record. */
+/** The relation of a genuine token to the record of its session. */
 export enum TokenStanding {
   /** The present secret. */
   Present = 'present',
   /** A predecessor that still opens the session. */
   Honoured = 'honoured',
-  /** Opens nothing, and is no sign of theft: its client lost a response, or comes late. */
+  /** Opens nothing and is not a sign of theft: the client lost a response, or its request is late. */
   Superseded = 'superseded',
-  /** Superseded because its successor was not presented for as long as a rotation may be pending. */
+  /** Superseded because its successor was not presented within the time that a rotation may be pending. */
   Lapsed = 'lapsed',
-  /** A predecessor after its grace: somebody kept it. */
+  /** A predecessor after its grace, so a copy of it was kept. */
   Reused = 'reused',
   /** Not known as a secret of this session. */
   Unknown = 'unknown',
@@ -21,8 +21,8 @@ export enum TokenStanding {
 
 /**
  * @param hash of the secret in a token that one of our keys signed
- * @param certain whether the signature proves that the secret was this session's: one by a key that the application
- *   may use for purposes of its own does not
+ * @param certain whether the signature proves that the secret belonged to this session. A legacy signature does not,
+ *   since the application may sign other values with the same key.
  */
 export function standingOfToken(
   record: SessionRecord,
@@ -49,32 +49,32 @@ function standingOfPrevious(previous: PredecessorSecret, now: number): TokenStan
   return previous.honoured ? TokenStanding.Honoured : TokenStanding.Superseded;
 }
 
-/** Without a time it waits for the present secret to be presented. */
+/** Without a time the grace has not started yet: it starts when the present secret is presented. */
 const isToCome = (until: number | undefined, now: number): boolean => until === undefined || now < until;
 
 export interface RotationTerms {
-  /** Of the present secret, which is about to be replaced. */
+  /** Hash of the present secret, which is about to be replaced. */
   from: string;
   nonce: string;
-  /** Whether the predecessor still opens the session: at a periodic rotation. */
+  /** Whether the predecessor still opens the session: true for a periodic rotation. */
   honoured: boolean;
   now: number;
-  /** Milliseconds for which a predecessor is no sign of theft, from when its successor is presented. */
+  /** Milliseconds after its successor is first presented during which a predecessor is not a sign of theft. */
   grace: number;
-  /** Milliseconds for which an honoured predecessor opens the session while its successor is not presented. */
+  /** Milliseconds for which an honoured predecessor opens the session until its successor is presented. */
   pendingFor: number;
-  /** Whether this request came with the present secret, which confirms the rotation before. */
+  /** Whether this request presented the present secret, which confirms the previous rotation. */
   presented: boolean;
 }
 
-/** What the record remembers of its predecessors after a rotation. */
+/** What the record keeps of its predecessors after a rotation. */
 export function afterRotation(record: SessionRecord, terms: RotationTerms): PredecessorSecret {
   const { from, nonce, honoured, now, grace, pendingFor, presented } = terms;
   const before = presented ? afterConfirmation(record, now, grace) : record.previous;
   const epoch = epochOf(record) + (honoured ? 0 : 1);
   return {
     hash: from,
-    // Other versions of this library know nothing of `pending`: to them the grace of a re-login begins now.
+    // Older versions of this library do not know `pending`. For them the grace of a re-login begins now.
     until: now + (honoured ? pendingFor : grace),
     honoured,
     nonce,
@@ -96,7 +96,7 @@ function earlierThan(
   return { earlier, ...(rest && { rest }) };
 }
 
-/** What was valid until now is no sign of theft for another grace, however long ago it was replaced. */
+/** A secret that was valid until now gets another grace in which it is not a sign of theft. */
 function superseded({ hash, until, honoured, pending }: PredecessorSecret, now: number, grace: number) {
   if (pending) return { hash };
   const wasValid = honoured && now < until;
@@ -111,7 +111,7 @@ function later(a: { until?: number } | undefined, b: { until?: number }): { unti
 
 const withoutHash = ({ until }: { until?: number }) => (until === undefined ? {} : { until });
 
-/** What the record remembers once the present secret was presented: from now on its predecessors have their grace. */
+/** What the record keeps once the present secret was presented: the grace of its predecessors starts now. */
 export function afterConfirmation(
   record: SessionRecord,
   now: number,
@@ -124,7 +124,7 @@ export function afterConfirmation(
   return {
     ...others,
     until: now + grace,
-    // A rotation that was pending for too long does not open the session again.
+    // A predecessor whose rotation was pending for too long must not open the session again.
     honoured: honoured && now < until,
     ...(earlier && { earlier: earlier.map(end) }),
     ...(rest && { rest: end(rest) }),

@@ -1,109 +1,109 @@
-/** What is known of the client that logged in. Shown in the list of a user's devices. */
+/** The client that logged in, for the list of a user's sessions. */
 export interface Device {
   /** The User-Agent header, cut to 256 characters. */
   userAgent?: string;
-  /** The address as the framework tells it, so behind a proxy only right where `trust proxy` is. */
+  /** The address as the framework reports it. Behind a proxy it is correct only if `trust proxy` is set correctly. */
   ip?: string;
 }
 
-/** What is remembered of the secret that the present one replaced, and of those before it. */
+/** What the record keeps of the secret that the present one replaced, and of those before it. */
 export interface PredecessorSecret {
-  /** SHA-256 of it, base64url. */
+  /** SHA-256 of the predecessor, base64url. */
   hash: string;
   /**
-   * Milliseconds since the epoch. Once the successor was presented: till then a late request is no sign of theft.
-   * While it is {@link pending} after a periodic rotation: till then it still opens the session.
+   * Milliseconds since the epoch. Once the successor was presented, a late request before this time is not a sign of
+   * theft. While {@link pending} after a periodic rotation, the predecessor opens the session until this time.
    */
   until: number;
-  /** Whether it still opens the session till then: after a periodic rotation. After a re-login or regenerate it does not. */
+  /** Whether the predecessor opens the session until then: true after a periodic rotation, false after a re-login or regenerate. */
   honoured: boolean;
-  /** With the predecessor itself and the signing key it gives the successor, so that every late request gets the same one. */
+  /** The successor is derived from the predecessor, the signing key and this nonce, so every late request gets the same one. */
   nonce: string;
   /** The successor has not been presented yet. */
   pending?: true;
-  /** Counts the rotations up to this one after which the predecessor opened nothing. Absent for 0. */
+  /** The number of rotations so far whose predecessor was not honoured. Absent for 0. */
   epoch?: number;
   /** The secrets before this one, the latest first. */
   earlier?: readonly EarlierSecret[];
-  /** All that are older still. */
+  /** Stands for all older secrets, whose hashes are not kept; `until` as in {@link EarlierSecret}. */
   rest?: { until?: number };
 }
 
-/** A secret that opens nothing any more. */
+/** A secret that no longer opens the session. */
 export interface EarlierSecret {
-  /** SHA-256 of it, base64url. */
+  /** SHA-256 of the secret, base64url. */
   hash: string;
-  /** Milliseconds since the epoch: till then it is no sign of theft. Absent until the present secret was presented. */
+  /** Milliseconds since the epoch; before this time the secret is not a sign of theft. Absent until the present secret was presented. */
   until?: number;
 }
 
-/** What is kept of a session. Immutable: a change makes a new record. All times are milliseconds since the epoch. */
+/** A stored session. Immutable: a change creates a new record. All times are milliseconds since the epoch. */
 export interface SessionRecord {
-  /** The public handle: stable through rotation and regenerate, safe to list, log and show. */
+  /** The public id: stable through rotation and regenerate, safe to list, log and display. */
   readonly id: string;
   /** SHA-256 of the secret in the cookie, base64url. */
   readonly secretHash: string;
-  /** The secrets that this one replaced. Absent in a session that was never rotated. */
+  /** The secrets that the present one replaced. Absent if the session was never rotated. */
   readonly previous?: PredecessorSecret;
   /** Counts the commits that changed data. */
   readonly revision: number;
-  /** The user's id as the application gave it to `login()`. */
+  /** The user's id as passed to `login()`. */
   readonly subject?: string;
-  /** How the subject proved itself, and when (RFC 8176 `amr` values). */
+  /** How the subject authenticated (RFC 8176 `amr` values), and when. */
   readonly factors: Readonly<Record<string, number>>;
-  /** When the session began. Nothing moves it. */
+  /** When the session began. Never changes. */
   readonly createdAt: number;
   /** Where the absolute lifetime starts: when the session began, or the last re-login. */
   readonly startedAt: number;
   readonly lastSeenAt: number;
   readonly rotatedAt: number;
-  /** Whether `login({ remember: true })` made it: the cookie is persistent and has its own limits. */
+  /** Whether it was created by `login({ remember: true })`: the cookie is persistent, and limits of its own apply. */
   readonly remember: boolean;
   readonly device?: Device;
-  /** JSON text by key, so that what nobody reads is neither parsed nor written. */
+  /** JSON text by key, so that keys which are not used are neither parsed nor written. */
   readonly data: Readonly<Record<string, string>>;
   /**
-   * What a newer version keeps of the session, JSON text by name. This one does not know what it means, so whatever becomes of
-   * the session it stays as it is: nodes of both versions may run side by side. Absent where there is none.
+   * Fields of a newer version of this library, JSON text by name. This version does not interpret them and keeps them
+   * unchanged, so that nodes of both versions can run side by side. Absent if there are none.
    */
   readonly extra?: Readonly<Record<string, string>>;
 }
 
-/** The fields that a commit may replace, each by itself. */
+/** The fields that a commit may replace individually. */
 export type RecordHead = Pick<SessionRecord, 'factors' | 'startedAt' | 'lastSeenAt' | 'rotatedAt' | 'device'>;
 
-/** What one commit changes. Fields that are absent stay as they are. */
+/** The changes of one commit. Absent fields are unchanged. */
 export interface RecordDelta {
   /**
-   * The epoch of the record ({@link epochOf}) when the request opened it with a valid token. Another one by now
-   * means that a re-login or regenerate came between; then the outcome is `gone`.
+   * The epoch of the record ({@link epochOf}) when the request opened it with a valid token. If the record has another
+   * epoch, a re-login or regenerate has happened since, and the outcome is `gone`.
    */
   epoch: number;
-  /** If given, the record's revision must still be this one; else the outcome is `conflict`. */
+  /** If given, the record must still have this revision; otherwise the outcome is `conflict`. */
   revision?: number;
-  /** JSON text by key. Counts the revision up, as `remove` does. */
+  /** JSON text by key. Increments the revision, as does `remove`. */
   set?: Record<string, string>;
   remove?: string[];
   head?: Partial<RecordHead>;
   /**
-   * The present secret must still be `from`, else `conflict`; `to` takes its place, and `previous`, whose hash is
-   * `from`, takes the place of what the record knew of predecessors.
+   * Replaces the secret hash `from` by `to`. If the record's secret hash is not `from`, the outcome is `conflict`.
+   * `previous`, whose hash is `from`, replaces the record's `previous`.
    */
   rotate?: { from: string; to: string; previous: PredecessorSecret };
   /**
-   * The successor was presented. If `secretHash` still is that of the record, and its predecessor still pending,
-   * `previous` takes the place of what the record knew of predecessors; else this part alone is left out, so that of
-   * several that confirm the first one counts. Never beside `rotate`.
+   * The successor was presented. If the record still has this `secretHash` and its rotation is still pending,
+   * `previous` replaces the record's `previous`. Otherwise only this part of the delta is skipped, so that the first of
+   * several confirmations counts. Never together with `rotate`.
    */
   confirm?: { secretHash: string; previous: PredecessorSecret };
-  /** Milliseconds from now after which the store may forget the record; without it the expiry stays. */
+  /** Milliseconds from now after which the store may delete the record; without it the expiry is unchanged. */
   ttl?: number;
 }
 
 /**
- * The record after a delta, for stores that write a record as a whole; what the delta does not name stays, `extra` too.
- * The revision counts the deltas that changed data. Whether the delta may be applied is asked before: see
- * {@link mayCommit}, `revision` and `rotate.from`.
+ * The record after a delta, for stores that write whole records. Fields that the delta does not name are unchanged,
+ * including `extra`. Increments the revision if the delta changes data. The store must first check whether the delta
+ * may be applied: see {@link mayCommit}, `revision` and `rotate.from`.
  */
 export function applyDelta(
   record: SessionRecord,
@@ -133,12 +133,12 @@ function changedData(
   return next;
 }
 
-/** Counts the rotations of a session after which its predecessor opened nothing: re-logins and regenerates. */
+/** The number of rotations whose predecessor was not honoured: re-logins and regenerates. */
 export function epochOf({ previous }: Pick<SessionRecord, 'previous'>): number {
   return previous?.epoch ?? 0;
 }
 
-/** Whether a commit of a request that opened the session at this epoch may still write. */
+/** Whether a request that opened the session at this epoch may still write to the record. */
 export function mayCommit(record: Pick<SessionRecord, 'previous'>, epoch: number): boolean {
   return epochOf(record) === epoch;
 }

@@ -2,45 +2,45 @@ import type { EndReason } from '../events/events.js';
 
 /** Why a token opens no session. */
 export type RejectReason =
-  /** Not in our form: another application's, perhaps. Nothing to tell. */
+  /** Not in our form, so it may be another application's cookie. No event is emitted. */
   | 'foreign'
-  /** In our form, and not signed or sealed by us: refused without asking the store. */
+  /** In our form, but not signed or sealed by us. Rejected without a query of the store. */
   | 'tampered'
-  /** No such session, or no longer. */
+  /** The session does not exist, or no longer exists. */
   | 'unknown'
   /** The session was ended. */
   | 'ended'
-  /** The record could not be read: it was ended. */
+  /** The record could not be read, so the session was ended. */
   | 'corrupt'
   /** Ended by a login above `maxSessions`. */
   | 'evicted'
   /** Ended a moment ago by a login of the same client. */
   | 'replaced'
-  /** The session took another token; the client has it or is about to. */
+  /** The token was replaced; the client has the new one or is about to receive it. */
   | 'superseded'
-  /** A superseded token after its grace: the session is to be ended. */
+  /** A superseded token was presented after its grace. The session is ended. */
   | 'reused'
-  /** Nothing was heard of the session for too long. */
+  /** The idle timeout has passed. */
   | 'idle'
-  /** The absolute lifetime is over. */
+  /** The absolute lifetime has passed. */
   | 'lifetime';
 
 export interface Rejection {
   /** What becomes of the cookie in the response. */
   cookie: 'keep' | 'expire';
-  /** The event that tells of the token, if any. */
+  /** The event that is emitted for the token, if any. */
   event?: 'tampered' | 'reused';
-  /** Why a session ended with it, if one did. */
+  /** The reason in the event `ended`, if rejecting the token ends a session. */
   ends?: EndReason;
   /** Whether it counts towards the event `guessing`. */
   guess: boolean;
-  /** Of several cookies without a live session the one of the highest rank decides. */
+  /** If several cookies are sent and none opens a session, the one with the highest rank decides. */
   rank: number;
 }
 
 /**
- * What follows from a reason. The cookie is kept where it may be another application's, and where the client may have
- * the new one by now.
+ * The consequences of each reason. The cookie is kept if it may be another application's, or if the client may already
+ * have a newer one.
  */
 export const REJECTIONS: Readonly<Record<RejectReason, Rejection>> = {
   idle: { cookie: 'expire', ends: 'idle', guess: false, rank: -1 },

@@ -2,18 +2,18 @@ import { SessionError } from '../util/errors.js';
 import { SUSPECT } from './policy.js';
 import { UNKEEPABLE } from '../util/texts.js';
 
-/** @throws SessionError `ERR_SUBJECT` for what is no id of a user */
+/** @throws SessionError `ERR_SUBJECT` if the value is not a valid user id */
 export function assertSubject(subject: unknown): asserts subject is string {
   if (isText(subject) && subject.length <= 255) return;
   throw new SessionError(
     'ERR_SUBJECT',
-    'The subject is the id of a user: a text of 1 to 255 characters, without NUL and halves of surrogate pairs. Convert a number with String(id).',
+    'The subject must be the id of a user: a string of 1 to 255 characters, without NUL or lone surrogates. Convert a number with String(id).',
   );
 }
 
 /**
- * A subject that was named and is `undefined` was forgotten: to go on as if nobody had named one would reach the
- * sessions of others.
+ * An option `subject` that is present but `undefined` is a mistake of the caller. Ignoring it would apply the call to
+ * the sessions of other users.
  *
  * @throws SessionError `ERR_SUBJECT`
  */
@@ -22,7 +22,8 @@ export function assertSubjectIfNamed(options: { subject?: unknown }): void {
 }
 
 /**
- * A factor that was named and is `undefined` was forgotten, too: a proof of it would pass for one by password.
+ * An option `factor` that is present but `undefined` is a mistake of the caller. Ignoring it would record the proof as
+ * one by password.
  *
  * @throws SessionError `ERR_FACTOR`
  */
@@ -30,7 +31,7 @@ export function assertFactorIfNamed(options: { factor?: unknown }): void {
   if (!('factor' in options) || (isText(options.factor) && options.factor !== SUSPECT)) return;
   throw new SessionError(
     'ERR_FACTOR',
-    "The factor is no text. Give how the user proved who they are, such as 'pwd', 'otp' or 'webauthn' (RFC 8176), or leave it out.",
+    "The factor must be a non-empty string that says how the user authenticated, such as 'pwd', 'otp' or 'webauthn' (RFC 8176). Omit it for 'pwd'.",
   );
 }
 

@@ -9,7 +9,7 @@ import { plan, type SaveStep, type Step } from './plan.js';
 import type { RequestState } from './request-state.js';
 import type { EndRequest, Intent } from './state.js';
 
-/** Brings a request state to the backend: what the request changed, and what it intends. */
+/** Writes a request state to the backend: what the request changed, and what it intends. */
 export class Commit {
   readonly #context: EngineContext;
   readonly #operations: SessionOperations;
@@ -123,8 +123,8 @@ export class Commit {
   }
 
   /**
-   * Where the request only showed something, that the successor has arrived or that the client is another, a backend
-   * that fails here fails nobody: the session was opened, and may be read. The next request shows it again.
+   * A write that only confirms a rotation or marks a different client may fail without failing the request: the session
+   * is open and can be read, and the next request tries again.
    */
   async #write(state: RequestState, step: SaveStep): Promise<'saved' | 'gone' | 'conflict'> {
     if (step.patch || step.roll) return this.#writeAll(state, step);
@@ -141,7 +141,7 @@ export class Commit {
     const { backend } = this.#context;
     const { live, patch, roll, rotate, mark } = step;
     const { handle } = live;
-    // Where the cookie is the record, a change that it cannot be told of would be lost.
+    // If the cookie is the record, a change without a new cookie would be lost.
     const renewsRecord = backend.cookieIsRecord && (patch !== undefined || roll || mark);
     if (renewsRecord) state.assertReachable();
     const now = state.now();

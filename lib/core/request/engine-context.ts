@@ -13,7 +13,7 @@ import { presentsCurrent, type LiveState } from './state.js';
 /** The longest that a periodic rotation waits for its successor to be presented, in milliseconds. */
 const LONGEST_PENDING = 24 * 60 * 60 * 1000;
 
-/** What becomes of a session whose client is not the one that logged in. */
+/** The decision for a session whose client may not be the one that logged in. */
 export type ProtectionVerdict = 'ok' | 'relogin' | 'end';
 
 /** The options as the engine needs them. Spans of time are milliseconds. */
@@ -24,13 +24,13 @@ export interface EngineConfig {
   rememberLimits: Limits;
   rollEvery: number;
   rotateEvery: number | false;
-  /** How long a predecessor is no sign of theft once its successor was presented, and a replaced session leaves a word. */
+  /** How long a predecessor is not a sign of theft once its successor was presented, and how long the tombstone of a replaced session is kept. */
   grace: number;
   maxSessions?: (subject: string) => number | undefined;
   onExceeded: 'evict-oldest' | 'reject';
   protect?: (now: Device, then: Device) => ProtectionVerdict;
   validate?: DataValidator;
-  /** Milliseconds that a store may take to answer. */
+  /** Milliseconds that a store may take to respond. */
   storeTimeout: number;
   clock: Clock;
   /** Turns an error into what the application gets within a request. @default the error itself */
@@ -61,7 +61,7 @@ export class EngineContext {
     return timeoutOf(record, this.limitsOf(record), now);
   }
 
-  /** When the state's session ends if nothing more is heard of it. */
+  /** When the session ends without further activity, in milliseconds since the epoch. */
   expiryOf(state: RequestState): number {
     const now = state.now();
     return expiryOf(
@@ -85,7 +85,7 @@ export class EngineContext {
     return Math.max(0, this.recordExpiry(record) - now);
   }
 
-  /** The time that decides, asked of the store once where it was not told with a record. */
+  /** The time by the deciding clock. Queried from the store at most once, if no record has brought it. */
   async time(state: RequestState): Promise<{ now: number; skew: number }> {
     const skew = state.skew ?? state.synchronise(await this.backend.now());
     return { now: state.now(), skew };
@@ -117,7 +117,7 @@ export class EngineContext {
     };
   }
 
-  /** Ends a session and tells of it, if it had not ended before. */
+  /** Ends a session and emits `ended`, unless it had already ended. */
   async destroy(
     handle: SessionHandle,
     reason: EndReason,

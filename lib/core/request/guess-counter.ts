@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../util/clock.js';
 
-/** Bad tokens from one address within a minute before anybody is told. */
+/** Bad tokens from one address within a minute before the event `guessing` is emitted. */
 export const GUESSES = 10;
 const WINDOW = 60_000;
 

@@ -9,7 +9,7 @@ import { REJECTIONS } from '../model/reject-reason.js';
 import type { Awaitable } from '../storage/store.js';
 import { RequestState } from './request-state.js';
 
-/** The store is asked for no more genuine tokens than this of one header. */
+/** Maximum number of tokens of one header that are queried from the store. */
 const MAX_CANDIDATES = 8;
 
 /** From the Cookie header to the request state. */
@@ -35,7 +35,7 @@ export class Opening {
       : this.#admit(opened, client);
   }
 
-  /** In place of a session that could not be asked for: neither anonymous nor logged in. */
+  /** The state of a request whose session could not be loaded: neither anonymous nor logged in. */
   refuse(client: Client, refusal: Error): RequestState {
     const state = this.#state(client);
     state.unavailable(refusal);
@@ -43,8 +43,8 @@ export class Opening {
   }
 
   /**
-   * Of what others put beside our cookie nothing can hide it: the store is asked for genuine tokens first. How many
-   * values there are to look at is bounded by the size of a header (Node's `maxHeaderSize`).
+   * Queries genuine tokens first, so that injected cookies of the same name cannot hide ours. The number of values is
+   * bounded by the size of the header (Node's `maxHeaderSize`).
    */
   async #openBest(values: string[], client: Client): Promise<OpenResult> {
     const { backend } = this.#context;
@@ -111,7 +111,7 @@ export class Opening {
     return state;
   }
 
-  /** A token that was replaced, used since, and kept by somebody: whoever holds the present one may be the thief. */
+  /** A copy of a replaced token was used after its grace. The holder of the present token may be the thief, so the session ends. */
   async #endReused(token: RejectedToken, client: Client): Promise<RequestState> {
     const ended = token.former && (await this.#context.backend.destroy(token.former.handle));
     return this.#reject({ ...token, ...(ended && { ended }) }, client);

@@ -17,8 +17,8 @@ export interface LoginOptions {
   /** Keys of the anonymous session's data that may cross. @default none */
   keep?: readonly string[];
   /**
-   * When the user proved who they are, if that was before this call and elsewhere: a date, or milliseconds since the
-   * epoch. The re-login window counts from then, and a revocation of all sessions that came later refuses the login.
+   * When the user authenticated, if that was earlier and elsewhere: a date, or milliseconds since the epoch. The
+   * re-login window starts at this time, and a later revocation of all sessions rejects the login.
    * @default now
    */
   authenticatedAt?: Date | number;
@@ -27,11 +27,11 @@ export interface LoginOptions {
 export interface ReloginOptions {
   /** @default 'pwd' */
   factor?: string;
-  /** Who proved themselves. If it is somebody else, this is a login of theirs, with none of the old data. */
+  /** The user who authenticated. If it is a different user, this becomes a fresh login and no data is kept. */
   subject?: string;
 }
 
-/** How long an evicted session's holder can still be told why: 24 hours in milliseconds. */
+/** How long the tombstone of an evicted session is kept: 24 hours in milliseconds. */
 const EVICTED_TOMBSTONE_TTL = 24 * 60 * 60 * 1000;
 
 /** Everything that begins, replaces or ends a session. */
@@ -54,7 +54,7 @@ export class SessionOperations {
     await this.finish(state);
     const { remember = false, factor = 'pwd', keep = [] } = options;
     const before = state.handle?.record.subject;
-    // What belonged to somebody else never crosses, whatever the list says.
+    // Data of a different user is never carried over, even if `keep` lists it.
     const data = before === undefined || before === subject ? state.bag.carry(keep) : {};
     const { now, skew } = await this.#context.time(state);
     const provedAt = Math.min(proof(skew), claimed);
@@ -142,8 +142,8 @@ export class SessionOperations {
   }
 
   /**
-   * A new secret and clean data in the same record, by one commit: so whoever ends the session meanwhile, by its id
-   * or by its subject, ends what comes of it.
+   * A new secret and clean data in the same record, by one commit, so that a concurrent revocation by id or by subject
+   * ends the regenerated session as well.
    */
   async regenerate(state: RequestState, { keep = [] }: { keep?: readonly string[] } = {}): Promise<void> {
     await this.finish(state);
@@ -195,7 +195,7 @@ export class SessionOperations {
       const last = await this.#context.destroy(old, 'replaced', tombstone);
       return last && old === live ? await this.#bringOver(handle, keep, live.record, last, now) : handle;
     } catch (error) {
-      // No half success: the new session is nobody's, so it goes too, if the store lets it.
+      // The client does not get the new session's token, so the new session is removed as well, if the store responds.
       await this.#context.backend.destroy(handle).catch(() => undefined);
       throw error;
     }
@@ -241,11 +241,10 @@ export class SessionOperations {
   /**
    * Takes to the store what {@link RequestState.ending} began. Repeated until the store has confirmed it.
    *
-   * Whoever has a token that opens the session no more may still end it, so that no logout is answered as if it had
-   * succeeded while the session goes on. But a token whose time is over may have been kept by anybody: it ends
-   * nothing else.
+   * A token that no longer opens the session can still end it; otherwise a logout would appear to succeed while the
+   * session continues. A token after its grace may be a stolen copy, so it ends no other sessions.
    *
-   * @throws SessionError `ERR_SESSION_ENDED` where `everywhere` was asked for by such a token
+   * @throws SessionError `ERR_SESSION_ENDED` if such a token requested `everywhere`
    */
   async finish(state: RequestState): Promise<void> {
     if (state.state.kind !== 'ending') return;
@@ -261,8 +260,8 @@ export class SessionOperations {
   }
 
   /**
-   * Before the session of this request. Where it fails the client keeps its cookie, so that asking once more ends the
-   * others, and is not answered as a success for want of a session.
+   * Ends the other sessions before that of this request. If it fails, the client keeps its cookie, so that a retry ends
+   * the others instead of succeeding for lack of a session.
    */
   async #endOthers(
     state: RequestState,

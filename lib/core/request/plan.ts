@@ -26,7 +26,7 @@ export interface PlanLimits {
   rotateEvery: number | false;
   /** Whether a new cookie would reach the client. */
   cookieArrives: boolean;
-  /** Whether the record can be told of another client: where the cookie is the record, a handshake cannot. */
+  /** Whether the record can be marked: a handshake cannot do so if the cookie is the record. */
   canMark: boolean;
 }
 
@@ -78,8 +78,8 @@ function planSave(
 }
 
 /**
- * Not where the new cookie would reach nobody, nor while the rotation before is pending: its predecessor must lead to
- * one successor.
+ * No rotation if the new cookie cannot reach the client, or while the previous rotation is pending, since a predecessor
+ * must lead to exactly one successor.
  */
 function rotationIsDue(live: LiveState, now: number, { rotateEvery, cookieArrives }: PlanLimits): boolean {
   if (rotateEvery === false || !cookieArrives) return false;

@@ -23,9 +23,8 @@ const PASSIVE: Intent = { active: false };
 const UNREMARKABLE = { kind: 'live', confirms: false, suspicious: false, marks: false } as const;
 
 /**
- * The session of one request: its state, what the request wants to become of it, and what the response has to say of it.
- * The only thing of a request that changes. It changes by transitions alone, each of which sets state and cookie
- * together. Internal; the application sees it as a `Session`.
+ * The session of one request: its state, what the request intends, and what the response sends. The only mutable object
+ * of a request; every transition sets state and cookie together. Internal; the application sees it as a `Session`.
  */
 export class RequestState {
   readonly client: Client;
@@ -35,11 +34,11 @@ export class RequestState {
   #cookie = CookieAction.Keep;
   #intent = PASSIVE;
   #bag: SessionBag | undefined;
-  /** Of a session that is not stored yet: made when it is first asked for. */
+  /** The id of a session that is not stored yet; created on first use. */
   #newId: string | undefined;
   /** Why the token that came opened nothing, until another session takes the place. It outlives the states between. */
   #rejected: RejectedToken | undefined;
-  /** The application looked at the session, whatever its state, so the response is not for everybody. */
+  /** The application read the session, whatever its state, so the response must not be cached publicly. */
   #accessed = false;
   /** The head of the response is on its way: nothing can change any more, whatever the state. */
   #closed = false;
@@ -83,7 +82,7 @@ export class RequestState {
     return this.#state.kind === 'unavailable' ? undefined : this.#state.former;
   }
 
-  /** The request is to be refused with this, since the session could not be asked for. */
+  /** The error to reject the request with, if the session could not be loaded. */
   get refusal(): Error | undefined {
     return this.#state.kind === 'unavailable' ? this.#state.error : undefined;
   }
@@ -140,7 +139,7 @@ export class RequestState {
     return this.#queue !== undefined;
   }
 
-  /** The data; made when it is first asked for, since most requests of strangers never look. */
+  /** The data; created on first use, since most anonymous requests never read it. */
   get bag(): SessionBag {
     return (this.#bag ??= new SessionBag(this.live?.handle.record.data, this.#hooks(this)));
   }
@@ -185,8 +184,8 @@ export class RequestState {
   }
 
   /**
-   * What asks the backend to change the session, one after the other in the order of the calls. The response waits for
-   * all of it.
+   * Runs changes of the session in the backend one after the other, in the order of the calls. The response waits for
+   * all of them.
    */
   inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = (this.#queue ?? Promise.resolve()).then(work);
@@ -288,7 +287,7 @@ export class RequestState {
   /** The token that came opens nothing. */
   rejected(token: RejectedToken, cookie: 'keep' | 'expire'): void {
     this.#rejected = token;
-    // A foreign cookie is answered like one that was ours, but for the cookie itself.
+    // A foreign cookie gets the same response as one of ours, except that the cookie is kept.
     this.#accessed = true;
     this.#to(
       { kind: 'anonymous', former: token.former },
@@ -301,13 +300,13 @@ export class RequestState {
     this.#to(ANONYMOUS, CookieAction.Expire);
   }
 
-  /** The session could not be asked for: neither anonymous nor logged in. */
+  /** The session could not be loaded: neither anonymous nor logged in. */
   unavailable(error: Error): void {
     this.#accessed = true;
     this.#to({ kind: 'unavailable', error }, CookieAction.Keep);
   }
 
-  /** The browser is at least made to forget the cookie of a session that could not be asked for. */
+  /** The session could not be loaded; the response at least removes its cookie. */
   expireCookie(): void {
     this.#to(this.#state, CookieAction.Expire);
   }
@@ -335,7 +334,7 @@ export class RequestState {
     this.bag.accept(key, text);
   }
 
-  /** What the request had to tell is not tried again. */
+  /** The confirmation or mark could not be written and is not tried again. */
   untold(): void {
     this.#stay({ confirms: false, marks: false });
   }
@@ -372,8 +371,7 @@ export class RequestState {
   }
 
   /**
-   * The session ends, first of all for this response: whatever the backend says to it, the answer does not
-   * authenticate any more.
+   * The session ends, first for this response: even if the backend then fails, the response no longer authenticates.
    */
   ending(end: EndRequest): void {
     const { id, handle, former } = this;
@@ -400,8 +398,8 @@ export class RequestState {
   }
 
   /**
-   * Somebody else ended the session, or a re-login or regenerate came between. What cookie the client has by now is
-   * not known: it stays as it is. Whoever opened the session may still end it.
+   * Another request ended the session, or rotated it by a re-login or regenerate. The client may already have a newer
+   * cookie, so the cookie is kept. This request may still end the session.
    */
   gone(): void {
     const { id, handle } = this;

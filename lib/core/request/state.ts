@@ -9,17 +9,17 @@ export interface EndRequest {
 /**
  * The session of one request at one moment. Values of it never change: {@link RequestState} replaces one by the next.
  *
- * `former` is the session of a token that opens it no more. Whoever has the token may still end it.
+ * `former` is the session of a token that no longer opens it. The token can still end the session.
  */
 export type State =
   /** Nothing is stored. */
   | { readonly kind: 'anonymous'; readonly former?: Former | undefined }
   | LiveState
-  /** Ended for this request, and the backend has to be told yet. */
+  /** Ended for this request, but not yet in the backend. */
   | EndingState
   /** `id` is the name that the session had. */
   | { readonly kind: 'ended'; readonly id: string; readonly former?: Former | undefined }
-  /** The session could not be asked for, so the request is to be refused with this. */
+  /** The session could not be loaded; the request is rejected with this error. */
   | { readonly kind: 'unavailable'; readonly error: Error };
 
 export interface LiveState {
@@ -32,7 +32,7 @@ export interface LiveState {
   readonly confirms: boolean;
   /** The client is not the one that logged in: no login counts as fresh. */
   readonly suspicious: boolean;
-  /** The record does not know yet that the client is another. */
+  /** The client is a different one, and the record is not marked yet. */
   readonly marks: boolean;
 }
 

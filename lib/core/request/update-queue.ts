@@ -16,9 +16,9 @@ interface Turn {
 }
 
 /**
- * Lets the updates of one key of one session follow each other, as far as they are of this process: without it each
- * of them would fail against all the others. Where nobody went ahead for the given time the next one does so without
- * waiting longer, since one that never settles must not stop the others.
+ * Serialises the updates of one key of one session within this process, so that they do not conflict with each other.
+ * If no update has started for the given time, the next one starts without waiting longer, because an update that never
+ * settles must not block the others.
  */
 export class UpdateQueue {
   readonly #patience: number;
@@ -67,7 +67,7 @@ export class UpdateQueue {
     }
   }
 
-  /** Counted anew whenever somebody went ahead, so that a long line is not let loose all at once. */
+  /** The timeout restarts whenever an update starts, so that a long queue is not released all at once. */
   async #wait(line: Line, before: Promise<unknown>): Promise<void> {
     for (;;) {
       const left = line.movedAt + this.#patience - performance.now();
@@ -96,6 +96,6 @@ function settlesWithin(promise: Promise<unknown>, milliseconds: number): Promise
 function nested(key: string): SessionError {
   return new SessionError(
     'ERR_UPDATE_NESTED',
-    `session.update('${key}') was called within an update of the same key, which it would wait for. Return the new value from the outer one.`,
+    `session.update('${key}') was called within an update of the same key and would wait for itself. Return the new value from the outer one.`,
   );
 }

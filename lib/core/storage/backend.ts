@@ -7,11 +7,11 @@ import type { Limits } from '../model/policy.js';
 import type { RejectReason } from '../model/reject-reason.js';
 import type { Awaitable, SessionLimit, StoreContext, Tombstone } from './store.js';
 
-/** What the request tells about who sent it. */
+/** What the request reveals about its sender. */
 export interface Client {
   ip?: string;
   userAgent?: string;
-  /** The raw request; absent where a session is opened without one. */
+  /** The raw request; absent if the session is opened without one. */
   request?: IncomingMessage;
 }
 
@@ -19,18 +19,18 @@ export interface Client {
 export interface SessionHandle {
   readonly record: SessionRecord;
   /**
-   * What the cookie carries, or should carry from now on. Never logged. `undefined` where the session was rotated
-   * by others meanwhile, so that nobody here knows its token.
+   * The value of the cookie, current or to be set. Never logged. `undefined` if another request rotated the session,
+   * so that its token is not known here.
    */
   readonly token: string | undefined;
-  /** The cookie is signed in a form that is to be replaced at the next roll. */
+  /** The cookie has a legacy signature, which the next roll replaces. */
   readonly legacy: boolean;
 }
 
-/** The session of a token that opens it no more. Whoever has the token may still end it. */
+/** The session of a token that no longer opens it. The token can still end the session. */
 export interface Former<H extends SessionHandle = SessionHandle> {
   handle: H;
-  /** Whether all sessions of its subject as well: not by a token whose time is over. */
+  /** Whether the token can end all sessions of its subject as well. An expired predecessor cannot. */
   everywhere: boolean;
 }
 
@@ -38,11 +38,11 @@ export interface OpenedToken<H extends SessionHandle = SessionHandle> {
   kind: 'live';
   handle: H;
   now: number;
-  /** The client came with the present token. */
+  /** The client presented the present token. */
   present: boolean;
-  /** The client came with a predecessor and is to be given the present token. */
+  /** The client presented a predecessor, so the response sets the present token. */
   renewed: boolean;
-  /** The client came with the successor of a rotation that is pending, so that it is to be confirmed. */
+  /** The client presented the successor of a pending rotation, so the rotation is to be confirmed. */
   confirms: boolean;
 }
 
@@ -51,9 +51,9 @@ export interface RejectedToken<H extends SessionHandle = SessionHandle> {
   why: RejectReason;
   id: string;
   former?: Former<H>;
-  /** The token was replaced a moment ago, so that the client may have a newer cookie. */
+  /** The token was replaced a moment ago, so the client may have a newer cookie. */
   lately?: boolean;
-  /** As it was last, once it was ended for what the token shows. */
+  /** The session, if it was ended because of this token. */
   ended?: EndedSession;
 }
 
@@ -62,25 +62,25 @@ export type OpenResult<H extends SessionHandle = SessionHandle> = OpenedToken<H>
 export interface BackendWrite {
   data?: DataPatch;
   head?: Partial<RecordHead>;
-  /** `update()`: only if nobody else changed data meanwhile. */
+  /** For `update()`: fails with `conflict` if another request has changed the data. */
   exclusive?: boolean;
   rotate?: Rotation;
-  /** Never beside `rotate`, which confirms as well. */
+  /** Never together with `rotate`, which confirms as well. */
   confirm?: Confirmation;
 }
 
 export interface Rotation {
-  /** Milliseconds for which a predecessor is no sign of theft, once the successor was presented. */
+  /** Milliseconds after the successor is first presented during which a predecessor is not a sign of theft. */
   grace: number;
-  /** Whether the predecessor still opens the session until then: at a periodic rotation. */
+  /** Whether the predecessor still opens the session during that time: true for a periodic rotation. */
   honoured: boolean;
-  /** Milliseconds for which an honoured predecessor opens the session while nobody presents the successor. */
+  /** Milliseconds for which an honoured predecessor opens the session until the successor is presented. */
   pendingFor: number;
-  /** Whether this request came with the present token, which confirms the rotation before. */
+  /** Whether this request presented the present token, which confirms the previous rotation. */
   presented: boolean;
 }
 
-/** What a request that came with the successor has to tell of the rotation before. */
+/** Confirms the previous rotation: the request presented its successor. */
 export interface Confirmation {
   /** As in {@link Rotation}. */
   grace: number;
@@ -94,85 +94,89 @@ export interface IssueResult<H extends SessionHandle = SessionHandle> {
   evicted: SessionRecord[];
 }
 
-/** What a session of a subject is made under. */
+/** Conditions for creating a subject's session. */
 export interface CreateTerms {
   limit?: SessionLimit | undefined;
-  /** When the subject proved itself, by {@link SessionBackend.proof}. */
+  /** When the subject authenticated, by {@link SessionBackend.proof}. */
   provedAt?: number | undefined;
 }
 
 /**
- * Keeps sessions, in a store or in the cookie itself: what the engine asks of either.
+ * Keeps sessions in a store or in the cookie itself.
  *
- * Errors are `SessionError`s; a store that fails or stalls is `ERR_STORE_UNAVAILABLE`.
+ * Errors are `SessionError`s; a store that fails or does not respond in time is `ERR_STORE_UNAVAILABLE`.
  *
- * @typeParam H the handles that it gives out, and takes back
+ * @typeParam H the handles that the backend returns and accepts
  */
 export interface SessionBackend<H extends SessionHandle = SessionHandle> {
-  /** True where the cookie holds the session itself, so that each change needs a new one. */
+  /** True if the cookie holds the session itself, so that each change needs a new cookie. */
   readonly cookieIsRecord: boolean;
-  /** A read: whatever the value shows, nothing is written. */
+  /** Opens the session of a cookie value. Read-only: nothing is written, whatever the result. */
   open(value: string, client: Client): Awaitable<OpenResult<H>>;
-  /** Whether one of our keys signed or sealed the value. Asks no store. */
+  /** Whether one of our keys signed or sealed the value. Does not query the store. */
   isGenuine(value: string, client: Client): boolean;
-  /** The time that decides for a session which was not loaded. */
+  /** The time by the deciding clock, in milliseconds since the epoch, for a session that was not loaded. */
   now(): Awaitable<number>;
   /**
-   * Call it first of all where a subject has proved itself. Gives, once it is known how far the deciding clock is
-   * ahead of ours, a time to compare with the beginnings of {@link destroyAll}: later than each that was known here
-   * by then, and never later than the call.
+   * Records when a subject authenticates; call it before any other step of a login. The returned function takes how
+   * many milliseconds the deciding clock is ahead of ours, and returns a time to compare with the start times of
+   * {@link destroyAll}: later than every start this node knew of at the call, and otherwise the time of the call.
    */
   proof(subject: string): (skew: number) => number;
   /**
-   * Makes a session. Throws `ERR_SESSION_LIMIT` where the subject may not have another, `ERR_LOGIN_REVOKED` where its
-   * sessions were revoked after it had proved itself.
+   * Creates a session.
+   *
+   * @param ttl milliseconds for which the session is kept
+   * @throws SessionError `ERR_SESSION_LIMIT` if the subject has reached its limit, `ERR_LOGIN_REVOKED` if its sessions
+   *   were revoked after it authenticated
    */
   create(draft: SessionRecord, ttl: number, client: Client, terms?: CreateTerms): Promise<IssueResult<H>>;
-  /** @param ttl milliseconds after which the record may be forgotten; without it that stays as it is */
+  /** @param ttl milliseconds from now after which the store may delete the record; without it the expiry is unchanged */
   save(handle: H, change: BackendWrite, now: number, ttl?: number): Promise<SaveResult<H>>;
   /**
-   * What others made of it meanwhile; `undefined` where it ended, or where a re-login or regenerate came between. It
-   * is no presentation of the token.
+   * Loads the session again, with the changes of other requests. `undefined` if it ended or if a re-login or
+   * regenerate replaced its secret. Does not count as a presentation of the token.
    */
   reload(handle: H): Promise<H | undefined>;
-  /** Ends the session and returns it as it was last, or `undefined` if it had ended before. */
+  /** Ends the session and returns its last record, or `undefined` if it had already ended. */
   destroy(handle: H, tombstone?: Tombstone): Promise<SessionRecord | undefined>;
   list(subject: string): Promise<SessionRecord[]>;
-  /** Ends the session of an id; with `subject` only if it is theirs. */
+  /** Ends the session with this id; with `subject` only if the session belongs to that subject. */
   destroyById(id: string, subject?: string): Promise<EndedSession[]>;
   /**
-   * Ends the sessions of a subject that were begun before this call, and refuses those that are under way.
+   * Ends all sessions of a subject that began before this call, and rejects its logins in progress.
    *
-   * @param onEnded told of each that was ended by this call, as it goes on
+   * @param except ids of sessions that are kept
+   * @param onEnded called for each session that this call ends, as soon as it has ended
    */
   destroyAll(
     subject: string,
     except: readonly string[],
     onEnded: (session: EndedSession) => void,
   ): Promise<void>;
-  /** Tells the other nodes. Never throws. */
+  /** Publishes an event to the other nodes. Never throws. */
   publish(event: SessionEvent): void;
-  /** Hears what other nodes tell. */
+  /** Receives the events of other nodes. */
   subscribe(listener: (event: SessionEvent) => void): void;
   close(): Awaitable<void>;
 }
 
 export type EndedSession = Pick<SessionRecord, 'id' | 'subject'>;
 
-/** What a backend needs to know of the module's options. */
+/** What a backend needs of the module's options. */
 export interface BackendContext extends StoreContext {
   /** Each at least 32 bytes; the first signs or seals, all of them open. */
   secrets: readonly string[];
   signer: Signer;
   cookieName: string;
   limitsOf(record: Pick<SessionRecord, 'remember'>): Limits;
-  /** Whether the option `maxSessions` is there, so that a subject's sessions have to be counted. */
+  /** Whether the option `maxSessions` is set, so that a subject's sessions must be counted. */
   countsSessions: boolean;
-  /** Milliseconds that a store may take to answer. */
+  /** Milliseconds that a store may take to respond. */
   timeout: number;
 }
 
-/** An option `store` that keeps sessions in a way of its own, such as the cookie itself. */
+/** A value of the option `store` that brings its own backend, such as sealed cookies. */
 export interface SessionBackendFactory {
   createBackend(context: BackendContext): SessionBackend;
 }

@@ -1,4 +1,4 @@
-/** Fields of errors of Node and of drivers that say what went wrong, and nothing of what was sent. */
+/** Fields of Node's and the drivers' errors that describe the failure and contain nothing of what was sent. */
 const TELLING = [
   'code',
   'errno',
@@ -13,17 +13,17 @@ const TELLING = [
   'routine',
 ];
 
-/** What Redis adds for a command that it does not know: the first of its arguments. */
+/** Redis appends the first arguments of an unknown command to its error message. */
 const ARGUMENTS = /, with args beginning with:.*/s;
 
 /**
- * The same failure without the values that drivers put into their errors: ioredis the command with all its arguments,
- * PostgreSQL the row (`detail`) and parameters (`where`). They are data of sessions and hashes of secrets, and errors are
+ * A copy of the error without the values that drivers attach: ioredis attaches the command with all its arguments,
+ * PostgreSQL the row (`detail`) and parameters (`where`). These hold session data and hashes of secrets, and errors get
  * logged.
  */
 export function withoutValues(error: unknown): Error {
-  if (!(error instanceof Error)) return new Error('the driver failed with something that is no error');
-  const message = error instanceof SyntaxError ? 'it is no JSON' : error.message.replace(ARGUMENTS, '');
+  if (!(error instanceof Error)) return new Error('the driver threw a value that is not an Error');
+  const message = error instanceof SyntaxError ? 'invalid JSON' : error.message.replace(ARGUMENTS, '');
   const clean = copyOf(error, message);
   Object.defineProperty(clean, 'name', { value: error.name, configurable: true, writable: true });
   Object.defineProperty(clean, 'stack', {
@@ -43,7 +43,7 @@ function copyOf(error: Error, message: string): Error {
     : new Error(message, options);
 }
 
-/** For the rejection of a driver's promise. */
+/** Rejection handler for a driver's promise. */
 export function throwWithoutValues(error: unknown): never {
   throw withoutValues(error);
 }

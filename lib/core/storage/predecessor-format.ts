@@ -1,12 +1,12 @@
 import type { EarlierSecret, PredecessorSecret } from '../model/record.js';
 
-/** What a record knows of the secrets before its predecessor. */
+/** What a record keeps of the secrets before its predecessor. */
 export type OlderSecrets = Pick<PredecessorSecret, 'earlier' | 'rest'>;
 
 /**
- * The fields `earlier` and `rest` of what was parsed from JSON.
+ * Reads the fields `earlier` and `rest` of a value parsed from JSON.
  *
- * @throws TypeError where they are not of that form
+ * @throws TypeError if a field does not have the expected form
  */
 export function olderOf({ earlier, rest }: { earlier?: unknown; rest?: unknown }): OlderSecrets {
   return {
@@ -16,7 +16,7 @@ export function olderOf({ earlier, rest }: { earlier?: unknown; rest?: unknown }
 }
 
 function earlierOf(value: unknown): EarlierSecret[] {
-  if (!Array.isArray(value)) throw new TypeError('the earlier secrets are no list');
+  if (!Array.isArray(value)) throw new TypeError('"earlier" is not a list');
   return value.map((one: unknown) => {
     const until = untilOf(one);
     const { hash } = one as { hash?: unknown };
@@ -27,11 +27,11 @@ function earlierOf(value: unknown): EarlierSecret[] {
 
 function untilOf(value: unknown): { until?: number } {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new TypeError('an earlier secret is no object');
+    throw new TypeError('an earlier secret is not an object');
   }
   const { until } = value as { until?: unknown };
   if (until === undefined) return {};
-  // JSON has no other numbers, except for what is too large for one.
-  if (typeof until !== 'number' || !Number.isFinite(until)) throw new TypeError('a grace is no time');
+  // JSON.parse turns a number that is too large into Infinity.
+  if (typeof until !== 'number' || !Number.isFinite(until)) throw new TypeError('"until" is not a time');
   return { until };
 }

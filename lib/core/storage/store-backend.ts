@@ -25,21 +25,21 @@ import type { Signer } from '../token/signer.js';
 import { TokenVerifier, type Verified } from '../token/token-verifier.js';
 import type { Awaitable, EndedRecord, LoadedRecord, SessionLimit, SessionStore, Tombstone } from './store.js';
 
-/** Sessions that are listed by one call. */
+/** Maximum number of sessions that one call lists. */
 const PAGE = 500;
 
-/** Sessions that are ended at a time: more would wait for each other, and each has its time to be answered in. */
+/** Sessions that are ended concurrently. More would queue behind each other, and each call has its own timeout. */
 const AT_ONCE = 50;
 
-/** How long the mark of a revocation is kept, in milliseconds: far longer than a store call may take. */
+/** How long the mark of a revocation is kept, in milliseconds: much longer than a store call may take. */
 const MARK_TTL = 24 * 60 * 60 * 1000;
 
-/** Subjects whose last revocation this node remembers. */
+/** Maximum number of subjects whose last revocation this node caches. */
 const MARKS = 10_000;
 
 type Opened = OpenResult<StoreHandle>;
 
-/** Keeps sessions in a store; the cookie holds `id.secret`, signed. */
+/** Keeps sessions in a store. The cookie holds the signed token `id.secret`. */
 export class StoreBackend implements SessionBackend<StoreHandle> {
   readonly cookieIsRecord = false;
   readonly #store: SessionStore;
@@ -47,7 +47,7 @@ export class StoreBackend implements SessionBackend<StoreHandle> {
   readonly #tokens: TokenVerifier;
   readonly #context: BackendContext;
   readonly #timeout: number;
-  /** When this node last revoked a subject's sessions: a login that is called after that is later, whatever the clocks say. */
+  /** When this node last revoked a subject's sessions. A login called afterwards counts as later, even with clock skew. */
   readonly #marks = new LRUCache<string, number>({ max: MARKS });
   #unsubscribe: (() => void) | undefined;
   #warnedAt = -Infinity;
@@ -73,7 +73,7 @@ export class StoreBackend implements SessionBackend<StoreHandle> {
   }
 
   now(): Awaitable<number> {
-    return this.#hasSharedClock ? this.#ask(() => this.#store.time!()) : this.#context.clock.now();
+    return this.#hasSharedClock ? this.#query(() => this.#store.time!()) : this.#context.clock.now();
   }
 
   proof(subject: string): (skew: number) => number {
@@ -91,20 +91,20 @@ export class StoreBackend implements SessionBackend<StoreHandle> {
     const secret = newSecret();
     const record = { ...draft, secretHash: hashSecret(secret) };
     const { limit, provedAt } = terms;
-    let answer: Awaitable<unknown>;
+    let response: Awaitable<unknown>;
     try {
-      const created = await this.#ask(() => {
-        const asked = this.#store.create(record, ttl, limit, provedAt);
-        answer = asked;
-        return asked;
+      const created = await this.#query(() => {
+        const pending = this.#store.create(record, ttl, limit, provedAt);
+        response = pending;
+        return pending;
       });
       if (created.outcome === 'rejected') throw sessionLimitReached();
       if (created.outcome === 'revoked') throw loginRevoked();
       const more = created.more ? await this.#evictMore(record.subject!, limit!) : [];
       return { handle: this.#hold(record, secret), evicted: [...created.evicted, ...more] };
     } catch (error) {
-      // It may be there although the store did not say so: nobody was given its token, so nobody may find it listed.
-      if (isTimeout(error)) this.#discardLater(record.id, answer);
+      // The record may be stored although the call failed. No client gets its token, so it must not stay in lists.
+      if (isTimeout(error)) this.#discardLater(record.id, response);
       else if (!isSettled(error)) await this.#discard(record.id);
       throw error;
     }
@@ -126,7 +126,7 @@ export class StoreBackend implements SessionBackend<StoreHandle> {
       ...(next && { rotate: next.rotate }),
       ...(change.confirm && confirmation(handle.record, now, change.confirm.grace)),
     };
-    const done = await this.#ask(() => this.#store.commit(handle.record.id, delta));
+    const done = await this.#query(() => this.#store.commit(handle.record.id, delta));
     if (done.outcome !== 'saved') return done;
     const record = settled(handle.record, delta, done.revision);
     return { outcome: 'saved', handle: next ? this.#hold(record, next.secret) : handle.as(record) };
@@ -134,7 +134,7 @@ export class StoreBackend implements SessionBackend<StoreHandle> {
 
   async reload(handle: StoreHandle): Promise<StoreHandle | undefined> {
     const { record, epoch, secret } = handle;
-    const found = await this.#ask(() => this.#store.load(record.id));
+    const found = await this.#query(() => this.#store.load(record.id));
     if (!found || 'ended' in found || epochOf(found.record) !== epoch) return undefined;
     return this.#hold(
       found.record,
@@ -145,26 +145,26 @@ export class StoreBackend implements SessionBackend<StoreHandle> {
   }
 
   async destroy(handle: StoreHandle, tombstone?: Tombstone): Promise<SessionRecord | undefined> {
-    return this.#ask(() => this.#store.destroy(handle.record.id, tombstone));
+    return this.#query(() => this.#store.destroy(handle.record.id, tombstone));
   }
 
   async list(subject: string): Promise<SessionRecord[]> {
-    return this.#ask(() => this.#store.list(subject));
+    return this.#query(() => this.#store.list(subject));
   }
 
   async destroyById(id: string, subject?: string): Promise<SessionRecord[]> {
     if (subject !== undefined) {
-      const found = await this.#ask(() => this.#store.load(id));
-      // The subject of an id never changes, so looking first is no race.
+      const found = await this.#query(() => this.#store.load(id));
+      // The subject of an id never changes, so there is no race between this check and the destroy.
       if (!found || 'ended' in found || found.record.subject !== subject) return [];
     }
-    const ended = await this.#ask(() => this.#store.destroy(id));
+    const ended = await this.#query(() => this.#store.destroy(id));
     return ended ? [ended] : [];
   }
 
   /**
-   * The mark comes first: a login that is under way is refused from then on, or its session is in the list. Page by
-   * page, each with its own time, until nothing is listed that was proved before.
+   * Sets the mark first: from then on a login in progress is either rejected, or its session is in the list. Then ends
+   * page by page, each call with its own timeout, until the list has no session that was authenticated before.
    */
   async destroyAll(
     subject: string,
@@ -172,37 +172,37 @@ export class StoreBackend implements SessionBackend<StoreHandle> {
     onEnded: (session: EndedSession) => void,
   ): Promise<void> {
     const since = this.#hasSharedClock
-      ? await this.#ask(() => this.#store.time!())
+      ? await this.#query(() => this.#store.time!())
       : nextMoment(this.#context.clock);
-    await this.#ask(() => this.#store.markRevoked(subject, since, MARK_TTL));
+    await this.#query(() => this.#store.markRevoked(subject, since, MARK_TTL));
     this.#marks.set(subject, Math.max(since, this.#marks.get(subject) ?? -Infinity));
-    // Nor is a session asked for twice: one that a store lists although it has ended would keep us for ever.
+    // Each session is destroyed only once: a store that still lists an ended session would make this loop endless.
     const spared = new Set(except);
     for (;;) {
-      // What is spared may come first, page after page.
+      // The kept sessions may come first in every page.
       const limit = PAGE + except.length;
-      const page = await this.#ask(() => this.#store.list(subject, limit));
-      const doomed = page.filter((record) => !spared.has(record.id) && provedBefore(record, since));
-      if (doomed.length === 0) return;
-      for (const { id } of doomed) spared.add(id);
-      for (let i = 0; i < doomed.length; i += AT_ONCE)
-        for (const record of await this.#destroyEach(doomed.slice(i, i + AT_ONCE))) onEnded(record);
+      const page = await this.#query(() => this.#store.list(subject, limit));
+      const earlier = page.filter((record) => !spared.has(record.id) && provedBefore(record, since));
+      if (earlier.length === 0) return;
+      for (const { id } of earlier) spared.add(id);
+      for (let i = 0; i < earlier.length; i += AT_ONCE)
+        for (const record of await this.#destroyEach(earlier.slice(i, i + AT_ONCE))) onEnded(record);
     }
   }
 
   async #destroyEach(records: readonly SessionRecord[]): Promise<SessionRecord[]> {
-    // eslint-disable-next-line @typescript-eslint/await-thenable -- a store may answer at once
-    const done = await Promise.all(records.map(({ id }) => this.#ask(() => this.#store.destroy(id))));
+    // eslint-disable-next-line @typescript-eslint/await-thenable -- a store may respond synchronously
+    const done = await Promise.all(records.map(({ id }) => this.#query(() => this.#store.destroy(id))));
     return done.filter((record) => record !== undefined);
   }
 
   publish(event: SessionEvent): void {
     try {
-      // An async method fits the type, and may reject.
-      const told: unknown = this.#store.publish?.(event);
-      Promise.resolve(told).catch(() => this.#warnUntold());
+      // An async implementation also fits the type, and may reject.
+      const result: unknown = this.#store.publish?.(event);
+      Promise.resolve(result).catch(() => this.#warnEventsFailed());
     } catch {
-      this.#warnUntold();
+      this.#warnEventsFailed();
     }
   }
 
@@ -210,17 +210,17 @@ export class StoreBackend implements SessionBackend<StoreHandle> {
     try {
       this.#unsubscribe = this.#store.subscribe?.(listener);
     } catch {
-      this.#warnUntold();
+      this.#warnEventsFailed();
     }
   }
 
-  /** Once a minute at most, and without the error: a driver's may tell what it was asked. */
-  #warnUntold(): void {
+  /** Warns at most once a minute, and without the error, since a driver's error may contain the published event. */
+  #warnEventsFailed(): void {
     const now = performance.now();
     if (now - this.#warnedAt < 60_000) return;
     this.#warnedAt = now;
     this.#context.warn(
-      'The session store failed to tell or to hear of events. What happens on one node is not heard on the others; the sessions themselves are not concerned.',
+      'The session store failed to publish or to receive events. Other nodes do not receive the events of this node, or the reverse; the sessions themselves are not affected.',
     );
   }
 
@@ -296,9 +296,9 @@ export class StoreBackend implements SessionBackend<StoreHandle> {
   async #unreadable(id: string, error: unknown): Promise<Opened> {
     if (!isSessionError(error) || error.code !== 'ERR_RECORD_CORRUPT') throw error;
     try {
-      await this.#ask(() => this.#store.destroy(id));
+      await this.#query(() => this.#store.destroy(id));
     } catch (failure) {
-      // A destroy removes the record and then fails to read what it was.
+      // A destroy removes a corrupt record and then fails to read it.
       if (!isSessionError(failure) || failure.code !== 'ERR_RECORD_CORRUPT') throw failure;
     }
     return { kind: 'rejected', why: 'corrupt', id, ended: { id } };
@@ -319,7 +319,7 @@ export class StoreBackend implements SessionBackend<StoreHandle> {
     now: number,
   ): { secret: string; rotate: RecordDelta['rotate'] } {
     const nonce = newNonce();
-    // Where the old secret is not honoured nobody is to be led from it to the new one.
+    // If the old secret is not honoured, the new one must not be derivable from it.
     const next = honoured && secret ? this.#signer.successor(record.id, secret, nonce) : newSecret();
     const from = record.secretHash;
     const previous = afterRotation(record, { from, nonce, honoured, now, ...terms });
@@ -327,8 +327,8 @@ export class StoreBackend implements SessionBackend<StoreHandle> {
   }
 
   /**
-   * The present secret, for who has it or its predecessor: the successor that the first request was given, for those
-   * that come late. Unknown to who comes later than that, and where the key has gone that it was derived with.
+   * The present secret, given it or its honoured predecessor: a late request gets the same successor as the first one.
+   * `undefined` for an older secret, or if the key that derived the successor was removed.
    */
   #presentSecret(record: SessionRecord, secret: string): string | undefined {
     const hash = hashSecret(secret);
@@ -340,53 +340,53 @@ export class StoreBackend implements SessionBackend<StoreHandle> {
       .find((successor) => hashSecret(successor) === record.secretHash);
   }
 
-  /** The rest of what has to go for a new session, each call with its own time. */
+  /** Evicts the sessions that a create has left above the limit, each call with its own timeout. */
   async #evictMore(subject: string, limit: SessionLimit): Promise<SessionRecord[]> {
     const all: SessionRecord[] = [];
     for (;;) {
-      const { evicted, more } = await this.#ask(() => this.#store.evict!(subject, limit));
+      const { evicted, more } = await this.#query(() => this.#store.evict!(subject, limit));
       all.push(...evicted);
       if (!more) return all;
     }
   }
 
-  /** Now, and once more when the store has answered: till then the session may still come to be. */
-  #discardLater(id: string, answer: Awaitable<unknown>): void {
+  /** Discards now, and again when the store responds: until then it may still insert the record. */
+  #discardLater(id: string, response: Awaitable<unknown>): void {
     void this.#discard(id);
     const discard = () => void this.#discard(id);
-    Promise.resolve(answer).then(discard, discard);
+    Promise.resolve(response).then(discard, discard);
   }
 
-  /** As far as the store can be reached. */
+  /** Best effort: an error of the store is ignored. */
   async #discard(id: string): Promise<void> {
     try {
-      await this.#ask(() => this.#store.destroy(id));
+      await this.#query(() => this.#store.destroy(id));
     } catch {
-      // What failed first is told.
+      // The caller throws the first error.
     }
   }
 
-  /** Whether all nodes go by the clock of the store. */
+  /** Whether all nodes use the clock of the store. */
   get #hasSharedClock(): boolean {
     return !this.#context.clockInjected && this.#store.time !== undefined;
   }
 
-  /** Asks the store; whatever it throws becomes `ERR_STORE_UNAVAILABLE`, and so does no answer in time. */
-  #ask<T>(question: () => Awaitable<T>): Awaitable<T> {
-    let answer: Awaitable<T>;
+  /** Calls the store. Any error becomes `ERR_STORE_UNAVAILABLE`, and so does a response that takes too long. */
+  #query<T>(operation: () => Awaitable<T>): Awaitable<T> {
+    let response: Awaitable<T>;
     try {
-      answer = question();
+      response = operation();
     } catch (error) {
       throw unavailable(error);
     }
-    return answer instanceof Promise ? inTime(answer, this.#timeout) : answer;
+    return response instanceof Promise ? inTime(response, this.#timeout) : response;
   }
 }
 
-/** Knows the secret and shows it to nobody but the cookie. */
+/** Holds the secret privately; it leaves only in the cookie. */
 class StoreHandle implements SessionHandle {
   readonly record: SessionRecord;
-  /** Of the record when the session was opened with a valid token: as long as it is the same, this may write. */
+  /** Epoch of the record when the session was opened with a valid token. The handle may write while it is unchanged. */
   readonly epoch: number;
   readonly legacy: boolean;
   readonly #secret: string | undefined;
@@ -410,7 +410,7 @@ class StoreHandle implements SessionHandle {
     return this.#secret && this.#signer.sign(`${this.record.id}.${this.#secret}`);
   }
 
-  /** What came with the request, or follows from it. */
+  /** The secret that the request presented, or the successor derived from it. */
   get secret(): string | undefined {
     return this.#secret;
   }
@@ -426,38 +426,38 @@ function confirmation(record: SessionRecord, now: number, grace: number): Pick<R
 }
 
 /**
- * The record as it is after a commit, as far as it is known here. Where others wrote data since it was read the
- * revision stays behind: a commit that counts on the data then is a conflict, and reads them first.
+ * The record after a commit, as far as this node knows it. If other requests wrote data since it was read, the old
+ * revision is kept: an exclusive commit then conflicts and reloads the data first.
  */
 function settled(record: SessionRecord, delta: RecordDelta, revision: number): SessionRecord {
   const next = applyDelta(record, delta);
   return next.revision === revision ? next : { ...next, revision: record.revision };
 }
 
-/** A session of which it is not known when its subject proved itself counts as older. */
+/** Whether the subject authenticated no later than `time`. A session without a valid time of authentication counts. */
 function provedBefore({ factors }: SessionRecord, time: number): boolean {
   const proved = authenticatedAt(factors);
   return proved === undefined || proved <= time;
 }
 
-/** A store that does not answer is not waited for twice. */
+/** Whether the store did not respond in time. Callers do not wait for such a store again. */
 export const isTimeout = (error: unknown): boolean =>
   isSessionError(error) && error.cause instanceof Error && error.cause.name === TIMEOUT;
 
-/** Whether the store said what became of a create, so that nothing can be left of it. */
+/** Whether the store rejected a create, so that no record can remain. */
 export const isSettled = (error: unknown): boolean =>
   isSessionError(error) && (error.code === 'ERR_SESSION_LIMIT' || error.code === 'ERR_LOGIN_REVOKED');
 
 const TIMEOUT = 'TimeoutError';
 
-/** Rejects with `ERR_STORE_UNAVAILABLE` when the answer fails or takes longer than `timeout` milliseconds. */
-export function inTime<T>(answer: Promise<T>, timeout: number): Promise<T> {
+/** Rejects with `ERR_STORE_UNAVAILABLE` if the promise rejects or takes longer than `timeout` milliseconds. */
+export function inTime<T>(response: Promise<T>, timeout: number): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const timer = setTimeout(() => {
-      const late = Object.assign(new Error(`no answer within ${timeout} ms`), { name: TIMEOUT });
+      const late = Object.assign(new Error(`no response within ${timeout} ms`), { name: TIMEOUT });
       reject(unavailable(late));
     }, timeout);
-    answer.then(
+    response.then(
       (value) => {
         clearTimeout(timer);
         resolve(value);

@@ -6,19 +6,19 @@ import type { SessionEvent } from '../events/events.js';
 
 export type Awaitable<T> = T | Promise<T>;
 
-/** Why a session that ended a moment ago is still remembered: its cookie may be on its way. */
+/** Why the store keeps a tombstone of a session: a request with its cookie may still arrive. */
 export type TombstoneReason = Extract<RejectReason, 'replaced' | 'evicted'>;
 
 /** What a store keeps of a session that it ended. */
 export interface Tombstone {
   reason: TombstoneReason;
-  /** Milliseconds for which it is kept. */
+  /** Milliseconds for which the tombstone is kept. */
   ttl: number;
 }
 
 /**
- * A live record as it was stored: every field, and the JSON text of the data exactly, since what reads it
- * compares texts. `time` is the store's own clock, in milliseconds since the epoch, if it has one.
+ * A live record as it was stored: every field, and the JSON text of the data unchanged, because changes are detected
+ * by comparing texts. `time` is the store's own clock, in milliseconds since the epoch, if it has one.
  */
 export interface LoadedRecord {
   record: SessionRecord;
@@ -33,43 +33,43 @@ export interface EndedRecord {
 export interface SessionLimit {
   /** How many live sessions the subject may have, the new one included. */
   max: number;
-  /** The oldest are those whose `startedAt` is smallest, as it is now: a re-login moves it. */
+  /** The oldest sessions are those with the smallest current `startedAt`; a re-login moves it. */
   onExceeded: 'evict-oldest' | 'reject';
-  /** The session that the new one takes the place of: it does not count, if it is the subject's at all. */
+  /** Id of the session that the new one replaces. It is not counted if it belongs to the subject. */
   replaces?: string;
-  /** Milliseconds for which an evicted session leaves the word `evicted`. */
+  /** Milliseconds for which an evicted session leaves a tombstone with the reason `evicted`. */
   tombstoneTtl: number;
 }
 
 /**
- * `evicted` are the records that this call ended, each told by one call only; their data need not be filled
- * in. Of several logins at once the new one may be among them.
+ * `evicted` are the records that this call ended. Each is returned by exactly one call; its data may be left empty.
+ * With several logins at once the new record may be among them.
  */
 export type CreateResult =
-  /** `more`: sessions above the limit are left, so many that one call does not end them all; see `evict`. */
+  /** `more`: sessions above the limit remain, because one call ends only so many; see `evict`. */
   | { outcome: 'created'; evicted: SessionRecord[]; more?: boolean }
-  /** The subject has as many sessions as it may have. Nothing is left of the new one. */
+  /** The subject has reached its limit of sessions. The new session is not stored. */
   | { outcome: 'rejected' }
-  /** The subject's sessions were revoked after it had proved itself. Nothing is left of the new one. */
+  /** The subject's sessions were revoked after it authenticated. The new session is not stored. */
   | { outcome: 'revoked' };
 
-/** `gone` comes before `conflict`: a delta of another epoch learns nothing of the revision. */
+/** `gone` takes precedence over `conflict`: a delta of another epoch must not learn the revision. */
 export type CommitResult =
   /** `revision` is that of the record after the commit. */
   | { outcome: 'saved'; revision: number }
-  /** There is no such record, or its epoch is another (see `mayCommit`). Nothing was written. */
+  /** The record does not exist or has a different epoch (see `mayCommit`). Nothing was written. */
   | { outcome: 'gone' }
-  /** The revision or the secret to rotate from is another by now. Nothing was written, no expiry moved. */
+  /** The revision or the secret to rotate from has changed. Nothing was written, and the expiry was not extended. */
   | { outcome: 'conflict' };
 
-/** What the module hands to a store at start. */
+/** What the module passes to a store at start. */
 export interface StoreContext {
   clock: Clock;
-  /** True where the application injected a clock: it then decides instead of the store's own. */
+  /** True if the application injected a clock, which then takes precedence over the store's own. */
   clockInjected: boolean;
   /**
-   * For MACs of what nodes tell each other, the newest secret's first: it signs, all of them verify. Without them a
-   * store believes nothing that it hears, so events between nodes are off.
+   * Keys for MACs of the messages between nodes, that of the newest secret first. The first key signs, all keys verify.
+   * Without keys a store publishes and accepts no messages, so events between nodes are off.
    */
   noticeKeys?: readonly KeyObject[];
   /** Logs a line without secrets. */
@@ -77,32 +77,32 @@ export interface StoreContext {
 }
 
 /**
- * Where records live.
+ * Stores session records.
  *
- * The contract: what is missing, expired or ended is `undefined` (or {@link EndedRecord}), never an error.
- * An error means that the store failed, and becomes a 503; a record that cannot be read is a
- * `SessionError` with the code `ERR_RECORD_CORRUPT`. Each method is atomic: of a commit and a destroy
- * that race, the destroy wins. `describeSessionStore` of `nest-sessions/testing` checks all of it.
+ * A session that is missing, expired or ended is `undefined` (or {@link EndedRecord}), never an error. An error means
+ * that the store failed, and becomes a 503. A record that cannot be read is a `SessionError` with the code
+ * `ERR_RECORD_CORRUPT`. Each method is atomic: if a commit and a destroy race, the destroy wins.
+ * `describeSessionStore` of `nest-sessions/testing` checks the whole contract.
  *
- * Times to live and lingers are milliseconds from now, perhaps with a fraction; zero or less is the past:
- * such a record counts as stored and is gone at once, such a word is never said.
+ * Times to live are milliseconds from now, possibly with a fraction. A record with a `ttl` of zero or less is treated
+ * as created and immediately expired; a tombstone with a `ttl` of zero or less is not written.
  */
 export interface SessionStore {
-  /** Called once, before anything else. */
+  /** Called once, before any other method. */
   bind?(context: StoreContext): void;
   /**
-   * The live record, or the word of one that ended. A read: it extends nothing, and one round trip.
+   * The live record, or the tombstone of one that ended. Read-only: it does not extend the expiry. One round trip.
    *
-   * @throws SessionError `ERR_RECORD_CORRUPT` for what is there and cannot be read
+   * @throws SessionError `ERR_RECORD_CORRUPT` if the record exists but cannot be read
    */
   load(id: string): Awaitable<LoadedRecord | EndedRecord | undefined>;
   /**
-   * Inserts; a live record of the same id is an error, it is never replaced. With `limit`, which comes only
-   * with a subject, counting, evicting and inserting are one for all that do the same at that time.
+   * Inserts a record. A live record with the same id is an error and is never replaced. With `limit`, which is given
+   * only with a subject, counting, evicting and inserting are one atomic step with respect to other calls.
    *
-   * @param provedAt when the subject proved itself, in milliseconds since the epoch, perhaps with a fraction. Where
-   *   {@link markRevoked} left a mark that is not older the outcome is `revoked`. Of a create and a mark at the same
-   *   time either the create is refused, or its session is in every list that is asked for once the mark is there.
+   * @param provedAt when the subject authenticated, in milliseconds since the epoch, possibly with a fraction. If
+   *   {@link markRevoked} left a mark that is not older, the outcome is `revoked`. If a create and a mark race, either
+   *   the create is rejected, or every list that is queried after the mark contains its session.
    */
   create(
     record: SessionRecord,
@@ -110,43 +110,43 @@ export interface SessionStore {
     limit?: SessionLimit,
     provedAt?: number,
   ): Awaitable<CreateResult>;
-  /** Applies a delta to a record that exists, all of it or nothing. Never creates one. */
+  /** Applies a delta to an existing record, completely or not at all. Never creates a record. */
   commit(id: string, delta: RecordDelta): Awaitable<CommitResult>;
   /**
-   * Ends a session and returns the record as it was last, or `undefined` if there was none: of many that
-   * destroy one session a single call gets the record. With `word` the store answers {@link EndedRecord} for
-   * that id for the given milliseconds, but only if this call ended it; a word that stands is left alone.
+   * Ends a session and returns its last record, or `undefined` if there was none. Of several concurrent calls for one
+   * session exactly one gets the record. With `tombstone`, `load` returns {@link EndedRecord} for that id while the
+   * tombstone is kept, but only if this call ended the session; an existing tombstone is not replaced.
    *
-   * @throws SessionError `ERR_RECORD_CORRUPT` for a record that cannot be read; it is removed nevertheless
+   * @throws SessionError `ERR_RECORD_CORRUPT` if the record cannot be read; it is removed nevertheless
    */
   destroy(id: string, tombstone?: Tombstone): Awaitable<SessionRecord | undefined>;
   /**
-   * The live sessions of a subject: every one whose create has returned, and whose record can be read. Data need
-   * not be filled in.
+   * The live sessions of a subject: every session whose create has returned and whose record can be read. Their data
+   * may be left empty.
    *
-   * @param limit no more than this many, and these the ones that were created first: who ends them and asks again
-   *   comes to an end. Without it all, in no order.
+   * @param limit returns at most this many sessions, those created first, so that a caller which ends them and queries
+   *   again terminates. Without it all sessions are returned, in no particular order.
    */
   list(subject: string, limit?: number): Awaitable<SessionRecord[]>;
   /**
-   * Leaves a mark: the subject's sessions are being revoked, those of a login that is under way included. A later
-   * mark takes the place of an earlier one, and never the other way round.
+   * Marks the subject's sessions as revoked, including the session of a login in progress. A later mark replaces an
+   * earlier one, never the reverse.
    *
-   * @param at milliseconds since the epoch, perhaps with a fraction
-   * @param ttl milliseconds for which the mark is kept at least; no other call makes it less
+   * @param at milliseconds since the epoch, possibly with a fraction
+   * @param ttl milliseconds for which the mark is kept at least; another call never shortens it
    */
   markRevoked(subject: string, at: number, ttl: number): Awaitable<void>;
   /**
-   * Goes on where a create answered `more`: ends the oldest sessions above the limit, as the create would have.
-   * Needed only where that can be more than one call takes.
+   * Continues after a create that returned `more`: ends the oldest sessions above the limit, as the create does.
+   * Required only for stores that return `more`.
    */
   evict?(subject: string, limit: SessionLimit): Awaitable<{ evicted: SessionRecord[]; more: boolean }>;
-  /** The store's own clock in milliseconds since the epoch, with its fraction, if it has one that all nodes share. */
+  /** The clock of the store, if all nodes share it: milliseconds since the epoch, with a fraction. */
   time?(): Awaitable<number>;
-  /** Tells the other nodes of an ending. Must not throw. */
+  /** Publishes the end of a session to the other nodes. Must not throw. */
   publish?(event: SessionEvent): void;
-  /** Hears what other nodes published. Returns how to stop. */
+  /** Receives the events that other nodes publish. Returns a function that unsubscribes. */
   subscribe?(listener: (event: SessionEvent) => void): () => void;
-  /** Stops timers and subscriptions of the store's own; the client belongs to the application. */
+  /** Stops the store's own timers and subscriptions. The client belongs to the application and stays open. */
   close?(): Awaitable<void>;
 }

@@ -35,8 +35,8 @@ export const MAX_COOKIE_OCTETS = 4096;
 export const MAX_COOKIE_AGE = 400 * 24 * 60 * 60 * 1000;
 
 /**
- * All values of the cookie of exactly this name, in the order of the header. A proper parser would keep
- * one of several; which one is a matter of paths and age, so whoever decides has to see them all.
+ * All values of the cookie with exactly this name, in the order of the header. Cookie parsers keep one of several, which
+ * depends on paths and age; the caller decides here, so it needs all of them.
  *
  * cookie-string = cookie-pair *( ";" SP cookie-pair ) (RFC 6265 §4.2.1). Around a pair only space and
  * tab are dropped: other white space is part of the name.

@@ -8,8 +8,8 @@ const DIGEST = 32;
 const WIDEST = 3;
 
 /**
- * HMAC-SHA256 (RFC 2104) of texts of one length, with the padded keys and the room for the text at hand. Node's
- * `createHmac` looks its algorithm up anew each time, which costs more than both hashes.
+ * HMAC-SHA256 (RFC 2104) of texts of one length, with preallocated buffers for the padded keys and the text. Node's
+ * `createHmac` looks up its algorithm on each call, which costs more than both hashes.
  */
 export class FixedHmac {
   readonly #length: number;

@@ -3,7 +3,7 @@ import { createHmac, hash, randomBytes, timingSafeEqual, type KeyObject } from '
 /** Random 128 bit: a public handle. 22 characters of base64url. */
 export const newId = (): string => randomBytes(16).toString('base64url');
 
-/** Whether a text may be an id of ours: any other names nothing, and need not be asked for. */
+/** Whether a text has the form of an id. Any other text needs no query of the store. */
 export const isId = (text: unknown): text is string => typeof text === 'string' && /^[\w-]{22}$/.test(text);
 
 /** `id.secret`. */
@@ -23,8 +23,8 @@ export const newNonce = (): string => randomBytes(16).toString('base64url');
 export const hashSecret = (secret: string): string => hash('sha256', secret, 'base64url');
 
 /**
- * The secret that follows `secret` at a rotation. Derived, so that every request that comes late with
- * the old one is given the same successor; the nonce keeps it from who knows only the old one and the key.
+ * The secret that follows `secret` at a rotation. Derived, so that every late request with the old secret gets the same
+ * successor; the nonce keeps it from anyone who knows only the old secret and the key.
  */
 export const successorOf = (key: KeyObject, id: string, secret: string, nonce: string): string =>
   createHmac('sha256', key).update(`nest-sessions/rotate|${id}|${secret}|${nonce}`).digest('base64url');

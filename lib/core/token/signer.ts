@@ -51,7 +51,7 @@ export class Signer {
     return `${PREFIX}${token}.${signatureOf(this.#current[0]!, token)}`;
   }
 
-  /** The parts of what is of our form, whoever signed it. */
+  /** The parts of a value in our form; does not verify the signature. */
   split(value: string): Signed | undefined {
     const end = PREFIX.length + this.#tokenLength;
     if (value.length !== end + 1 + DIGEST_LENGTH || !value.startsWith(PREFIX) || value[end] !== '.')
@@ -90,13 +90,13 @@ export class Signer {
  * The texts with which cookie-parser and cookie-signature verify the session cookie, one a secret: that of the newest
  * first.
  *
- * cookie-parser verifies with all of its secrets and *signs* with the first one. Put your own first: with one of these,
- * whatever your application signs would be signed like a session, and who may choose such a text could end sessions of
- * others by their public ids. So handlers behind a cookie-parser that has one of these first are refused.
+ * cookie-parser verifies with all of its secrets and *signs* with the first one. Put your own secret first: otherwise
+ * your application's cookies are signed with a session key, and a user who chooses their content could end other users'
+ * sessions by their public ids. Requests through a cookie-parser that has a session key first are rejected.
  *
  * @param secret as in the options of the module
  * @param name of the session cookie
- * @throws SessionError `ERR_OPTIONS` where a secret is missing
+ * @throws SessionError `ERR_OPTIONS` if a secret is missing
  * @example app.use(cookieParser([process.env.COOKIE_SECRET, ...cookieKeys(process.env.SESSION_SECRET)]))
  */
 export function cookieKeys(secret: string | readonly string[], name = '__Host-session'): string[] {

@@ -20,7 +20,7 @@ interface Known {
   form: SignatureForm;
 }
 
-/** A longer value is not percent-encoded by anybody who means well. */
+/** The longest value that is decoded: a token with every character percent-encoded. */
 const LONGEST = 3 * (TOKEN_LENGTH + DIGEST_LENGTH);
 
 /** An id and a secret in base64url, and a digest in base64. */
@@ -31,9 +31,8 @@ const SIGNATURE = /^[\w+/]+$/;
 const REMEMBERED = 10_000;
 
 /**
- * Recognises genuine tokens, at the price of one SHA-256 for the token that a session came with before, and of
- * one HMAC more for any other. What it remembers of a token is the hash of its secret and the signature, of
- * which nobody can make the token.
+ * Verifies tokens. The token that a session presented last costs one SHA-256, any other one HMAC more. The cache holds
+ * the hash of the secret and the signature, from which the token cannot be derived.
  */
 export class TokenVerifier {
   readonly #signer: Signer;
@@ -44,7 +43,7 @@ export class TokenVerifier {
     this.#signer = signer;
   }
 
-  /** `undefined` for what nobody here issued. */
+  /** `undefined` if none of our keys signed the value. */
   verify(value: string): Verified | undefined {
     const parts = this.#parts(value);
     if (!parts) return undefined;

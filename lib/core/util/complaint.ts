@@ -2,8 +2,8 @@
 const EVERY = 60_000;
 
 /**
- * A warning of something that others may cause as often as they like: made at most once a minute, with the number
- * of times since the last one.
+ * A warning of something that clients can cause at any rate: logged at most once a minute, with the number of times
+ * since the last warning.
  */
 export class Complaint {
   readonly #warn: (message: string) => void;

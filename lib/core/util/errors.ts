@@ -27,8 +27,8 @@ export type SessionErrorCode =
   | 'ERR_SESSION_EVICTED';
 
 /**
- * What the client is answered when nobody catches the error. The rest are mistakes of the application: without a status
- * Nest answers a plain 500 and logs them, and the client reads nothing of the message.
+ * The status of the response if the application does not catch the error. The other codes are mistakes of the
+ * application: without a status Nest responds with a plain 500 and logs them, and the client does not see the message.
  */
 const STATUS: Partial<Record<SessionErrorCode, number>> = {
   ERR_NOT_LOGGED_IN: 401,
@@ -70,12 +70,12 @@ export function isSessionError(error: unknown): error is SessionError {
   );
 }
 
-/** The error for a store that failed or did not answer in time. */
+/** The error for a store that failed or did not respond in time. */
 export function unavailable(cause: unknown): SessionError {
   if (isSessionError(cause)) return cause;
   return new SessionError(
     'ERR_STORE_UNAVAILABLE',
-    'The session store failed or did not answer in time. The request was refused rather than served without its session; see `cause`.',
+    'The session store failed or did not respond in time. The request was rejected rather than served without its session; see `cause`.',
     { cause },
   );
 }
@@ -83,7 +83,7 @@ export function unavailable(cause: unknown): SessionError {
 export function crossOrigin(): SessionError {
   return new SessionError(
     'ERR_CROSS_ORIGIN',
-    'A browser opened this connection on behalf of another site. Refuse the handshake; origins of your own belong into the option "crossOrigin".',
+    'A browser opened this connection on behalf of another site. Reject the handshake; add your own origins to the option "crossOrigin".',
   );
 }
 
@@ -94,7 +94,7 @@ export const isUnavailable = (error: unknown): boolean =>
 export function sessionEnded(): SessionError {
   return new SessionError(
     'ERR_SESSION_ENDED',
-    'The session was ended since it was opened here, or a re-login or regenerate() took its token away, so the changes were not stored. In a request call login() to begin a new one; a socket opens its session anew with the new cookie.',
+    'The session ended after it was opened here, or a re-login or regenerate() replaced its token, so the changes were not stored. In a request, call login() to begin a new session; a socket must open the session again with the new cookie.',
   );
 }
 
@@ -108,14 +108,14 @@ export function sessionLimitReached(): SessionError {
 export function loginRevoked(): SessionError {
   return new SessionError(
     'ERR_LOGIN_REVOKED',
-    'All sessions of this subject were ended while this login was under way, so it was refused. Let the user log in again.',
+    'All sessions of this subject were revoked while this login was in progress, so it was rejected. Let the user log in again.',
   );
 }
 
 export function listUnavailable(): SessionError {
   return new SessionError(
     'ERR_LIST_UNAVAILABLE',
-    'Sealed cookies are kept by the browsers alone, so nobody can list or count them, nor tell whose an id is. Give SealedCookie an "index", a store that keeps who is logged in where.',
+    'Sealed cookies are stored only in browsers, so their sessions cannot be listed, counted or looked up by id. Give SealedCookie an "index", a store that lists the sessions of each user.',
   );
 }
 

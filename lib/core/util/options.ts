@@ -2,7 +2,7 @@ import { distance } from 'fastest-levenshtein';
 import { milliseconds, type Duration } from './durations.js';
 import { isSessionError, SessionError } from './errors.js';
 
-/** What is wrong with a value and how to mend it, with the name of the option in front; nothing where it is right. */
+/** Returns what is wrong with a value and the remedy, starting with the option's name; `undefined` for a valid value. */
 export type OptionCheck = (value: unknown, name: string) => string | undefined;
 
 /** One check an option, so that an option without one does not compile. */
@@ -65,7 +65,7 @@ export const optional =
 export const optionalOrNull = (check: OptionCheck): OptionCheck =>
   optional((value, name) => (value === null ? undefined : check(value, name)));
 
-/** Checked by whoever uses it, or allowed to be anything. */
+/** Any value is accepted here; its consumer may check it. */
 export const unchecked: OptionCheck = () => undefined;
 
 /** @param remedy what to give, after the name */

@@ -374,7 +374,7 @@ describe.each(platforms)('session data on %s', (platform) => {
     await browser.post('/data', { a: 1 });
     store.tamper = (record) => ({ ...record, data: { a: '{no json' } });
     expect(await run((data) => inspect(data))).toMatchObject({
-      result: '[session data that cannot be read]',
+      result: '[unreadable session data]',
     });
   });
 
