@@ -1,6 +1,13 @@
-import { Body, Controller, HttpCode, Post, Sse } from '@nestjs/common';
+import { Body, Controller, HttpCode, Post, Sse, UseInterceptors } from '@nestjs/common';
 import { Subject } from 'rxjs';
-import { Logout, Session, SessionService, type SessionEvent, type SessionStore } from 'nest-sessions';
+import {
+  Logout,
+  Session,
+  SessionInterceptor,
+  SessionService,
+  type SessionEvent,
+  type SessionStore,
+} from 'nest-sessions';
 import { AppController, type Data } from '../support/app.js';
 import { Browser } from '../support/browser.js';
 import { describeEveryStore, type MakeStore } from '../support/every-store.js';
@@ -94,7 +101,9 @@ class WithinController {
     return { ended: await this.sessions.revokeAll(session.subject!) };
   }
 
+  /** With the interceptor each message is activity, so that the session is rolled while the stream runs. */
   @Sse('messages')
+  @UseInterceptors(SessionInterceptor)
   stream() {
     return messages;
   }

@@ -110,7 +110,7 @@ export class RequestSession implements ResponseListener {
     if (status >= 400) this.#cacheable = false;
     if (state.refusal !== undefined) return status >= 500 ? undefined : Promise.reject(state.refusal);
     // A response that reports the failed commit does not try to commit again.
-    const refused = state.failure !== undefined && status >= 400;
+    const refused = state.failure !== undefined && status >= 500;
     const done = refused ? undefined : this.commit(status < 400);
     state.close();
     return done;

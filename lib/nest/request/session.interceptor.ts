@@ -1,9 +1,10 @@
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
-import { catchError, concatMap, type Observable } from 'rxjs';
-import { responseOf } from '../transports/request-of.js';
+import { catchError, concatMap, finalize, tap, type Observable } from 'rxjs';
+import { SessionError } from '../../core/util/errors.js';
+import { isHttp, responseOf } from '../transports/request-of.js';
 import { sessionOf, type RequestSession } from './request-session.js';
 import { asHttp } from './session.exceptions.js';
-import { policyOf } from './session.metadata.js';
+import { policyOf, type HandlerPolicy } from './session.metadata.js';
 
 /**
  * Commits the session before the handler's value is passed on, so that a failure of the store is an ordinary exception
@@ -17,22 +18,49 @@ import { policyOf } from './session.metadata.js';
 export class SessionInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const current = sessionOf(context);
-    if (!current) return next.handle();
-    const { logout } = policyOf(context);
-    // Declared here and not in a guard, because here all guards have accepted the request.
-    if (logout) current.state.intendLogout(logout);
+    const policy = policyOf(context);
+    if (!current) {
+      if (policy.logout && isHttp(context)) throw nothingToEnd();
+      return next.handle();
+    }
+    // Declared here and not in a guard, because here all guards have accepted the request. A handler of HTTP may respond by
+    // itself; of several handlers of one request (GraphQL) only those that succeed count.
+    const early = isHttp(context);
+    if (early) declareLogout(current, policy);
+    let settled = false;
+    // A handler that failed or was abandoned counts neither as activity nor as a logout, whatever the response says.
+    const withdraw = (): void => {
+      if (settled) return;
+      settled = true;
+      if (early) current.state.withdraw();
+      else current.deny(policy);
+    };
     return next.handle().pipe(
       concatMap(async (value: unknown) => {
+        if (!early) declareLogout(current, policy);
         await commit(current, context);
         return value;
       }),
+      tap({ complete: () => (settled = true) }),
       catchError((cause: unknown) => {
-        // A failed handler counts neither as activity nor as a logout, whatever the status of the response.
-        current.state.withdraw();
+        withdraw();
         throw asHttp(cause);
       }),
+      finalize(withdraw),
     );
   }
+}
+
+function declareLogout({ state }: RequestSession, { logout }: HandlerPolicy): void {
+  if (logout) state.intendLogout(logout);
+}
+
+/** A logout that reports success while the session goes on is worse than one that fails. */
+function nothingToEnd(): SessionError {
+  return new SessionError(
+    'ERR_NO_SESSION',
+    '@Logout(): this route has no session to end. Take it out of the option "exclude", or import SessionModule in the root module.',
+  );
 }
 
 async function commit(current: RequestSession, context: ExecutionContext): Promise<void> {

@@ -36,6 +36,7 @@ import {
 } from 'nest-sessions';
 import { AppController, type Data } from '../../support/app.js';
 import { Browser } from '../../support/browser.js';
+import { setTimeout as wait } from 'node:timers/promises';
 import { closeAll, platforms, start, type PlatformName, type Setup } from '../../support/platforms.js';
 import { SpyStore } from '../../support/spy-store.js';
 
@@ -153,6 +154,21 @@ class Resolvers {
   @Relogin({ within: '5m', factor: 'otp' }) refused() {}
 
   @Logout() logout() {}
+
+  failing(): never {
+    throw new Error('it fails at once');
+  }
+
+  /** Succeeds when the other fields are done. */
+  @Logout() async lateLogout() {
+    await nextTurn();
+  }
+
+  /** Fails when the other fields are done. */
+  @Logout() async failingLogout() {
+    await nextTurn();
+    throw new Error('it fails late');
+  }
 }
 
 /** Resolves the fields of `?fields=`, all at once, where no handler of HTTP runs. */
@@ -186,6 +202,9 @@ class GraphqlModule implements NestModule {
   }
 }
 
+/** Long enough for whatever else a request does in memory. */
+const nextTurn = (): Promise<void> => wait(20);
+
 type Bound = 'nowhere' | 'globally';
 
 async function open(platform: PlatformName, bound: Bound = 'nowhere', setup: Setup = {}) {
@@ -194,7 +213,7 @@ async function open(platform: PlatformName, bound: Bound = 'nowhere', setup: Set
     controllers: [AppController, OutController, InController, BoundController, CachedController],
     imports: [GraphqlModule],
     ...setup,
-    options: { store, relogin: { url: '/login/again' }, rotateEvery: false },
+    options: { store, relogin: { url: '/login/again' }, rotateEvery: false, ...setup.options },
     providers: [
       ...(setup.providers ?? []),
       ...(bound === 'globally' ? [{ provide: APP_INTERCEPTOR, useExisting: SessionInterceptor }] : []),
@@ -296,6 +315,15 @@ class AwayController {
   @Get() @UseGuards(RedirectingGuard) away() {}
 }
 
+describe.each(everywhere)('a logout without a session on %s, interceptor %s', (platform, bound) => {
+  it('fails on a route that `exclude` names, and ends nothing', async () => {
+    const { browser, store } = await open(platform, bound, { options: { exclude: ['logout'] } });
+    await browser.post('/login', { user: 'alice' });
+    const { status } = await browser.post('/logout');
+    expect([status, store.records().length]).toEqual([500, 1]);
+  });
+});
+
 describe.each(everywhere)('several handlers of one request on %s, interceptor %s', (platform, bound) => {
   it.each([
     ['passive', [true], false],
@@ -306,7 +334,6 @@ describe.each(everywhere)('several handlers of one request on %s, interceptor %s
     ['passive,refused', [true, false], false],
     ['refused', [false], false],
   ])('are activity if one that passes is: %s', async (fields, data, active) => {
-    // A field that fails under the interceptor takes back all; a guard's refusal does not.
     const { browser, rolls } = await open(platform, bound);
     await browser.post('/login', { user: 'alice' });
     let body: unknown;
@@ -330,6 +357,23 @@ describe.each(everywhere)('several handlers of one request on %s, interceptor %s
     await browser.post('/login', { user: 'alice' });
     const { headers } = await browser.get(`/graphql?fields=${fields}`);
     expect(headers['cache-control']).toBe(cacheable ? undefined : 'private, no-store');
+  });
+
+  it('end the session where a logout succeeds after another field has failed', async () => {
+    const { browser, store } = await open(platform, bound);
+    await browser.post('/login', { user: 'alice' });
+    const { body } = await browser.get('/graphql?fields=lateLogout,failing');
+    expect(JSON.parse(body)).toEqual({ data: [true, false] });
+    expect([browser.cookie, store.records()]).toEqual(['', []]);
+  });
+
+  it('keep the session where a logout fails after another field has succeeded', async () => {
+    const { browser, store } = await open(platform, bound);
+    await browser.post('/login', { user: 'alice' });
+    const { body } = await browser.get('/graphql?fields=failingLogout,active');
+    expect(JSON.parse(body)).toEqual({ data: [false, true] });
+    expect(store.records()).toHaveLength(1);
+    expect((await browser.get('/me')).status).toBe(200);
   });
 
   it('end the session where one is a logout, though another is refused', async () => {
