@@ -50,7 +50,7 @@ describe.each(platforms)('on %s a store that', (platform) => {
     }
     await new Promise((resolve) => setImmediate(resolve));
     expect(told.filter(({ type }) => type === 'ended')).toHaveLength(2);
-    expect(sink.lines.filter((line) => line.includes('failed to tell'))).toHaveLength(1);
+    expect(sink.lines.filter((line) => line.includes('failed to publish'))).toHaveLength(1);
     expect(sink.text).not.toContain('secret@host');
   });
 
