@@ -205,12 +205,31 @@ class GraphqlModule implements NestModule {
 /** Long enough for whatever else a request does in memory. */
 const nextTurn = (): Promise<void> => wait(20);
 
+/** Catches that a commit failed, goes on, and responds with a 4xx. */
+@Controller('recovered')
+class RecoveredController {
+  @Get()
+  async recovered(@Session() session: Session<Data>): Promise<never> {
+    session.data['cart'] = 'first';
+    await session.commit().catch(() => undefined);
+    session.data['cart'] = 'second';
+    throw new HttpException('a mistake of the client', 400);
+  }
+}
+
 type Bound = 'nowhere' | 'globally';
 
 async function open(platform: PlatformName, bound: Bound = 'nowhere', setup: Setup = {}) {
   const store = new SpyStore();
   const running = await start(platform, {
-    controllers: [AppController, OutController, InController, BoundController, CachedController],
+    controllers: [
+      AppController,
+      OutController,
+      InController,
+      BoundController,
+      CachedController,
+      RecoveredController,
+    ],
     imports: [GraphqlModule],
     ...setup,
     options: { store, relogin: { url: '/login/again' }, rotateEvery: false, ...setup.options },
@@ -323,6 +342,23 @@ describe.each(everywhere)('a logout without a session on %s, interceptor %s', (p
     expect([status, store.records().length]).toEqual([500, 1]);
   });
 });
+
+describe.each(everywhere)(
+  'a failed commit that a handler caught, on %s, interceptor %s',
+  (platform, bound) => {
+    it('does not drop what is written after it, though the response is a 400', async () => {
+      const { browser, store } = await open(platform, bound);
+      await browser.post('/login', { user: 'alice' });
+      store.gate = async (question) => {
+        if (question !== 'commit') return;
+        store.gate = undefined;
+        throw new Error('the store fails once');
+      };
+      expect((await browser.get('/recovered')).status).toBe(400);
+      expect((await browser.get('/look')).json()).toMatchObject({ data: { cart: 'second' } });
+    });
+  },
+);
 
 describe.each(everywhere)('several handlers of one request on %s, interceptor %s', (platform, bound) => {
   it.each([
