@@ -67,8 +67,8 @@ export async function measureGoals(plan: Plan, servers: Servers): Promise<GoalRu
   }));
   return {
     throughput: await measureThroughput(plan, servers, races),
-    memory: measureMemory(plan, [plan.smoke ? 1_000 : CENTRAL]),
-    growth: await measureGrowth(plan, cases),
+    memory: plan.growth ? measureMemory(plan, [plan.smoke ? 1_000 : CENTRAL]) : [],
+    growth: plan.growth ? await measureGrowth(plan, cases) : [],
   };
 }
 

@@ -13,6 +13,8 @@ export interface Plan {
   /** How often what goals are about is measured, each time with new servers: some processes run the same code faster than others. By default each part has its own number. */
   heats?: number;
   connections: number;
+  /** Whether goals measure growth and memory as well, which takes ten minutes. */
+  growth: boolean;
   smoke: boolean;
   parts: ReadonlySet<string>;
   redis?: string;
@@ -35,6 +37,7 @@ export const USAGE = `npm run bench -- [options]
   --ablation            the same as --only ablation: what each part of the way costs
   --profiles <names>    by commas: anonymous, read, guard, write, roll, 4kB, 54kB, 54kB-all
   --contenders <names>  by commas: memory, express-session, ... (those without sessions always run)
+  --speed               of the goals, only those of requests per second, which takes half as long
   --smoke               one short round of everything small, answers checked, no results written
   --report              only render bench/results/*.json into docs/performance.md`;
 
@@ -45,6 +48,7 @@ const OPTIONS = {
   heats: { type: 'string' },
   only: { type: 'string' },
   ablation: { type: 'boolean', default: false },
+  speed: { type: 'boolean', default: false },
   contenders: { type: 'string' },
   profiles: { type: 'string' },
   smoke: { type: 'boolean', default: false },
@@ -75,6 +79,7 @@ export function planOf(
     warmUp: args.smoke ? 50 : 8_000,
     heats: args.smoke ? 1 : args.heats === undefined ? undefined : Number(args.heats),
     connections: args.smoke ? 4 : 32,
+    growth: !args.speed,
     smoke: args.smoke,
     parts,
     wants: (name) => profiles?.has(name) ?? true,

@@ -48,7 +48,8 @@ class OurController {
   @Post('write')
   @HttpCode(200)
   write(@Session() { data }: Session<Data>) {
-    return { n: ++data.n };
+    data.n = (data.n ?? 0) + 1;
+    return { n: data.n };
   }
 
   @Post('login')
