@@ -1,0 +1,6 @@
+import { platforms } from '../support/platforms.js';
+import { specifyOurs } from './run.js';
+import { sealed } from './targets/keepers.js';
+import { OurTarget } from './targets/ours.js';
+
+for (const [platform] of platforms) specifyOurs(new OurTarget(platform, sealed));
