@@ -1,0 +1,31 @@
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { failureOf } from './engine/exploration.js';
+import { regressionsOf } from './engine/regressions.js';
+import { targets } from './targets/all-targets.js';
+
+const REGRESSIONS = fileURLToPath(new URL('regressions', import.meta.url));
+
+describe.each(targets.map((target) => [target.name, target] as const))('the parser "%s"', (name, target) => {
+  it('holds for the inputs that the exploration begins with', () => {
+    for (const input of target.seeds) expect([input, failureOf(target, input)]).toEqual([input, undefined]);
+  });
+
+  it('holds for every case that failed once', () => {
+    for (const input of regressionsOf(REGRESSIONS, name))
+      expect([input, failureOf(target, input)]).toEqual([input, undefined]);
+  });
+
+  it('holds for texts of its words', () => {
+    const unit = fc.constantFrom(...target.words, ...target.seeds);
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(unit, fc.string({ unit: 'binary', maxLength: 4 })), { maxLength: 8 }),
+        (parts) => {
+          target.check(parts.join(''));
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});
