@@ -11,9 +11,10 @@ export {
   Passive,
   Public,
   Relogin,
+  Subject,
 } from './nest/session.decorators.js';
 export { Session } from './nest/session.js';
-export { SESSION_OPTIONS, SESSION_SETTINGS } from './nest/options/tokens.js';
+export { SESSION_CLOCK, SESSION_OPTIONS, SESSION_SETTINGS, SESSION_STORE } from './nest/options/tokens.js';
 export { SessionHttpException } from './nest/request/session.exceptions.js';
 export { MemoryStore } from './stores/memory/index.js';
 export { cookieKeys } from './core/token/signer.js';
@@ -21,6 +22,7 @@ export { SessionError, isSessionError } from './core/util/errors.js';
 export { safeNext } from './http/csrf.js';
 
 export type {
+  ClearSiteDataType,
   SessionModuleExtras,
   SessionModuleOptions,
   SessionOptionsFactory,
@@ -37,15 +39,15 @@ export type {
 } from './nest/session.service.js';
 export type { HandshakeHeaders, HandshakeRequest, HandshakeSource } from './nest/transports/handshake.js';
 export type { SessionHttpCode } from './nest/request/session.exceptions.js';
-export type { FailureContent, RenderFailure, SessionFailure } from './nest/request/failure-response.js';
+export type { FailureContent, RenderFailure, SessionFailure } from './nest/request/failure-content.js';
 export type { LoginRefusal } from './nest/guards/login.guard.js';
 export type { ReloginRefusal, ReloginWindow } from './nest/guards/relogin.guard.js';
 export type { StandardSchemaV1 } from './nest/options/standard-schema.js';
 export type { MemoryStoreOptions } from './stores/memory/index.js';
-export type { SessionData, SessionInfo, SessionState } from './core/session.js';
+export type { DataOf, SessionData, SessionInfo, SessionState } from './core/session.js';
 export type { SessionErrorCode } from './core/util/errors.js';
-export type { SessionEvent, EndReason } from './core/events/events.js';
-export type { LoginOptions, ReloginOptions } from './core/request/operations.js';
+export type { EndReason, SessionEvent, StoreAccess, StorePart } from './core/events/events.js';
+export type { LoginOptions, ReloginOptions } from './core/operations/operations.js';
 export type { ProtectionVerdict } from './core/request/engine-context.js';
 export type { CookieOptions } from './core/token/cookie.js';
 export type { Clock } from './core/util/clock.js';

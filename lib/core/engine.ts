@@ -1,16 +1,21 @@
-import { Commit } from './request/commit.js';
+import { Commit } from './operations/commit.js';
 import { expireCookie, setCookie } from './token/cookie.js';
-import type { DataHooks, DataValidator } from './model/data.js';
+import type { DataHooks } from './model/data.js';
+import type { DataParser } from './model/data-schema.js';
 import { EngineContext, type EngineConfig } from './request/engine-context.js';
 import { SessionError } from './util/errors.js';
 import type { EventHub } from './events/events.js';
 import type { Client, SessionBackend, SessionHandle } from './storage/backend.js';
-import { SessionOperations, type LoginOptions, type ReloginOptions } from './request/operations.js';
-import { Opening } from './request/open.js';
+import { SessionOperations, type LoginOptions, type ReloginOptions } from './operations/operations.js';
+import { Opening } from './operations/open.js';
 import type { SessionRecord } from './model/record.js';
-import type { Awaitable } from './storage/store.js';
-import { CookieAction, type RequestState } from './request/request-state.js';
-import { Updating } from './request/update.js';
+import type { Awaitable, StoreProblem } from './storage/store.js';
+import type { FailedCall } from './request/calls.js';
+import type { RequestState } from './request/request-state.js';
+import { shown } from './util/texts.js';
+import { TrackedPromise } from './util/tracked-promise.js';
+import { CookieAction } from './request/state.js';
+import { Updating } from './operations/update.js';
 
 /** Opens, changes, commits and ends sessions. Knows neither Nest nor HTTP beyond the cookie. */
 export class SessionEngine {
@@ -46,7 +51,8 @@ export class SessionEngine {
   /** As {@link open}, but without a response that can set a cookie. It still counts as a presentation of the token. */
   async openDetached(cookieHeader: string | undefined, client: Client): Promise<RequestState> {
     const state = await this.open(cookieHeader, client);
-    state.detach();
+    state.response.detach();
+    state.calls.conclude();
     if (state.live?.confirms) await this.commit(state, false);
     return state;
   }
@@ -90,34 +96,73 @@ export class SessionEngine {
   }
 
   async login(state: RequestState, subject: string, options?: LoginOptions): Promise<void> {
-    state.assertAnswerable();
+    state.response.assertAnswerable();
     return state.inTurn(() => this.#operations.login(state, subject, options));
   }
 
   async relogin(state: RequestState, options?: ReloginOptions): Promise<void> {
-    state.assertAnswerable();
+    state.response.assertAnswerable();
     return state.inTurn(() => this.#operations.relogin(state, options));
   }
 
   async regenerate(state: RequestState, options?: { keep?: readonly string[] }): Promise<void> {
-    state.assertAnswerable();
+    state.response.assertAnswerable();
     return state.inTurn(() => this.#operations.regenerate(state, options));
   }
 
   async end(state: RequestState, reason: 'logout' | 'cleared', everywhere?: boolean): Promise<void> {
-    state.assertChangeable();
+    state.response.assertChangeable();
     return state.inTurn(() => this.#operations.end(state, reason, everywhere));
   }
 
   async update(state: RequestState, key: string, fn: (value: unknown) => unknown): Promise<unknown> {
-    state.assertWritable();
-    await this.save(state);
+    // A commit that is under way may store a new session.
+    if (state.response.closed && state.busy) await state.inTurn(() => Promise.resolve());
+    const late = this.#context.updatesAfterHead(state);
+    if (late) state.assertNotEnded();
+    else this.#context.assertUpdatable(state);
+    // Before the head was sent, a commit wrote everything else.
+    if (!late) await this.save(state);
     return this.#updating.update(state, key, fn);
   }
+
+  /**
+   * A call of the application, with its errors as the application gets them. If it is not awaited, the response waits for
+   * it, and fails if the call does.
+   *
+   * @param name as the application wrote it
+   */
+  call<T>(state: RequestState, name: string, work: () => Promise<T>): Promise<T> {
+    return this.#tracked(state, name, work, true);
+  }
+
+  /** As {@link call}, but the response waits only for its write: the application's own function may take its time. */
+  callInBackground<T>(state: RequestState, name: string, work: () => Promise<T>): Promise<T> {
+    return this.#tracked(state, name, work, false);
+  }
+
+  /** A call outside of a request, or one that fails before its session is known. If it is not awaited, its error is logged. */
+  callOutside<T>(name: string, work: Promise<T>): Promise<T> {
+    return TrackedPromise.of(work, (error) => this.#unhandled({ name, error }));
+  }
+
+  #tracked<T>(state: RequestState, name: string, work: () => Promise<T>, held: boolean): Promise<T> {
+    return state.calls.track(name, this.#translated(state, work), held, this.#unhandled);
+  }
+
+  readonly #unhandled = (failed: FailedCall): void => this.config.onUnhandledCall?.(failed);
 
   /** An error of this session as the application gets it. */
   thrown(state: RequestState, error: unknown): unknown {
     return this.#context.thrown(state, error);
+  }
+
+  async #translated<T>(state: RequestState, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw this.#context.thrown(state, error);
+    }
   }
 
   list(subject: string): Promise<SessionRecord[]> {
@@ -141,6 +186,11 @@ export class SessionEngine {
     return this.#context.recordExpiry(record);
   }
 
+  /** What is wrong with the store, at start. Never throws for a store that fails. */
+  async diagnose(): Promise<StoreProblem[]> {
+    return (await this.#context.backend.diagnose?.()) ?? [];
+  }
+
   close(): Awaitable<void> {
     return this.#context.backend.close();
   }
@@ -156,8 +206,8 @@ class StateHooks implements DataHooks {
     this.#context = context;
   }
 
-  get validate(): DataValidator | undefined {
-    return this.#context.config.validate;
+  get parse(): DataParser | undefined {
+    return this.#context.config.parse;
   }
 
   beforeChange(): void {
@@ -172,7 +222,7 @@ class StateHooks implements DataHooks {
     this.#state.ending({ reason: 'corrupt', everywhere: false });
     const error = new SessionError(
       'ERR_RECORD_CORRUPT',
-      `The value stored under "${key}" is not valid JSON. The session was ended.`,
+      `The value stored under ${shown(key)} is not valid JSON. The session was ended.`,
       { cause },
     );
     throw this.#context.thrown(this.#state, error);

@@ -1,9 +1,9 @@
 import { inspect } from 'node:util';
-import { assertDataObject } from './model/data.js';
+import { assertDataObject } from './model/data-checks.js';
 import type { SessionEngine } from './engine.js';
 import type { Duration } from './util/durations.js';
 import { milliseconds } from './util/durations.js';
-import { authenticatedAt, isFresh } from './model/policy.js';
+import { authenticatedAt, freshUntil } from './model/policy.js';
 import type { Device } from './model/record.js';
 import type { Awaitable } from './storage/store.js';
 import type { RequestState } from './request/request-state.js';
@@ -15,19 +15,41 @@ import type { RequestState } from './request/request-state.js';
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- merged into by applications
 export interface SessionData {}
 
+/** The keys that need not be given. */
+type Optional<T> = { [K in keyof T]-?: object extends Pick<T, K> ? K : never }[keyof T];
+
+/**
+ * The data of a `Session<T>`. Any key may be absent, because a session begins empty; of a schema, `Session<typeof schema>`,
+ * those with a default are there.
+ */
+export type DataOf<T> = unknown extends T
+  ? T
+  : T extends {
+        readonly '~standard': {
+          readonly types?: { readonly input: infer Input; readonly output: infer Output } | undefined;
+        };
+      }
+    ? Pick<Output, keyof Output & Optional<Input>> & Partial<Omit<Output, Optional<Input> & keyof Output>>
+    : Partial<T>;
+
 /** A session is `new` until it is stored, `dirty` with changes that are not, and `ended` for good. */
 export type SessionState = 'new' | 'clean' | 'dirty' | 'ended';
 
 /** A session as one of a list, for a page with the user's devices. Holds no secret. */
 export interface SessionInfo {
+  /** The public id, as in `Session.id`: for `revoke()`. */
   id: string;
+  /** The user's id as given to `login()`. */
   subject: string;
+  /** The client at the login or the last re-login; empty if it is unknown. */
   device: Device;
   /** When the session began: signed in since then. */
   createdAt: Date;
   /** Where the absolute lifetime starts: when the session began, or the last re-login. */
   startedAt: Date;
+  /** The last activity, as it was stored: exact to `rollEvery`. */
   lastSeenAt: Date;
+  /** When the session ends without further activity. */
   expiresAt: Date;
   /** The last active proof by any factor. */
   authenticatedAt: Date | undefined;
@@ -36,6 +58,9 @@ export interface SessionInfo {
   /** Whether it is the session of this request. */
   current: boolean;
 }
+
+/** The latest time that a Date holds (ECMA-262 §21.4.1.1), in milliseconds since the epoch. */
+const LATEST = 8.64e15;
 
 // By symbol, so that another copy of this module in the process can ask as well.
 const REQUEST_STATE = Symbol.for('nest-sessions/request-state');
@@ -60,6 +85,8 @@ export class Session<T extends object = SessionData> {
   constructor(state: RequestState, engine: SessionEngine) {
     this.#state = state;
     this.#engine = engine;
+    // `session.cart = …` in place of `session.data.cart` throws a TypeError instead of being lost.
+    Object.preventExtensions(this);
   }
 
   /** The public id: stable through rotation, safe to log. A new session that is never stored has an id that is not in the store. */
@@ -72,10 +99,12 @@ export class Session<T extends object = SessionData> {
     return this.#state.handle?.record.subject;
   }
 
+  /** Whether the session is live and somebody is logged in. */
   get loggedIn(): boolean {
     return this.#state.live?.handle.record.subject !== undefined;
   }
 
+  /** Whether the session is stored, has changes that are not, or has ended. */
   get state(): SessionState {
     switch (this.#state.state.kind) {
       case 'anonymous':
@@ -89,13 +118,16 @@ export class Session<T extends object = SessionData> {
     }
   }
 
-  /** Plain JSON values by key. Assign or change them in place; changes are stored before the response is sent. */
-  get data(): T {
-    return this.#state.bag.proxy as T;
+  /**
+   * Plain JSON values by key, or what the option `data` reads. Assign or change them in place; changes are stored before the
+   * response is sent. `structuredClone()` and `console.dir()` bypass it: give them a copy, `{ ...session.data }`.
+   */
+  get data(): DataOf<T> {
+    return this.#state.bag.proxy as DataOf<T>;
   }
 
   /** @throws SessionError `ERR_DATA_INVALID`, `ERR_DATA_KEY`; then nothing is changed */
-  set data(value: T) {
+  set data(value: DataOf<T>) {
     assertDataObject(value);
     const data = this.#state.bag.proxy;
     for (const key of Object.keys(data)) if (!Object.hasOwn(value, key)) delete data[key];
@@ -112,6 +144,7 @@ export class Session<T extends object = SessionData> {
     return new Date(this.#state.handle?.record.startedAt ?? this.#state.now());
   }
 
+  /** The last activity, as it was stored: exact to `rollEvery`. */
   get lastSeenAt(): Date {
     return new Date(this.#state.handle?.record.lastSeenAt ?? this.#state.now());
   }
@@ -134,28 +167,41 @@ export class Session<T extends object = SessionData> {
    * @throws SessionError `ERR_OPTIONS` if `within` is not a duration
    */
   isFresh(within: Duration, factor?: string): boolean {
-    const { live } = this.#state;
-    if (!live || !this.loggedIn || live.suspicious) return false;
-    return isFresh(live.handle.record.factors, milliseconds(within, 'within'), this.#state.now(), factor);
+    return this.#freshUntil(milliseconds(within, 'within'), factor) !== undefined;
+  }
+
+  /**
+   * When the re-login window ends: until then `isFresh()` with the same arguments is true, and `@Relogin()` lets the user
+   * in, unless the session ends before or another client uses it. `undefined` if that is so no longer.
+   *
+   * @param within how long ago the login may be. Default: the option `relogin.within`
+   * @param factor by which the user authenticated. Default: any
+   * @throws SessionError `ERR_OPTIONS` if `within` is not a duration
+   */
+  freshUntil(within?: Duration, factor?: string): Date | undefined {
+    const window = within === undefined ? this.#engine.config.reloginWithin : milliseconds(within, 'within');
+    const until = this.#freshUntil(window, factor);
+    return until === undefined ? undefined : new Date(Math.min(until, LATEST));
   }
 
   /**
    * Updates one key atomically. `fn` gets the stored value and is called again if another request wrote first; if it
-   * returns `undefined`, the key is removed. The value is stored when the promise resolves.
+   * returns `undefined`, the key is removed. The value is stored when the promise resolves. In a session that a store
+   * keeps it also works after the head of the response was sent, in a stream for example.
    *
+   * @throws SessionError `ERR_DATA_INVALID`, `ERR_DATA_NOT_SERIALIZABLE`; then nothing is assigned
+   * @throws SessionError `ERR_HEAD_SENT` over sealed cookies, or if the session is not stored yet
    * @throws SessionError `ERR_SESSION_ENDED`, `ERR_CONFLICT`, `ERR_STORE_UNAVAILABLE`, `ERR_UPDATE_NESTED` within an
    *   update of the same key
    */
-  async update<K extends keyof T & string>(
+  update<K extends keyof DataOf<T> & string>(
     key: K,
-    fn: (value: T[K] | undefined) => Awaitable<T[K] | undefined>,
-  ): Promise<T[K] | undefined> {
-    try {
+    fn: (value: DataOf<T>[K] | undefined) => Awaitable<DataOf<T>[K] | undefined>,
+  ): Promise<DataOf<T>[K] | undefined> {
+    return this.#engine.callInBackground(this.#state, 'session.update()', async () => {
       const value = await this.#engine.update(this.#state, key, fn as (value: unknown) => unknown);
-      return value as T[K] | undefined;
-    } catch (error) {
-      throw this.#engine.thrown(this.#state, error);
-    }
+      return value as DataOf<T>[K] | undefined;
+    });
   }
 
   /**
@@ -164,12 +210,14 @@ export class Session<T extends object = SessionData> {
    *
    * @throws SessionError `ERR_SESSION_ENDED`, `ERR_STORE_UNAVAILABLE`
    */
-  async commit(): Promise<void> {
-    try {
-      await this.#engine.save(this.#state);
-    } catch (error) {
-      throw this.#engine.thrown(this.#state, error);
-    }
+  commit(): Promise<void> {
+    return this.#engine.call(this.#state, 'session.commit()', async () => this.#engine.save(this.#state));
+  }
+
+  #freshUntil(within: number, factor: string | undefined): number | undefined {
+    const { live } = this.#state;
+    if (!live || !this.loggedIn || live.suspicious) return undefined;
+    return freshUntil(live.handle.record.factors, within, this.#state.now(), factor);
   }
 
   /** @internal */
@@ -177,6 +225,7 @@ export class Session<T extends object = SessionData> {
     return this.#state;
   }
 
+  /** Id, subject, state and times: neither the data nor a secret. */
   toJSON(): Record<string, unknown> {
     return {
       id: this.id,

@@ -1,5 +1,6 @@
-import type { OriginalResponse } from './original-response.js';
-import { isHttp1 } from './response-calls.js';
+import type { OriginalResponse } from './response/original-response.js';
+import { isHttp1 } from './response/response-calls.js';
+import { TARGETED_CACHE_HEADERS } from './headers/targeted-cache-headers.js';
 
 /** Headers that describe the body of the replaced response. */
 const OF_THE_BODY = [
@@ -13,6 +14,7 @@ const OF_THE_BODY = [
   'etag',
   'last-modified',
   'cache-control',
+  ...TARGETED_CACHE_HEADERS.keys(),
   'expires',
   'location',
   'accept-ranges',

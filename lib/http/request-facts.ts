@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
 
 /**
  * The properties that Express (on the raw request), Fastify (on its wrapper) and Fastify's middleware engine (on the
@@ -8,6 +9,7 @@ export type FrameworkRequest = IncomingMessage & {
   originalUrl?: string;
   protocol?: string;
   hostname?: string;
+  host?: string;
   ip?: string;
 };
 
@@ -31,6 +33,32 @@ export class RequestClient {
   get userAgent(): string | undefined {
     return this.request.headers['user-agent'];
   }
+}
+
+/**
+ * The host that the client asked for, with its port: as the framework sees it, which behind a trusted proxy knows
+ * `X-Forwarded-Host`. HTTP/2 has `:authority` in place of `Host` (RFC 9113 §8.3.1).
+ */
+export function hostOf(request: FrameworkRequest): string | undefined {
+  const { host, [':authority']: authority } = request.headers;
+  const asked = request.host || host || authority;
+  return typeof asked === 'string' ? asked.toLowerCase() : undefined;
+}
+
+/**
+ * The scheme that the client used. The framework knows it behind a trusted proxy. `:scheme` of HTTP/2 is not consulted,
+ * because any client may write into it what it likes.
+ */
+export function schemeOf(request: FrameworkRequest): 'https' | 'http' {
+  const socket = request.socket as TLSSocket | undefined;
+  return request.protocol === 'https' || socket?.encrypted === true ? 'https' : 'http';
+}
+
+/** Whether an address of the web is on the host that was asked for, with its port or without the default one. */
+export function isOnHost(url: URL, request: FrameworkRequest): boolean {
+  const host = hostOf(request);
+  const own = `${url.protocol}//${host}`;
+  return host !== undefined && URL.canParse(own) && new URL(own).host === url.host;
 }
 
 /** Whether the client accepts HTML explicitly, not only by a wildcard. */

@@ -8,11 +8,20 @@ import {
 } from '@nestjs/common';
 import { milliseconds, type Duration } from '../core/util/durations.js';
 import { SessionError } from '../core/util/errors.js';
-import { checkOptions, isBoolean, optional, unchecked, type OptionChecks } from '../core/util/options.js';
+import {
+  checkOptions,
+  isBoolean,
+  isLongDuration,
+  optional,
+  unchecked,
+  type OptionChecks,
+} from '../core/util/options.js';
 import { assertFactorIfNamed } from '../core/model/subject.js';
 import { ReloginGuard } from './guards/relogin.guard.js';
-import { sessionOf } from './request/request-session.js';
+import { sessionOf } from './request/current-session.js';
+import { loginRequired } from './request/session.exceptions.js';
 import { SessionInterceptor } from './request/session.interceptor.js';
+import { noSession } from './transports/no-session.js';
 import {
   ALLOW_CROSS_ORIGIN,
   CACHEABLE,
@@ -28,27 +37,67 @@ import {
  * The session of the request, or with a key one value of its data. `@nestjs/common` has a decorator of the
  * same name, which returns `req.session`: import this one from `nest-sessions`, or use {@link CurrentSession}.
  *
- * @throws SessionError `ERR_NO_SESSION` on a route that the option `exclude` names
+ * @throws SessionError `ERR_NO_SESSION` on a route that the option `exclude` names, in a message handler of a microservice,
+ *   and in a gateway
  */
-export const Session = createParamDecorator((key: string | undefined, context: ExecutionContext): unknown => {
+export const Session: ParameterOf = (...given) => {
+  const decorate = readSession(...given);
+  return (target, key, index) => {
+    forgetType(target, key, index);
+    decorate(target, key, index);
+  };
+};
+
+const readSession = createParamDecorator((key: string | undefined, context: ExecutionContext): unknown => {
   const current = sessionOf(context);
-  if (!current) {
-    throw new SessionError(
-      'ERR_NO_SESSION',
-      'This route has no session. Take it out of the option "exclude", or import SessionModule in the root module.',
-    );
-  }
+  if (!current) throw noSession(context, '@Session()');
   const { session } = current;
   return key === undefined ? session : (session.data as Record<string, unknown>)[key];
 });
+
+type ParameterOf = typeof readSession;
+
+/** Where compilers keep the types of parameters, under `emitDecoratorMetadata`. */
+const PARAMETER_TYPES = 'design:paramtypes';
+
+/**
+ * A compiler that sees one file at a time (SWC, `isolatedModules`) cannot know that `Session` is a type in
+ * `@Session() session: Session`, and keeps the value of that name: this decorator. A pipe that validates custom parameters
+ * would take it for a class and make an instance of it. Type `Object`, which the others keep, says that it is none.
+ */
+function forgetType(target: object, key: string | symbol | undefined, index: number): void {
+  if (key === undefined) return;
+  const types = Reflect.getOwnMetadata(PARAMETER_TYPES, target, key) as unknown[] | undefined;
+  if (types?.[index] !== Session) return;
+  Reflect.defineMetadata(PARAMETER_TYPES, types.with(index, Object), target, key);
+}
 
 /** The same as `@Session()`, under a name that `@nestjs/common` does not have. */
 export const CurrentSession = Session;
 
 /**
- * When the handler succeeds the session ends, here or `everywhere`; the cookie is taken away, and over
- * HTTPS the browser is told to forget what it stored (Clear-Site-Data). When it throws or answers with an
- * error the session stays.
+ * The user's id as given to `login()`: always a string.
+ *
+ * @throws SessionHttpException 401 `ERR_LOGIN_REQUIRED` without a login
+ * @throws SessionError `ERR_NO_SESSION` as `@Session()`
+ */
+export const Subject = createParamDecorator((_: undefined, context: ExecutionContext): string => {
+  const current = sessionOf(context);
+  if (!current) throw noSession(context, '@Subject()');
+  const { loggedIn, subject } = current.session;
+  if (!loggedIn || subject === undefined) {
+    current.state.askForLogin();
+    throw loginRequired();
+  }
+  return subject;
+});
+
+/**
+ * When the handler succeeds the session ends, here or `everywhere` (by default here); its cookie is expired, and over
+ * HTTPS the browser also clears what the option `clearSiteData` names. When the handler throws or responds with a status of
+ * 400 or above the session stays. A handler that has no session fails with `ERR_NO_SESSION`.
+ *
+ * @throws SessionError `ERR_OPTIONS`, when the class is defined, for an unknown or wrong option
  */
 export function Logout(policy: Partial<LogoutPolicy> = {}): MethodDecorator {
   checkOptions('@Logout()', policy, LOGOUT_CHECKS);
@@ -72,10 +121,16 @@ export function Relogin(
   const { within, factor } = typeof policy === 'object' ? policy : { within: policy, factor: undefined };
   if (typeof policy === 'object') assertFactorIfNamed(policy);
   const resolved: ReloginPolicy = {
-    within: within === undefined ? undefined : milliseconds(within, '@Relogin()'),
+    within: within === undefined ? undefined : windowOf(within),
     factor,
   };
   return applyDecorators(SetMetadata(RELOGIN, resolved), UseGuards(ReloginGuard));
+}
+
+function windowOf(within: Duration): number {
+  const complaint = isLongDuration(within, '@Relogin()');
+  if (complaint !== undefined) throw new SessionError('ERR_OPTIONS', complaint);
+  return milliseconds(within, '@Relogin()');
 }
 
 /** What they may hold is checked with their own errors. */

@@ -5,45 +5,60 @@ import type { SessionEngine } from '../core/engine.js';
 import { crossOrigin as crossOriginError, SessionError } from '../core/util/errors.js';
 import type { SessionEvent } from '../core/events/events.js';
 import { isId } from '../core/token/ids.js';
-import type { LoginOptions, ReloginOptions } from '../core/request/operations.js';
+import type { LoginOptions, ReloginOptions } from '../core/operations/operations.js';
 import { authenticatedAt } from '../core/model/policy.js';
-import type { SessionRecord } from '../core/model/record.js';
-import { Session, stateOf, type SessionData, type SessionInfo } from '../core/session.js';
+import { plainDevice, type SessionRecord } from '../core/model/record.js';
+import {
+  Session as CoreSession,
+  stateOf,
+  type DataOf,
+  type SessionData,
+  type SessionInfo,
+} from '../core/session.js';
+import type { Session } from './session.js';
 import { assertFactorIfNamed, assertSubjectIfNamed } from '../core/model/subject.js';
 import type { RequestState } from '../core/request/request-state.js';
 import { Handshake, type HandshakeSource } from './transports/handshake.js';
-import { currentSession, storage } from './request/request-session.js';
+import { crossOriginReport } from './request/cross-origin-report.js';
+import { currentSession, storage } from './request/current-session.js';
 import { asHttp } from './request/session.exceptions.js';
 import { SessionEvents } from './session.events.js';
 import type { SessionSettings } from './options/session.settings.js';
-import { checkCall } from './options/call-options.js';
+import { checkCall, type CallName } from './options/call-options.js';
+import { checkKeep } from './options/data-keys.js';
 import { SESSION_ENGINE, SESSION_SETTINGS } from './options/tokens.js';
 
 /** The session to act on; by default the current one. Needed where the option `context` is false. */
 export interface SessionTarget {
-  session?: Session<object>;
+  /** A session that `@Session()` or `open()` gave. @default the session of the present request */
+  session?: CoreSession<object>;
 }
 
+/** What `logout()` takes. */
 export interface LogoutOptions extends SessionTarget {
   /** Ends all sessions of the user, on every device. @default false */
   everywhere?: boolean;
 }
 
-export interface RegenerateOptions extends SessionTarget {
+/** What `regenerate()` takes. */
+export interface RegenerateOptions<T = Record<string, unknown>> extends SessionTarget {
   /** Keys of the data that stay. @default none */
-  keep?: readonly string[];
+  keep?: readonly (keyof T & string)[];
 }
 
+/** What `revoke()` takes. */
 export interface RevokeOptions {
-  /** Whose session it has to be, else it stays. */
+  /** Whose session it has to be, else it stays. @default anybody's */
   subject?: string;
 }
 
+/** What `revokeAll()` takes. */
 export interface RevokeAllOptions {
   /** The ids of sessions that stay. @default none */
   except?: string | readonly string[];
 }
 
+/** What `open()` takes beside the handshake. */
 export interface HandshakeOptions {
   /**
    * The client's address, for `protection`. By default that of the request; behind a proxy it is known with Express and
@@ -99,9 +114,11 @@ export class SessionService<T extends object = SessionData> {
         'The request in whose context this runs is finished, or its client has gone. Callbacks of a client that several requests share run in the context of the request that opened its connection. Take the session with @Session() in the handler and use that one in the callback.',
       );
     }
+    const { path } = this.#settings.engine.cookie;
+    const outOfPath = path === '/' ? '' : `outside of the path of the session cookie, '${path}', `;
     throw new SessionError(
       'ERR_NO_SESSION',
-      'There is no session here: outside of a request, on a route that the option "exclude" names, or with the option "context" off. Take it with @Session() in the handler and pass it on.',
+      `There is no session here: outside of a request, on a route that the option "exclude" names, ${outOfPath}or with the option "context" off. Take it with @Session() in the handler and pass it on.`,
     );
   }
 
@@ -109,12 +126,14 @@ export class SessionService<T extends object = SessionData> {
    * Begins a session of a user who has just proved who they are: under a new id, with none of the anonymous
    * session's data but the keys of `keep`. The old session is over.
    *
-   * @throws SessionError `ERR_SESSION_LIMIT` where `maxSessions` refuses another, `ERR_SUBJECT`, `ERR_FACTOR`
+   * @throws SessionError `ERR_SESSION_LIMIT` where `maxSessions` refuses another, `ERR_SUBJECT`, `ERR_FACTOR`,
+   *   `ERR_OPTIONS` for a key of `keep` that the class or Zod object of the option `data` does not have
    */
-  async login(subject: string, options: LoginOptions & SessionTarget = {}): Promise<void> {
-    checkCall('login()', options);
-    assertFactorIfNamed(options);
-    return this.#change(options, (state) => this.#engine.login(state, subject, options));
+  login(subject: string, options: LoginOptions<DataOf<T>> & SessionTarget = {}): Promise<void> {
+    return this.#change('login()', options, (state) => {
+      assertFactorIfNamed(options);
+      return this.#engine.login(state, subject, options);
+    });
   }
 
   /**
@@ -124,56 +143,70 @@ export class SessionService<T extends object = SessionData> {
    * @throws SessionError `ERR_NOT_LOGGED_IN`, `ERR_SESSION_ENDED`, `ERR_SUBJECT` for a subject that is given and is
    *   no text, `ERR_FACTOR`
    */
-  async relogin(options: ReloginOptions & SessionTarget = {}): Promise<void> {
-    checkCall('relogin()', options);
-    assertSubjectIfNamed(options);
-    assertFactorIfNamed(options);
-    return this.#change(options, (state) => this.#engine.relogin(state, options));
+  relogin(options: ReloginOptions & SessionTarget = {}): Promise<void> {
+    return this.#change('relogin()', options, (state) => {
+      assertSubjectIfNamed(options);
+      assertFactorIfNamed(options);
+      return this.#engine.relogin(state, options);
+    });
   }
 
   /**
    * A new secret and clean data in the same session, for a change of privilege. It stays logged in, with the same id
    * and times; data goes, but for the keys of `keep`.
    *
-   * @throws SessionError `ERR_SESSION_ENDED` if it was ended meanwhile
+   * @throws SessionError `ERR_SESSION_ENDED` if it was ended meanwhile, `ERR_OPTIONS` for a key of `keep` as in `login()`
    */
-  async regenerate(options: RegenerateOptions = {}): Promise<void> {
-    checkCall('regenerate()', options);
-    return this.#change(options, (state) => this.#engine.regenerate(state, options));
+  regenerate(options: RegenerateOptions<DataOf<T>> = {}): Promise<void> {
+    return this.#change('regenerate()', options, (state) => this.#engine.regenerate(state, options));
   }
 
-  /** Ends the session and takes its cookie away. Without a session it does nothing. */
-  async clear(options: SessionTarget = {}): Promise<void> {
-    checkCall('clear()', options);
-    return this.#change(options, (state) => this.#engine.end(state, 'cleared'));
+  /** Ends the session and expires its cookie. Without a session it does nothing. */
+  clear(options: SessionTarget = {}): Promise<void> {
+    return this.#change('clear()', options, (state) => this.#engine.end(state, 'cleared'));
   }
 
-  /** Ends the session, here or `everywhere`, and over HTTPS has the browser forget what it stored (Clear-Site-Data). */
-  async logout(options: LogoutOptions = {}): Promise<void> {
-    checkCall('logout()', options);
-    return this.#change(options, (state) => this.#engine.end(state, 'logout', options.everywhere));
+  /**
+   * Ends the session, here or `everywhere`, and expires its cookie; over HTTPS the browser also clears what the option
+   * `clearSiteData` names. Without a session it does nothing.
+   *
+   * @throws SessionError `ERR_SESSION_ENDED` with `everywhere`, if the token of the request was replaced too long ago to end
+   *   other sessions; `ERR_REVOCATION_UNAVAILABLE` for it over sealed cookies without a revocation list
+   */
+  logout(options: LogoutOptions = {}): Promise<void> {
+    return this.#change('logout()', options, (state) =>
+      this.#engine.end(state, 'logout', options.everywhere),
+    );
   }
 
-  /** The live sessions of a user, the latest first. */
-  async list(subject: string): Promise<SessionInfo[]> {
-    const records = await this.#ask(() => this.#engine.list(subject));
-    const current = currentSession()?.state.handle?.record.id;
-    return records.map((record) => this.#info(record, current));
+  /**
+   * The live sessions of a user, the latest first.
+   *
+   * @throws SessionError `ERR_LIST_UNAVAILABLE` over sealed cookies without an `index`
+   */
+  list(subject: string): Promise<SessionInfo[]> {
+    return this.#read('list()', async () => {
+      const records = await this.#engine.list(subject);
+      const current = currentSession()?.state.handle?.record.id;
+      return records.map((record) => this.#info(record, current));
+    });
   }
 
   /**
    * Ends the session of this id, and returns how many that were: 1 or 0. Where a user asks for it give
-   * `subject`, so that nobody ends what is not theirs.
+   * `subject`, so that users end only sessions of their own.
    *
    * @throws SessionError `ERR_SUBJECT` for a subject that is given and is no text
    */
-  async revoke(id: string, options: RevokeOptions = {}): Promise<number> {
-    checkCall('revoke()', options);
-    assertSubjectIfNamed(options);
-    if (!isId(id)) return 0;
-    const ended = await this.#ask(() => this.#engine.revoke(id, options.subject));
-    if (ended > 0) loseCurrent((current) => current === id);
-    return ended;
+  revoke(id: string, options: RevokeOptions = {}): Promise<number> {
+    return this.#write('revoke()', async () => {
+      checkCall('revoke()', options);
+      assertSubjectIfNamed(options);
+      if (!isId(id)) return 0;
+      const ended = await this.#engine.revoke(id, options.subject);
+      if (ended > 0) loseCurrent((current) => current === id);
+      return ended;
+    });
   }
 
   /**
@@ -181,13 +214,15 @@ export class SessionService<T extends object = SessionData> {
    *
    * @throws SessionError `ERR_SUBJECT`, and `ERR_OPTIONS` for an `except` that is given and holds something else than ids
    */
-  async revokeAll(subject: string, options: RevokeAllOptions = {}): Promise<number> {
-    checkCall('revokeAll()', options);
-    const kept = keptIds(options);
-    const own = currentSession()?.state.handle?.record;
-    const ended = await this.#ask(() => this.#engine.revokeAll(subject, kept));
-    if (own?.subject === subject) loseCurrent((current) => !kept.includes(current));
-    return ended;
+  revokeAll(subject: string, options: RevokeAllOptions = {}): Promise<number> {
+    return this.#write('revokeAll()', async () => {
+      checkCall('revokeAll()', options);
+      const kept = keptIds(options);
+      const own = currentSession()?.state.handle?.record;
+      const ended = await this.#engine.revokeAll(subject, kept);
+      if (own?.subject === subject) loseCurrent((current) => !kept.includes(current));
+      return ended;
+    });
   }
 
   /**
@@ -200,33 +235,54 @@ export class SessionService<T extends object = SessionData> {
    *
    * @throws SessionError `ERR_CROSS_ORIGIN`, `ERR_STORE_UNAVAILABLE`
    */
-  async open(source: HandshakeSource, options: HandshakeOptions = {}): Promise<Session<T>> {
-    checkCall('open()', options);
-    const handshake = new Handshake(source, options.ip, this.#host.httpAdapter);
-    const { crossOrigin, allowedOrigins } = this.#settings;
-    return this.#ask(async () => {
-      if (crossOrigin === 'block' && handshake.isCrossOrigin(allowedOrigins)) throw crossOriginError();
+  open(source: HandshakeSource, options: HandshakeOptions = {}): Promise<Session<T>> {
+    return this.#read('open()', async () => {
+      checkCall('open()', options);
+      const handshake = new Handshake(source, options.ip, this.#host.httpAdapter);
+      const { crossOrigin, allowedOrigins } = this.#settings;
+      if (crossOrigin === 'block' && handshake.isCrossOrigin(allowedOrigins)) {
+        crossOriginReport(this.#settings).note(handshake.refusal);
+        throw crossOriginError();
+      }
       const state = await this.#engine.openDetached(handshake.header('cookie'), handshake.client);
-      return new Session<T>(state, this.#engine);
+      return new CoreSession<T>(state, this.#engine) as Session<T>;
     });
   }
 
-  async #change(target: SessionTarget, work: (state: RequestState) => Promise<void>): Promise<void> {
-    const state = this.#state(target);
+  #change(
+    name: CallName,
+    options: SessionTarget & { keep?: unknown },
+    work: (state: RequestState) => Promise<void>,
+  ): Promise<void> {
+    let state: RequestState;
     try {
-      await work(state);
+      checkCall(name, options);
+      checkKeep(name, options, this.#settings.dataKeys);
+      state = this.#state(options);
     } catch (error) {
-      throw this.#engine.thrown(state, error);
+      return this.#engine.callOutside(name, Promise.reject<never>(error));
     }
+    return this.#engine.call(state, name, async () => work(state));
   }
 
-  /** What concerns no session of a request may be asked within one all the same: its client sees the error then. */
-  async #ask<R>(work: () => Promise<R>): Promise<R> {
-    try {
-      return await work();
-    } catch (error) {
-      throw this.#mayBeWithinRequest ? asHttp(error) : error;
-    }
+  /** Ends other sessions. Within a request its response waits for that, as for a change of its own session. */
+  #write<R>(name: string, work: () => Promise<R>): Promise<R> {
+    const current = currentSession();
+    return current ? this.#engine.call(current.state, name, work) : this.#outside(name, work);
+  }
+
+  /** Changes nothing, so that no response waits for it. */
+  #read<R>(name: string, work: () => Promise<R>): Promise<R> {
+    const current = currentSession();
+    return current ? this.#engine.callInBackground(current.state, name, work) : this.#outside(name, work);
+  }
+
+  #outside<R>(name: string, work: () => Promise<R>): Promise<R> {
+    const asThrown = this.#mayBeWithinRequest ? asHttp : (error: unknown): unknown => error;
+    const done = work().catch((error: unknown) => {
+      throw asThrown(error);
+    });
+    return this.#engine.callOutside(name, done);
   }
 
   get #mayBeWithinRequest(): boolean {
@@ -247,7 +303,7 @@ export class SessionService<T extends object = SessionData> {
     return {
       id: record.id,
       subject: record.subject!,
-      device: record.device ?? {},
+      device: plainDevice(record.device ?? {}),
       createdAt: new Date(record.createdAt),
       startedAt: new Date(record.startedAt),
       lastSeenAt: new Date(record.lastSeenAt),

@@ -11,13 +11,13 @@ import type {
   Verdict,
 } from './revocation-list.js';
 
-/** How often expired entries are swept out, in milliseconds. */
+/** How often expired entries are removed, in milliseconds. */
 const SWEEP_EVERY = 60_000;
 
 /**
- * Revocations in the memory of this process, for a single node. What it would forget at a restart it does
- * not let live either: each process has an epoch of its own, every cookie names it, and a cookie of another
- * epoch is refused. So a restart ends all sessions that were issued before it, and revives none.
+ * Revocations in the memory of this process, for a single node. Each process has an epoch, every cookie contains it, and
+ * a cookie of another epoch is rejected. So a restart ends all sessions that were issued before it, and no revoked
+ * cookie becomes valid again.
  */
 export class MemoryRevocations implements RevocationList {
   readonly epoch = randomBytes(6).toString('base64url');
@@ -30,7 +30,7 @@ export class MemoryRevocations implements RevocationList {
   #users = 0;
   #sweeper: NodeJS.Timeout | undefined;
 
-  /** @throws SessionError `ERR_OPTIONS`: it has no options */
+  /** @throws SessionError `ERR_OPTIONS` for any option: there are none */
   constructor(options: Record<string, never> = {}) {
     checkOptions('MemoryRevocations', options, {});
   }
@@ -41,19 +41,19 @@ export class MemoryRevocations implements RevocationList {
     this.#users++;
     if (process.env['NODE_ENV'] === 'production' && this.#users === 1) {
       warn(
-        'Revocations are kept in the memory of this process: a restart ends all sessions, and other nodes refuse its cookies. For more than one node give SealedCookie a RedisRevocations or PostgresRevocations.',
+        'Revocations are kept in the memory of this process: a restart ends all sessions, and other nodes reject its cookies. For more than one node give SealedCookie a RedisRevocations or PostgresRevocations.',
       );
     }
     this.#sweeper ??= setInterval(() => this.sweep(), SWEEP_EVERY).unref();
   }
 
-  /** Entries held, such as were not swept yet included. */
+  /** Number of entries, including expired ones until the next sweep. */
   get size(): number {
     return this.#table.size;
   }
 
   fresh(): void {
-    // What is in this process is all there is.
+    // The table is the list, so it is always current.
   }
 
   sync(): void {
@@ -76,7 +76,7 @@ export class MemoryRevocations implements RevocationList {
     return Promise.resolve(this.#table.apply(revocation));
   }
 
-  /** Forgets what has expired. Runs by itself once a minute. */
+  /** Removes expired entries. Called once a minute. */
   sweep(): void {
     this.#table.sweep(this.#clock.now());
   }

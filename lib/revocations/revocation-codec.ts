@@ -5,10 +5,11 @@ import {
   type SessionTerms,
 } from './revocation-list.js';
 import { MOST_PER_SUBJECT } from './revocation-table.js';
+import { isId } from '../core/token/ids.js';
 
 /**
- * A revocation as a list stores it: rank, time and the rest, apart so that a script can compare them. The nonce
- * tells two writes of the same apart from one that a driver sent twice.
+ * A revocation as a list stores it: rank and expiry are separate from the body, so that a script can compare them. With
+ * the nonce a script recognises a write that a driver sent twice.
  */
 export const writeRevocation = ({ key, rank, until, terms }: Revocation, nonce: string) => ({
   key,
@@ -18,33 +19,30 @@ export const writeRevocation = ({ key, rank, until, terms }: Revocation, nonce: 
 });
 
 /**
- * When a rotation ends that is confirmed, as a script compares it with {@link CONFIRMED} of what is there; else an
- * empty text.
+ * When the grace of a confirmed rotation ends, for a script to compare with that of the stored entry; an empty text for
+ * any other revocation.
  */
 export const confirmedOf = ({ terms }: Revocation): string =>
   terms.kind === 'session' && terms.confirmed !== undefined ? String(terms.confirmed) : '';
 
-/** What a script has to know of an entry: whose it is, if a subject's, and how much of it is meant. */
+/** For scripts: the subject of an entry and which of its sessions it voids. Both are empty for an entry of one session. */
 export function scopeOf({ terms }: Revocation): { subject: string; scope: 'all' | 'except' | 'only' | '' } {
   if (terms.kind === 'session') return { subject: '', scope: '' };
   const { subject, except, only } = terms;
   return { subject, scope: only ? 'only' : except.length > 0 ? 'except' : 'all' };
 }
 
-/** A list of as many ids as an entry may have is well below it, in characters. */
+/** Maximum length of a body in characters, well above that of an entry with {@link MOST_PER_SUBJECT} ids. */
 const LONGEST_BODY = 64 * 1024;
 
-/** The last millisecond of a `Date`. */
+/** The latest time of a `Date`, in milliseconds since the epoch. */
 const LAST_TIME = 8.64e15;
-
-/** 128 bit and more, in base64url. */
-const ID = /^[\w-]{22}$/;
 
 const WHYS: Record<SessionTerms['why'], true> = { ended: true, replaced: true, evicted: true, rotated: true };
 
 /**
- * The revocation that a list holds; `undefined` for what is not of our form. Every field is checked, and what
- * we do not know is dropped.
+ * Reads a stored revocation. Every field is checked, and unknown fields are dropped. `undefined` for an entry that no
+ * version of this library wrote.
  */
 export function readRevocation(rank: unknown, until: unknown, body: unknown): Revocation | undefined {
   const [rankRead, untilRead] = [wholeNumber(rank), wholeNumber(until)];
@@ -54,7 +52,7 @@ export function readRevocation(rank: unknown, until: unknown, body: unknown): Re
   if (!isObject(terms)) return undefined;
   const read = terms['kind'] === 'session' ? readSession : readSubject;
   const revocation = read(rankRead, untilRead, terms);
-  // Of one key all have the same scope, so that the higher rank ends no less.
+  // All entries with one key have the same scope, so that the one of the highest rank voids everything the others do.
   return revocation?.key === key ? revocation : undefined;
 }
 
@@ -90,8 +88,6 @@ type Fields = Record<string, unknown>;
 
 const isObject = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-
-const isId = (value: unknown): value is string => typeof value === 'string' && ID.test(value);
 
 const isIds = (value: unknown): value is string[] =>
   Array.isArray(value) && value.length <= MOST_PER_SUBJECT && value.every(isId);

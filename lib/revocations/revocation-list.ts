@@ -1,132 +1,144 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { RejectReason } from '../core/model/reject-reason.js';
-import type { Awaitable, StoreContext } from '../core/storage/store.js';
+import type { Awaitable, StoreContext, StoreProblem } from '../core/storage/store.js';
 
-/** What a cookie says of itself, once it was opened. */
+/** The fields of an opened cookie that decide whether it was revoked. */
 export interface SealedToken {
+  /** The public id of the session. */
   id: string;
-  /** Counts the rotations that killed what was before. */
+  /** Counts the rotations that voided the cookies before them. */
   version: number;
+  /** The user's id as given to `login()`. */
   subject?: string;
-  /** When the session began, in milliseconds since the epoch; it moves neither by a roll nor by a re-login. */
+  /** When the session began, in milliseconds since the epoch. Unchanged by a roll and by a re-login. */
   issuedAt: number;
-  /** The list under which it was issued. */
+  /** The epoch of the list at the time of issue. */
   epoch: string;
 }
 
-/** Everything under the rank of an entry is dead; this rank leaves nothing alive. */
+/** An entry voids the versions below its rank; with this rank, all of them. */
 export const ALL_VERSIONS = Number.MAX_SAFE_INTEGER;
 
 /** Voids tokens of one session: those of a version below `rank`. */
 export interface SessionTerms {
+  /** Tells it from {@link SubjectTerms}. */
   kind: 'session';
+  /** The public id of the session. */
   id: string;
+  /** Why: the session ended, or its secret was rotated. */
   why: Extract<RejectReason, 'ended' | 'replaced' | 'evicted'> | 'rotated';
-  /** Milliseconds since the epoch: till then a voided token is no sign of theft. */
+  /** Milliseconds since the epoch. Before this time a voided token is not a sign of theft. */
   grace: number;
-  /** Whether the immediate predecessor still opens the session till then. */
+  /** Whether the immediate predecessor still opens the session before `grace`. */
   honoured: boolean;
   /**
-   * Of a rotation whose successor was presented, in milliseconds since the epoch: from then on a predecessor is a
-   * sign of theft. Absent until then.
+   * For a rotation whose successor was presented, in milliseconds since the epoch: from this time on a predecessor is a
+   * sign of theft. Absent while the successor has not been presented.
    */
   confirmed?: number;
-  /** The same for all that is older than the immediate predecessor. Absent where it is as for that one. */
+  /** As `confirmed`, for tokens older than the immediate predecessor. Absent if it is the same time. */
   older?: number;
 }
 
 /** Voids tokens of one subject that were issued at or before `rank`, a time in milliseconds. */
 export interface SubjectTerms {
+  /** Tells it from {@link SessionTerms}. */
   kind: 'subject';
-  /** {@link subjectKey} of it: the list names nobody. */
+  /** A digest of the user's id: the list holds no names. */
   subject: string;
-  /** Sessions that it leaves alone. */
+  /** Ids of the sessions that it spares. */
   except: readonly string[];
-  /** If given, it concerns no other sessions than these. */
+  /** If given, it voids only the sessions with these ids. */
   only?: readonly string[];
   /**
-   * When it began, in milliseconds since the epoch: a login whose subject had proved itself at or before it is
-   * refused, however late it comes.
+   * When the revocation began, in milliseconds since the epoch: a login whose subject authenticated at or before this
+   * time is refused, however late it completes.
    */
   at?: number;
 }
 
+/** An entry of the list. */
 export interface Revocation {
   /**
-   * Of two entries with one key the higher rank stands. Of two rotations of the same rank what is confirmed stands,
-   * and of those what ends earlier.
+   * Of two entries with the same key, the one of the higher rank stands. Of two rotations of the same rank, the confirmed
+   * one stands; of two confirmed ones, the one that ends earlier.
    */
   key: string;
+  /** The version (of a session) or the time (of a subject) up to which it voids. */
   rank: number;
-  /** Milliseconds since the epoch: when the longest token that it voids has expired. */
+  /** When the last token that it voids has expired, in milliseconds since the epoch. */
   until: number;
+  /** What it voids. */
   terms: SessionTerms | SubjectTerms;
 }
 
+/** Whether a cookie is still valid. */
 export type Verdict =
   | {
       live: true;
       /** The version that the next cookie carries. */
       version: number;
-      /** The rotation to that version, as long as the list has it. */
+      /** The rotation to that version, if the list still holds it. */
       rotation?: SessionTerms;
     }
-  /** `replaced`: ended, a moment ago, by a login of the same client. */
+  /** `replaced`: ended a moment ago by a login of the same client. */
   | { live: false; why: Extract<RejectReason, 'ended' | 'replaced' | 'evicted' | 'reused'> }
-  /** The session lives under a later version. `lately`: the client may have it by now, or is about to get it. */
+  /** The session is live with a later version. `lately`: the client may have the later cookie, or is about to receive it. */
   | { live: false; why: Extract<RejectReason, 'superseded'>; lately: boolean };
 
-/** What the list needs to know of the module. */
+/** What a list needs of the module's options. */
 export interface RevocationContext extends StoreContext {
-  /** Milliseconds that the list may take to answer. */
+  /** Milliseconds that the list may take to respond. */
   timeout: number;
 }
 
 /**
- * Which sealed cookies are dead although they have not expired. It holds what was revoked, not what lives.
+ * The sealed cookies that were revoked before they expired. Holds revocations, not live sessions.
  *
- * Lookups are answered from memory. An error means that the list could not be asked and the copy in memory
- * may be out of date; it becomes a 503.
+ * Lookups use a copy in memory. An error means that the list could not be queried and the copy may be out of date; it
+ * becomes a 503.
  */
 export interface RevocationList {
-  /** Called before anything else, once by each module that uses the list. */
+  /** Called first, once by each module that uses the list. */
   bind(context: RevocationContext): void;
   /**
-   * Sees to it that the copy in memory is current, within the list's bound. Returns nothing if it is; else a
-   * promise that rejects with `ERR_STORE_UNAVAILABLE` if the list cannot be asked.
+   * Makes the copy in memory current, within {@link lag}. Returns nothing if it is; otherwise a promise that rejects with
+   * `ERR_STORE_UNAVAILABLE` if the list cannot be queried.
    */
   fresh(): void | Promise<void>;
-  /** Takes in all that was recorded up to now, on whichever node. Rejects with `ERR_STORE_UNAVAILABLE`. */
+  /** Reads everything that any node has recorded up to now. Rejects with `ERR_STORE_UNAVAILABLE`. */
   sync(): void | Promise<void>;
-  /** Another one after the list lost its entries: tokens from before are refused. Known once it was fresh. */
+  /** Changes when the list has lost its entries, so that earlier tokens are rejected. Known after {@link fresh}. */
   readonly epoch: string;
-  /** Milliseconds for which another node may not know of a revocation. */
+  /** Milliseconds after which a revocation is known to every node. */
   readonly lag: number;
   /** Milliseconds that the list's clock is ahead of this machine's. */
   readonly skew: number;
-  /** What becomes of a token, by the copy in memory. */
+  /** The verdict on a token, by the copy in memory. */
   check(token: SealedToken): Verdict;
   /**
-   * The latest time at or before which the tokens of a subject are void, but for what was spared then, or
-   * -Infinity. By the copy in memory.
+   * The latest time at or before which the tokens of a subject are void, except for spared sessions, or -Infinity. By the
+   * copy in memory.
    */
   revokedSince(subject: string): number;
   /** When the latest revocation of a subject's sessions began, or -Infinity. By the copy in memory. */
   revokedAt(subject: string): number;
   /**
-   * Records a revocation, for all nodes. False if it was recorded already: there is one of the same key that goes
-   * as far, or names the same sessions with `only`. What was recorded is never narrowed, whatever is added; a
-   * rotation that is recorded as unconfirmed may be recorded as confirmed.
-   * Rejects with `ERR_STORE_UNAVAILABLE`.
+   * Records a revocation, for all nodes. False if it was recorded before: there is one with the same key that voids as
+   * much, or that names the same sessions with `only`. An addition never makes a void token valid; it may confirm a
+   * rotation that is recorded as unconfirmed. Rejects with `ERR_STORE_UNAVAILABLE`.
    */
   add(revocation: Revocation): Promise<boolean>;
+  /** What is wrong at start, as `SessionStore.diagnose`. */
+  diagnose?(): Awaitable<readonly StoreProblem[]>;
+  /** Called once by each module that called `bind`. Stops the list's own timers and subscriptions. */
   close(): Awaitable<void>;
 }
 
-/** Stands for a subject in the list, which is to hold no personal data. */
+/** Represents a subject in the list, which holds no personal data. */
 export const subjectKey = (subject: string): string => digest(`nest-sessions/subject|${subject}`);
 
-/** Ends one session, or with `version` what it was below that. */
+/** Voids one session, or with `version` its tokens of lower versions. */
 export function revocationOf(
   id: string,
   until: number,
@@ -136,7 +148,7 @@ export function revocationOf(
   return { key: `s:${id}`, rank: version, until, terms: { kind: 'session', id, ...terms } };
 }
 
-/** Ends the sessions of a subject that were issued at or before a time. */
+/** Voids the sessions of a subject that were issued at or before a time. */
 export function subjectRevocationOf(
   subject: string,
   before: number,
@@ -146,14 +158,14 @@ export function subjectRevocationOf(
   return hashedSubjectRevocationOf(subjectKey(subject), before, until, scope);
 }
 
-/** Which of a subject's sessions are meant: all, all but some, or some; and `at`, as in {@link SubjectTerms}. */
+/** Which sessions of a subject are voided: all, all except some, or some; and `at`, as in {@link SubjectTerms}. */
 export interface SubjectScope {
   except?: readonly string[];
   only?: readonly string[];
   at?: number;
 }
 
-/** {@link subjectRevocationOf} for a subject of which no more than its {@link subjectKey} is known. */
+/** As {@link subjectRevocationOf}, for the {@link subjectKey} of a subject. */
 export function hashedSubjectRevocationOf(
   subject: string,
   before: number,
@@ -168,10 +180,10 @@ export function hashedSubjectRevocationOf(
     ...(only && { only }),
     ...(at !== undefined && { at }),
   };
-  // One key a scope: the same call again only moves the time, and takes no more room.
+  // One key for each scope: the same call again only moves the time and takes no more space.
   return { key: `u:${subject}:${digest(scope)}`, rank: before, until, terms };
 }
 
 const sorted = (ids: readonly string[]): string => [...ids].sort().join(',');
 
-const digest = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 22);
+const digest = (text: string): string => hash('sha256', text, 'base64url').slice(0, 22);

@@ -15,13 +15,17 @@ export type {
 } from '../core/model/record.js';
 export type {
   Awaitable,
+  CallReport,
+  CallReports,
   CommitResult,
   CreateResult,
   EndedRecord,
+  ExpiredSession,
   LoadedRecord,
   SessionLimit,
   SessionStore,
   StoreContext,
+  StoreProblem,
   Tombstone,
   TombstoneReason,
 } from '../core/storage/store.js';

@@ -1,5 +1,12 @@
 export { FakeClock } from './fake-clock.js';
+export { fakeSession } from './fake-session.js';
+export { fakeSessionService } from './fake-session-service.js';
 export { loginAs } from './login-as.js';
+export { sessionAgent } from './session-agent.js';
+export { SessionTestingModule } from './session-testing.module.js';
 export { describeSessionStore } from './store-contract.js';
-export type { LoginAsOptions } from './login-as.js';
+export type { AgentBody, AgentHeaders, AgentResponse } from './exchange.js';
+export type { FakeSessionOptions, LoginAsOptions } from './stored-session.js';
+export type { AgentRequest, SessionAgent, SessionAgentOptions } from './session-agent.js';
+export type { SessionTestingOptions } from './session-testing.module.js';
 export type { MakeStore, StoreContractOptions, TestRunner } from './store-contract.js';

@@ -1,5 +1,6 @@
 import { committingSpecs } from './contract/committing.js';
 import { destroyingSpecs } from './contract/destroying.js';
+import { diagnosingSpecs } from './contract/diagnosing.js';
 import { expiringSpecs } from './contract/expiring.js';
 import { growingSpecs } from './contract/growing.js';
 import { isolatingSpecs } from './contract/isolating.js';
@@ -15,6 +16,7 @@ import { tellingSpecs, type MakeStore } from './contract/telling.js';
 
 export type { MakeStore, TestRunner };
 
+/** What `describeSessionStore()` takes beside the store. */
 export interface StoreContractOptions {
   /**
    * Creates another store of the same engine on each call, as on another node. The tests of `publish` and `subscribe`
@@ -61,6 +63,7 @@ export function describeSessionStore(
     limitingSpecs(runner, store);
     revokingSpecs(runner, store);
     racingSpecs(runner, store);
+    diagnosingSpecs(runner, store);
     tellingSpecs(runner, store, secondNode);
   });
 }

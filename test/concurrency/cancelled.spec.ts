@@ -85,7 +85,7 @@ describeEveryStore('a client that cancels a request', (platform, make) => {
     expect(events.filter(({ type }) => type === 'rotated')).toHaveLength(1);
   });
 
-  it('and is known to have gone is not rotated for', async () => {
+  it('and has disconnected gets no rotation', async () => {
     const { browser, clock, events, url } = await run(platform, make);
     clock.advance('16m');
     await cancel(`${url}/cancelled/closed`, browser.cookie, gate.reached);

@@ -261,7 +261,7 @@ describeEveryStore('an ending', (platform, make) => {
     expect(wrong.status).toBe(500);
   });
 
-  it('leaves no session of a login that failed', async () => {
+  it('creates no session for a login that failed', async () => {
     const { url, sessions, mode } = await run(platform, make);
     mode.create = 'answered with an error';
     expect((await new Browser(url).post('/login', { user: 'alice' })).status).toBe(503);

@@ -8,7 +8,7 @@ import { until } from '../support/until.js';
 afterEach(closeAll);
 
 describe.each(platforms)('what comes late on %s', (platform) => {
-  it('a login that the store carries out after its time is over leaves no session', async () => {
+  it('a login that the store carries out after the timeout leaves no session', async () => {
     const memory = new MemoryStore();
     const gate = makeGate();
     const created: number[] = [];
@@ -37,7 +37,7 @@ describe.each(platforms)('what comes late on %s', (platform) => {
     expect(created).toEqual([0, 1]);
   });
 
-  it('a successor that no key derives any more is waited for, and nobody is taken for a thief', async () => {
+  it('a successor that no key derives any more stays pending, without a theft alarm', async () => {
     const [older, newer] = ['the older of two secrets, which goes', 'the newer of two secrets, which stays'];
     const store = new MemoryStore();
     const events: SessionEvent[] = [];

@@ -51,7 +51,7 @@ async function run(platform: PlatformName, make: MakeStore, options: Setup['opti
 const given = ({ setCookies }: { setCookies: string[] }) => setCookies.at(-1)?.split(';')[0];
 
 describeEveryStore('a periodic rotation', (platform, make) => {
-  it('loses nobody whose response was lost: the predecessor stays good, and leads to one successor', async () => {
+  it('keeps the session of a client whose response was lost: the predecessor stays valid, and leads to one successor', async () => {
     const { browser, clock, told, status } = await run(platform, make);
     const old = browser.cookie;
     clock.advance('16m');
@@ -125,7 +125,7 @@ describeEveryStore('a periodic rotation', (platform, make) => {
     expect(told('reused')).toHaveLength(1);
   });
 
-  it('is superseded without an alarm where nobody presents the successor for as long as the idle timeout', async () => {
+  it('is superseded without an alarm where the successor is not presented for as long as the idle timeout', async () => {
     const { browser, clock, told, status } = await run(platform, make, { idle: '30m' });
     const old = browser.cookie;
     clock.advance('16m');
@@ -166,7 +166,7 @@ describeEveryStore('a periodic rotation', (platform, make) => {
     expect(told('reused')).toHaveLength(1);
   });
 
-  it('knows more predecessors than it remembers', async () => {
+  it('recognises more predecessors than it stores', async () => {
     const { browser, clock, told, status } = await run(platform, make);
     const first = browser.cookie;
     for (let i = 0; i < 12; i++) await browser.post('/relogin', {});
@@ -214,7 +214,7 @@ describeEveryStore('the predecessor of a re-login or regenerate', (platform, mak
 });
 
 describeEveryStore('several cookies of the name', (platform, make) => {
-  it('are told apart: the live one counts, beside a predecessor after its grace', async () => {
+  it('are distinguished: the live one counts, beside a predecessor after its grace', async () => {
     const { browser, clock, told } = await run(platform, make);
     const old = browser.cookie;
     clock.advance('16m');

@@ -205,7 +205,7 @@ describeEveryStore('within one request', (platform, make) => {
     expect(answer.setCookies.join()).toContain('Max-Age=0');
   });
 
-  it('no rotation begins once the head is out: a stream logs nobody out', async () => {
+  it('no rotation begins after the head was sent: a stream logs no user out', async () => {
     const { browser, clock, events, url } = await run(platform, make);
     await browser.post('/login', { user: 'alice' });
     const streaming = await fetch(`${url}/within/messages`, { headers: { cookie: browser.cookie } });

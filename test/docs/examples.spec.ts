@@ -1,30 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
-
-interface Example {
-  /** Where the code begins, as `README.md:43`. */
-  place: string;
-  line: number;
-  code: string;
-}
-
-const pages = ['README.md', 'CONTRIBUTING.md', ...readdirSync('docs').map((name) => join('docs', name))];
-const examples = pages.filter((page) => page.endsWith('.md')).flatMap(examplesOf);
-
-/** Every block of TypeScript. One with `// not compiled: <why>` in its first line is left out. */
-function examplesOf(page: string): Example[] {
-  const found: Example[] = [];
-  const lines = readFileSync(page, 'utf8').split('\n');
-  for (let i = 0; i < lines.length; i++) {
-    if (lines[i]!.trim() !== '```ts') continue;
-    const end = lines.findIndex((line, at) => at > i && line.trim() === '```');
-    const code = lines.slice(i + 1, end).join('\n');
-    if (!code.startsWith('// not compiled: ')) found.push({ place: `${page}:${i + 2}`, line: i + 1, code });
-    i = end;
-  }
-  return found;
-}
+import { examples, type Example } from './examples.js';
 
 const fileOf = (index: number): string => join(process.cwd(), 'test', 'docs', `example-${index}.ts`);
 
@@ -45,8 +22,14 @@ function diagnosticsOf(all: readonly Example[]): Map<string, string[]> {
       ? getSourceFile(path, version, ...rest)
       : ts.createSourceFile(path, text, version);
   };
-  const context = join(process.cwd(), 'test', 'docs', 'context.d.ts');
-  const program = ts.createProgram([context, ...sources.keys()], { ...options, noUnusedLocals: false }, host);
+  const contexts = ['context.d.ts', 'testing-context.d.ts'].map((name) =>
+    join(process.cwd(), 'test', 'docs', name),
+  );
+  const program = ts.createProgram(
+    [...contexts, ...sources.keys()],
+    { ...options, noUnusedLocals: false },
+    host,
+  );
   return new Map(
     all.map(({ place }, i) => [
       place,

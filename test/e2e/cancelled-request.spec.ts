@@ -70,7 +70,7 @@ if (hasChromium) {
 
     const statusOf = (page: Page) => page.evaluate(async () => (await fetch('/me')).status);
 
-    it('by a fetch() that is aborted, where a rotation is due, logs nobody out', async () => {
+    it('by a fetch() that is aborted, where a rotation is due, keeps the user logged in', async () => {
       const { page, events, clock, store } = await open();
       clock.advance('16m');
       store.late = true;
@@ -90,7 +90,7 @@ if (hasChromium) {
       expect(events.filter(({ type }) => type === 'reused' || type === 'ended')).toEqual([]);
     });
 
-    it('by a second click, where a rotation is due, logs nobody out', async () => {
+    it('by a second click, where a rotation is due, keeps the user logged in', async () => {
       const { page, events, clock, store } = await open();
       clock.advance('16m');
       store.late = true;

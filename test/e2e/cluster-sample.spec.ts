@@ -51,14 +51,14 @@ const accounts = () =>
   Promise.all(nodes.map(({ url }) => send(`${url}/account`, 'GET', { cookie: browser.cookie })));
 
 function behaves(): void {
-  it('is logged in on both nodes, and stays so when one is gone', async () => {
+  it('is logged in on both nodes, and stays so when one stops', async () => {
     expect((await logIn()).status).toBe(303);
     expect((await accounts()).map(({ status }) => status)).toEqual([200, 200]);
     await kill(nodes.shift()!);
     for (let i = 0; i < 4; i++) expect((await browser.get('/account')).status).toBe(200);
   });
 
-  it('is out on both nodes after a logout on one, with a copied cookie as well', async () => {
+  it('is logged out on both nodes after a logout on one, with a copied cookie as well', async () => {
     await logIn();
     const copied = browser.cookie;
     const [first, second] = nodes;

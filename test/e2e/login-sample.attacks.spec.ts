@@ -34,7 +34,7 @@ describe('somebody who wants to log out another user', () => {
       ([, id]) => id!,
     );
 
-  it('cannot, though they know the id of the session', async () => {
+  it('cannot, even with the id of the session', async () => {
     const [bob, bobsPhone, mallory] = [await loggedIn('bob'), await loggedIn('bob'), await loggedIn('alice')];
     const [phone] = await idsOnPage(bob);
     expect((await mallory.post('/account/devices/revoke', { id: phone })).status).toBe(404);
@@ -241,7 +241,7 @@ describe('whoever captured cookies', () => {
     expect(seen[2]).toEqual(seen[0]);
   });
 
-  it('is not kept alive by a page that was left open and asks now and then', async () => {
+  it('is not kept alive by a page that was left open and polls', async () => {
     const browser = await loggedIn('alice');
     for (let minutes = 0; minutes < 30; minutes += 5) {
       expect((await browser.get('/account/freshness')).status).toBe(200);
@@ -259,7 +259,7 @@ describe('whoever captured cookies', () => {
 });
 
 describe('somebody who tries user names', () => {
-  it('gets one answer for all that fail, after the same work', async () => {
+  it('gets the same response for every failure, after the same work', async () => {
     const browser = new Browser(sample.url);
     const attempt = async (login: string): Promise<{ body: string; took: number }> => {
       const start = performance.now();
@@ -277,7 +277,7 @@ describe('somebody who tries user names', () => {
   });
 });
 
-describe('a store that does not answer', () => {
+describe('a store that does not respond', () => {
   class Broken extends MemoryStore {
     down = false;
 
@@ -287,7 +287,7 @@ describe('a store that does not answer', () => {
     }
   }
 
-  it('is a 503 as a page or as JSON, and costs nobody the cookie', async () => {
+  it('is a 503 as a page or as JSON, and the cookie is kept', async () => {
     const store = new Broken();
     await sample.app.close();
     sample = await startLoginSample(store);

@@ -163,7 +163,7 @@ function inChromium(): void {
     expect((await account(cookie!)).status).toBe(401);
   });
 
-  it('counts down, and tells when the time is over', async () => {
+  it('counts down, and shows when the time is over', async () => {
     const page = await open('/login');
     await logIn(page, 'alice');
     sample.clock.advance('4m');

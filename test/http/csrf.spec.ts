@@ -7,7 +7,7 @@ const OTHER = 'https://evil.example';
 const origins = fc.constantFrom(undefined, OWN, OTHER, 'https://example.com', 'null', 'not an origin');
 
 describe('isCrossOrigin', () => {
-  it('believes Sec-Fetch-Site, whatever Origin says', () => {
+  it('trusts Sec-Fetch-Site, whatever Origin is', () => {
     fc.assert(
       fc.property(
         origins,
@@ -42,7 +42,93 @@ describe('isCrossOrigin', () => {
 
   it('lets a client pass that is no browser', () => {
     expect(isCrossOrigin({}, HOST, [])).toBe(false);
+    expect(isCrossOrigin({}, undefined, [])).toBe(false);
   });
+
+  const name = fc.constantFrom(
+    'app.example.com',
+    'example.com',
+    'localhost',
+    '10.0.0.7',
+    '[::1]',
+    'evil.example',
+  );
+  const port = fc.constantFrom('', ':80', ':443', ':3000');
+  const scheme = fc.constantFrom('http', 'https');
+  const mixed = (text: string) => fc.constantFrom(text, text.toUpperCase());
+
+  it('holds two for the same exactly where scheme, name and port are, whatever is left out', () => {
+    const given = fc.record({
+      scheme,
+      name,
+      port,
+      host: fc.tuple(name.chain(mixed), port),
+      tls: fc.boolean(),
+    });
+    let same = 0;
+    fc.assert(
+      fc.property(given, ({ scheme, name, port, host: [hostName, hostPort], tls }) => {
+        const byDefault = scheme === 'http' ? ':80' : ':443';
+        const own =
+          name === hostName.toLowerCase() &&
+          (port || byDefault) === (hostPort || byDefault) &&
+          !(tls && scheme === 'http');
+        if (own) same++;
+        const origin = new URL(`${scheme}://${name}${port}`).origin;
+        expect(isCrossOrigin({ origin }, hostName + hostPort, [], tls)).toBe(!own);
+      }),
+      { numRuns: 2_000 },
+    );
+    // Otherwise the property says little.
+    expect(same).toBeGreaterThan(50);
+  });
+
+  it('takes nothing for its own where no host is known', () => {
+    const any = fc.oneof(fc.string(), fc.webUrl(), fc.constantFrom('null', '', OWN, 'undefined', 'http://'));
+    fc.assert(
+      fc.property(any, fc.constantFrom(undefined, ''), fc.boolean(), (origin, host, tls) => {
+        expect(isCrossOrigin({ origin }, host, [], tls)).toBe(true);
+      }),
+    );
+  });
+
+  it('takes an Origin that is none for that of no host', () => {
+    const parts = fc.constantFrom(
+      'http://',
+      'https://',
+      'null',
+      'app',
+      '@',
+      '/',
+      '\\',
+      '?',
+      '#',
+      ':',
+      '.',
+      ' ',
+      '%61',
+    );
+    fc.assert(
+      fc.property(fc.array(parts, { maxLength: 6 }), (all) => {
+        const origin = all.join('');
+        if (isCrossOrigin({ origin }, 'app', [])) return;
+        // Passed: then a browser that reads it as a URL is at that very host, and nothing else is in it.
+        const { host, username, password, pathname, search, hash } = new URL(origin);
+        expect([host, username + password, pathname, search + hash]).toEqual(['app', '', '/', '']);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it.each(['capacitor://localhost', 'chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb'])(
+    'knows %s only by its name',
+    (origin) => {
+      expect(isCrossOrigin({ origin }, 'localhost', [])).toBe(true);
+      expect(isCrossOrigin({ origin }, 'localhost', [origin])).toBe(false);
+      expect(isCrossOrigin({ origin: `${origin}.evil.example` }, 'localhost', [origin])).toBe(true);
+      expect(isCrossOrigin({ origin, 'sec-fetch-site': 'cross-site' }, 'localhost', [origin])).toBe(false);
+    },
+  );
 });
 
 describe('isUnsafe', () => {

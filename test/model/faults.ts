@@ -102,7 +102,7 @@ export const FAULTS: readonly Fault[] = [
   // Updates.
   {
     name: 'a commit puts the revision of the store beside data that it has not read',
-    told: ['counts'],
+    told: ['counts', 'answers'],
     focus: 'updates',
     sabotage: revisionUnread(),
   },
@@ -345,7 +345,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'only the immediate predecessor is remembered',
-    told: ['alarms'],
+    told: ['alarms', 'theft'],
     focus: 'confirmations',
     sabotage: inRotations(({ earlier: _, rest: __, ...previous }) => previous),
   },

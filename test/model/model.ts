@@ -87,6 +87,7 @@ export class World {
         limits,
         rememberLimits: limits,
         rollEvery: ROLL_EVERY,
+        reloginWithin: 300_000,
         rotateEvery: ROTATE_EVERY,
         grace: GRACE,
         onExceeded: 'evict-oldest',
@@ -482,7 +483,7 @@ export class Run {
       if (logout) state.expireCookie();
       return 503;
     }
-    if (op.response === 'cancelled') state.cookieComesTooLate(true);
+    if (op.response === 'cancelled') state.response.cookieComesTooLate(true);
     const id = state.id;
     let status = 200;
     try {

@@ -59,6 +59,7 @@ class Application {
     await check(`${this.name}: one copy for import and require, ${name}`, () =>
       this.#node(node, ['out/one-copy.mjs']),
     );
+    await check(`${this.name}: nest-sessions attack, ${name}`, () => this.#node(node, ['out/attack.mjs']));
   }
 
   #node(node, args) {

@@ -13,7 +13,7 @@ import {
   type RedisServer,
 } from '../support/servers.js';
 
-/** How many logouts the lag is measured over. */
+/** Number of logouts for which the lag is measured. */
 const LOGOUTS = 200;
 
 describeWithRedis('two processes that share a list in Redis', () => {
@@ -67,7 +67,7 @@ describeWithRedis('two processes that share a list in Redis', () => {
       }
       const sorted = lags.toSorted((a, b) => a - b);
       process.stdout.write(
-        `lag over ${LOGOUTS} logouts, two processes over Redis, ${platform}: median ${sorted[LOGOUTS / 2]!.toFixed(1)} ms, max ${sorted.at(-1)!.toFixed(1)} ms, the question itself included\n`,
+        `lag over ${LOGOUTS} logouts, two processes over Redis, ${platform}: median ${sorted[LOGOUTS / 2]!.toFixed(1)} ms, max ${sorted.at(-1)!.toFixed(1)} ms, the request itself included\n`,
       );
       expect(sorted[LOGOUTS / 2]).toBeLessThan(100);
       expect(sorted.at(-1)).toBeLessThan(5_000);

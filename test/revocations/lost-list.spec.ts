@@ -7,7 +7,7 @@ import { closeClients, nodeRedis } from '../support/redis-clients.js';
 import { describeWithRedis, startRedis, stopServers, type RedisServer } from '../support/servers.js';
 import { until } from '../support/until.js';
 
-describeWithRedis('a list that was lost', () => {
+describeWithRedis('a lost list', () => {
   let redis: RedisServer;
   beforeAll(async () => {
     redis = await startRedis();
@@ -31,18 +31,21 @@ describeWithRedis('a list that was lost', () => {
   const status = async (url: string, cookie: string) =>
     (await new Browser(url).get('/me', { cookie })).status;
 
-  it.each(platforms)('revives nobody, on %s: all cookies from before are refused', async (platform) => {
-    const url = await node(platform);
-    const [out, alive] = [new Browser(url), new Browser(url)];
-    for (const browser of [out, alive]) await browser.post('/login', { user: 'alice' });
-    const { cookie } = out;
-    await out.post('/logout');
-    await redis.cli('FLUSHALL');
-    await until(async () => (await status(url, alive.cookie)) === 401, 'the node notices');
-    expect(await status(url, cookie)).toBe(401);
-    const other = await node(platform);
-    expect([await status(other, cookie), await status(other, alive.cookie)]).toEqual([401, 401]);
-    await alive.post('/login', { user: 'alice' });
-    expect([await status(url, alive.cookie), await status(other, alive.cookie)]).toEqual([200, 200]);
-  });
+  it.each(platforms)(
+    'makes no revoked cookie valid: all earlier cookies are rejected, on %s',
+    async (platform) => {
+      const url = await node(platform);
+      const [out, alive] = [new Browser(url), new Browser(url)];
+      for (const browser of [out, alive]) await browser.post('/login', { user: 'alice' });
+      const { cookie } = out;
+      await out.post('/logout');
+      await redis.cli('FLUSHALL');
+      await until(async () => (await status(url, alive.cookie)) === 401, 'the node notices');
+      expect(await status(url, cookie)).toBe(401);
+      const other = await node(platform);
+      expect([await status(other, cookie), await status(other, alive.cookie)]).toEqual([401, 401]);
+      await alive.post('/login', { user: 'alice' });
+      expect([await status(url, alive.cookie), await status(other, alive.cookie)]).toEqual([200, 200]);
+    },
+  );
 });

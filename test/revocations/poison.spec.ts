@@ -12,7 +12,7 @@ import { closeAll, platforms, start, type PlatformName } from '../support/platfo
 import { hosts, startHost, type RevocationHost } from '../support/revocation-hosts.js';
 import { until } from '../support/until.js';
 
-// Servers are started and waited for, on machines that have other things to do.
+// Servers are started, possibly on a busy machine.
 jest.setTimeout(60_000);
 
 const table = hosts.flatMap(([host]) => platforms.map(([platform]) => [host, platform] as const));
@@ -21,7 +21,7 @@ const terms = { why: 'ended', grace: 0, honoured: false } as const;
 
 const bodyOf = ({ key, terms }: Revocation): string => JSON.stringify([key, terms, 'nonce']);
 
-/** As a notice was before it said nothing. */
+/** A notice with content, as in earlier versions. */
 const noticeOf = (one: Revocation): string => `${one.rank}|${one.until}|${bodyOf(one)}`;
 
 async function node(platform: PlatformName, host: RevocationHost) {
@@ -44,7 +44,7 @@ async function loggedIn(url: string, user: string): Promise<{ cookie: string; id
 const status = async (url: string, cookie: string): Promise<number> =>
   (await new Browser(url).get('/me', { cookie })).status;
 
-describe.each(table)('who may only notify the list in %s, on %s', (name, platform) => {
+describe.each(table)('forged notices on the list in %s, on %s', (name, platform) => {
   let host: RevocationHost;
   beforeAll(async () => {
     host = await startHost(name);
@@ -52,7 +52,7 @@ describe.each(table)('who may only notify the list in %s, on %s', (name, platfor
   afterEach(closeAll);
   afterAll(() => host.stop());
 
-  it('revives nothing, ends nothing, breaks nothing and fills nothing', async () => {
+  it('change no verdict and take no memory', async () => {
     const { url, revocations, sessions } = await node(platform, host);
     const [stolen, other] = [await loggedIn(url, 'mallory'), await loggedIn(url, 'bob')];
     const revoked = await loggedIn(url, 'mallory');
@@ -111,7 +111,7 @@ describe.each(hosts)('the list in %s', (name) => {
 
   const token = (id: string, subject = 'alice') => ({ id, subject, version: 0, issuedAt: 1_000, epoch: '' });
 
-  it('leaves out what is not of its form, tells of it once a minute, and goes on', async () => {
+  it('skips invalid entries, warns once a minute, and reads the others', async () => {
     const { list, warnings } = await bound();
     const ofSession = (id: string, change: object, key = `s:${id}`) =>
       JSON.stringify([key, { kind: 'session', id, ...terms, ...change }, '']);
@@ -155,7 +155,7 @@ describe.each(hosts)('the list in %s', (name) => {
     expect(warnings).toHaveLength(1);
   });
 
-  it('records a revocation in place of an entry that nobody can read', async () => {
+  it('replaces an unreadable entry by a revocation', async () => {
     const [{ list }, other] = [await bound(), await bound()];
     const id = newId();
     await host.write(`s:${id}`, String(Number.MAX_SAFE_INTEGER), String(LATER), '[]');
@@ -165,7 +165,7 @@ describe.each(hosts)('the list in %s', (name) => {
     expect(other.list.check(token(id)).live).toBe(false);
   });
 
-  it('holds some 1,000 entries of one subject, then one that ends all of it, on every node', async () => {
+  it('merges more than 1,000 entries of one subject into one that ends all of its sessions, on every node', async () => {
     const [{ list, warnings }, other] = [await bound(), await bound()];
     const subject = `flooded-${name}`;
     const before = await host.count();
@@ -185,14 +185,14 @@ describe.each(hosts)('the list in %s', (name) => {
     expect([list, other.list].map((one) => one.check(bystander).live)).toEqual([true, true]);
     expect(await add(newId(), 6_000)).toBe(true);
     expect((await host.count()) - before).toBe(1);
-    await until(() => !other.list.check(bystander).live, 'the other node knows');
+    await until(() => !other.list.check(bystander).live, 'the other node has received it');
     expect(list.check(bystander).live).toBe(false);
     for (const one of [list, other.list]) {
       expect(one.check({ ...bystander, issuedAt: 6_001 }).live).toBe(true);
       expect(one.revokedSince(subject)).toBe(6_000);
     }
     expect(warnings.filter((message) => /^More than 1000 revocations/.test(message))).toHaveLength(1);
-    // What ends all takes the place of what was there, and goes on for as long.
+    // An entry for all sessions replaces the others and keeps the latest expiry.
     await add(newId(), 7_000);
     await list.add(subjectRevocationOf(subject, 8_000, LATER - 1, { except: [newId()] }));
     await list.add(subjectRevocationOf(subject, 9_000, 1_000));

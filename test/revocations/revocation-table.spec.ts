@@ -66,7 +66,7 @@ const NOWS = [0, 6, 20];
 const verdicts = (table: RevocationTable) =>
   NOWS.flatMap((now) => tokens.map((token) => table.check(token, now)));
 
-/** Which were dead before, and are alive after. */
+/** Indexes of the tokens that were void before and are live after. */
 const revived = (before: Verdict[], after: Verdict[]): number[] =>
   before.flatMap((verdict, i) => (!verdict.live && after[i]!.live ? [i] : []));
 
@@ -84,8 +84,8 @@ const heap = (): number => {
   return process.memoryUsage().heapUsed;
 };
 
-describe('the table of revocations', () => {
-  it('never brings a dead token back, whatever is applied after', () => {
+describe('the revocation table', () => {
+  it('never makes a void token live, whatever is applied later', () => {
     fc.assert(
       fc.property(revocations, bound, (applied, most) => {
         const table = new RevocationTable(most);
@@ -101,7 +101,7 @@ describe('the table of revocations', () => {
     );
   });
 
-  it('kills what each entry alone would kill, until that has expired', () => {
+  it('voids what each entry alone would void, until that entry expires', () => {
     fc.assert(
       fc.property(revocations, bound, fc.integer({ min: 0, max: 6 }), (applied, most, minutes) => {
         const table = tableOf(applied, most);
@@ -117,7 +117,7 @@ describe('the table of revocations', () => {
     );
   });
 
-  it('is the same in whatever order and however often the entries come', () => {
+  it('does not depend on the order or repetition of entries', () => {
     const twice = revocations.chain((applied) =>
       fc.tuple(
         fc.constant(applied),
@@ -135,7 +135,7 @@ describe('the table of revocations', () => {
     );
   });
 
-  it('forgets nothing early, and everything once all has expired', () => {
+  it('removes nothing early, and everything once all has expired', () => {
     fc.assert(
       fc.property(revocations, bound, (applied, most) => {
         const table = tableOf(applied, most);
@@ -150,18 +150,18 @@ describe('the table of revocations', () => {
     );
   });
 
-  it('an entry of a higher rank and narrower terms spares nothing that one before it voids', () => {
+  it('an entry of a higher rank and narrower scope spares nothing that an earlier one voids', () => {
     const token = { id: 'a', subject: 'alice', version: 0, issuedAt: 5, epoch: '' };
     const table = tableOf([subjectRevocationOf('alice', 10, FAR)]);
     for (const scope of [{ except: ['a'] }, { only: ['b'] }, { except: ids }]) {
-      // Under the same key, as somebody who writes to the list could.
+      // Under the same key, as a forged entry could be.
       const { key } = subjectRevocationOf('alice', 10, FAR);
       table.apply({ ...subjectRevocationOf('alice', 1_000, FAR, scope), key });
       expect(table.check(token, 0)).toEqual({ live: false, why: 'ended' });
     }
   });
 
-  it('counts a session that several revocations spared by those that did not', () => {
+  it('voids a session that one of several revocations did not spare', () => {
     const table = tableOf([
       subjectRevocationOf('alice', 10, FAR, { except: ['a'] }),
       subjectRevocationOf('alice', 20, FAR, { except: ['b'] }),
@@ -174,7 +174,7 @@ describe('the table of revocations', () => {
     expect(table.revokedSince('alice')).toBe(20);
   });
 
-  it('takes no room for the same again', () => {
+  it('takes no memory for the same revocation again', () => {
     const table = new RevocationTable();
     const all = (i: number) => subjectRevocationOf('alice', i, FAR + i * MINUTE);
     for (let i = 0; i < 1_000; i++) table.apply(all(i));
@@ -189,7 +189,7 @@ describe('the table of revocations', () => {
     expect(table.size).toBe(2);
   });
 
-  it('is bounded for each subject: too many become one that ends all of it, and nothing throws', () => {
+  it('merges too many entries of one subject into one for all of its sessions', () => {
     let merged = 0;
     const table = new RevocationTable(MOST_PER_SUBJECT, () => merged++);
     const revoked = Array.from({ length: MOST_PER_SUBJECT }, newId);

@@ -55,7 +55,7 @@ describeWithRedis('an error of Redis', () => {
     await stopServers();
   }, START_TIMEOUT);
 
-  it.each(drivers)('tells neither data nor hash of a secret, with %s', async (_, connect) => {
+  it.each(drivers)('contains neither data nor the hash of a secret, with %s', async (_, connect) => {
     const client = await connect(server.url);
     const refused = await refusal(new RedisStore({ client }));
     expectQuiet(refused);
@@ -64,7 +64,7 @@ describeWithRedis('an error of Redis', () => {
 });
 
 describePostgres('an error of PostgreSQL', (server) => {
-  it('tells neither data nor hash of a secret', async () => {
+  it('contains neither data nor the hash of a secret', async () => {
     const store = new PostgresStore({ pool: server().pool(), table: 'quiet', events: false });
     await store.migrate();
     await server().ask('ALTER TABLE quiet ADD CONSTRAINT short CHECK (length(data::text) < 10)');

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { MemoryStore, type SessionModuleOptions, type SessionStore } from 'nest-sessions';
 import { SealedCookie } from 'nest-sessions/sealed';
 import { platforms, type PlatformName, type Site } from './platforms.js';
+import type { Question } from './spy-store.js';
 import { COOKIE, forgedCookie } from './tokens.js';
 
 /** What keeps the sessions, and what a spec may expect of it. */
@@ -11,6 +12,8 @@ export interface Backend {
   readonly over: (store: SessionStore) => SessionModuleOptions['store'];
   /** A Cookie header in the form that this backend writes, signed by a key that is none of ours. */
   readonly forgedCookie: () => string;
+  /** What the store is asked in order to open a session. A sealed cookie opens without it. */
+  readonly readsToOpen: readonly Question[];
   /** Both of two requests that write at the same time are kept. In a cookie the response that arrives last wins. */
   readonly keepsOverlappingWrites: boolean;
   /** Can change a session without a response that would carry the cookie: at the handshake of a socket. */
@@ -24,6 +27,7 @@ const backends: readonly Backend[] = [
     name: 'a store',
     over: (store) => store,
     forgedCookie,
+    readsToOpen: ['load'],
     keepsOverlappingWrites: true,
     writesWithoutResponse: true,
   },
@@ -31,6 +35,7 @@ const backends: readonly Backend[] = [
     name: 'sealed cookies with an index',
     over: (index) => new SealedCookie({ index, enforceRotation: true }),
     forgedCookie: () => `${COOKIE}=v1.${random(6)}.${random(300)}`,
+    readsToOpen: [],
     keepsOverlappingWrites: false,
     writesWithoutResponse: false,
   },

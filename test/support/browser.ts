@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { CookieJar } from 'tough-cookie';
+import { disclosure } from './disclosure.js';
 
 export interface Answer {
   status: number;
@@ -82,11 +83,13 @@ export function send(
         response.on('error', reject);
         response.on('end', () => {
           const content = Buffer.concat(chunks).toString();
+          const { 'set-cookie': setCookies = [] } = response.headers;
+          setCookies.forEach((one) => disclosure.cookie(one));
           resolve({
             status: response.statusCode!,
             headers: response.headers,
             body: content,
-            setCookies: response.headers['set-cookie'] ?? [],
+            setCookies,
             json: <T>() => JSON.parse(content) as T,
           });
         });

@@ -2,7 +2,7 @@ import { createServer, request, type IncomingHttpHeaders, type Server, type Serv
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
-import { hookResponse, type ResponseListener } from '../../lib/http/response-hook.js';
+import { hookResponse, type ResponseListener } from '../../lib/http/response/response-hook.js';
 
 /** One call of an application on its response. */
 export interface Call {
@@ -123,7 +123,7 @@ function listenerOf(plan: Plan, run: Run, onHeld: (release: () => void) => void)
     },
     onHead: (response) => {
       if (plan.head === 'throws') throw new Error('The head failed.');
-      if (plan.head === 'adds') response.appendHeader('X-Session', 'kept');
+      if (plan.head === 'adds') response.setHeader('X-Session', 'kept');
     },
     answerFailure: () => {
       if (plan.answer === 'throws') throw new Error('The failure failed.');
@@ -151,7 +151,8 @@ async function act(
   if (!response.headersSent) response.destroy();
 }
 
-function carryOut(response: ServerResponse, { method, args }: Call): string {
+/** Makes one call. Returns what it threw. */
+export function carryOut(response: ServerResponse, { method, args }: Call): string {
   try {
     if (method === 'status') response.statusCode = args[0] as number;
     else if (method === 'message') response.statusMessage = args[0] as string;

@@ -1,5 +1,6 @@
 import type { INestApplication, LoggerService } from '@nestjs/common';
 import { inspect } from 'node:util';
+import { disclosure } from './disclosure.js';
 
 /** Collects whatever an application logs through Nest, at every level. */
 export class LogSink implements LoggerService {
@@ -20,8 +21,8 @@ export class LogSink implements LoggerService {
   }
 
   #take(level: string, parts: unknown[]): void {
-    this.lines.push(
-      `${level}: ${parts.map((part) => (typeof part === 'string' ? part : inspect(part, { depth: 12, showHidden: true }))).join(' ')}`,
-    );
+    const line = `${level}: ${parts.map((part) => (typeof part === 'string' ? part : inspect(part, { depth: 12, showHidden: true }))).join(' ')}`;
+    this.lines.push(line);
+    disclosure.written('a log', line);
   }
 }

@@ -2,8 +2,11 @@ import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-ex
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { INestApplication, ModuleMetadata, Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { SessionModule, type SessionModuleOptions } from 'nest-sessions';
+import { inspect } from 'node:util';
+import { SessionModule, SessionService, type SessionModuleOptions } from 'nest-sessions';
 import { FakeClock } from 'nest-sessions/testing';
+import { disclosure } from './disclosure.js';
+import { LogSink } from './log-sink.js';
 
 export const SECRET = 'nRr1hT0m3yq6Zb8s5Vx2Kc9Wd4Jf7Lg0PaQeUiOtYp';
 
@@ -59,8 +62,12 @@ export async function start(on: PlatformName | Site, setup: Setup = {}): Promise
   const app = create(platform, module, setup);
   app.enableShutdownHooks([]);
   await setup.prepare?.(app);
-  await app.listen(0, '127.0.0.1');
+  await app.listen(0, '127.0.0.1').catch((error: unknown) => {
+    disclosure.written('an error at boot', inspect(error, { depth: 12 }));
+    throw error;
+  });
   running.push(app);
+  app.get(SessionService).events.subscribe((event) => disclosure.written('an event', JSON.stringify(event)));
   return { app, clock, url: (await app.getUrl()).replace('[::1]', '127.0.0.1') };
 }
 
@@ -72,10 +79,12 @@ function create(
   if (platform === 'fastify') {
     return module.createNestApplication<NestFastifyApplication>(
       new FastifyAdapter({ trustProxy: setup.trustProxy ?? false }),
-      { logger: false },
+      { logger: new LogSink() },
     );
   }
-  const app = module.createNestApplication<NestExpressApplication>(new ExpressAdapter(), { logger: false });
+  const app = module.createNestApplication<NestExpressApplication>(new ExpressAdapter(), {
+    logger: new LogSink(),
+  });
   if (setup.trustProxy) app.set('trust proxy', true);
   return app;
 }

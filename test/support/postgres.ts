@@ -22,18 +22,21 @@ export class PostgresServer {
   #process: ChildProcess | undefined;
   /** Backends that are stopped: they leave their parent's group, so each is signalled by itself. */
   #paused: number[] = [];
+  readonly #settings: Readonly<Record<string, string>>;
 
-  static async start(): Promise<PostgresServer> {
+  /** `settings` replace those below. */
+  static async start(settings: Readonly<Record<string, string>> = {}): Promise<PostgresServer> {
     const programs = findPrograms();
     if (programs === undefined) throw new Error(`PostgreSQL is not installed. ${HOW_TO_GET_IT}`);
-    const server = new PostgresServer(programs, await freePort());
+    const server = new PostgresServer(programs, await freePort(), settings);
     server.#initialise();
     await server.run();
     return server;
   }
 
-  private constructor(programs: string, port: number) {
+  private constructor(programs: string, port: number, settings: Readonly<Record<string, string>>) {
     this.#programs = programs;
+    this.#settings = settings;
     this.port = port;
     this.#directory = mkdtempSync(join(tmpdir(), 'nest-sessions-postgres-'));
   }
@@ -68,6 +71,7 @@ export class PostgresServer {
       max_connections: '300',
       // Its processes are killed here and the machine is not: what it gave to the system outlives them.
       fsync: 'off',
+      ...this.#settings,
     };
     const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
     const args = ['-D', this.#directory, '-p', String(this.port), ...flags];

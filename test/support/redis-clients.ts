@@ -1,6 +1,7 @@
 import { Cluster, Redis } from 'ioredis';
-import { createClient, createCluster } from 'redis';
+import { createClient, createCluster, createSentinel } from 'redis';
 import type { RedisClient } from 'nest-sessions/redis';
+import type { WatchedRedis } from './servers.js';
 
 /** What a spec opened, closed by {@link closeClients}. */
 const open: (() => unknown)[] = [];
@@ -43,6 +44,24 @@ export async function nodeRedisCluster(ports: readonly number[]) {
 
 export async function ioRedisCluster(ports: readonly number[]) {
   const client = new Cluster(ports.map((port) => ({ host: '127.0.0.1', port })));
+  client.on('error', ignore);
+  open.push(() => client.disconnect());
+  return Promise.resolve(client);
+}
+
+const addressesOf = ({ sentinels }: WatchedRedis) =>
+  sentinels.map(({ port }) => ({ host: '127.0.0.1', port }));
+
+export async function nodeRedisSentinel(redis: WatchedRedis) {
+  const client = createSentinel({ name: redis.name, sentinelRootNodes: addressesOf(redis) });
+  client.on('error', ignore);
+  await client.connect();
+  open.push(() => void client.destroy().catch(ignore));
+  return client;
+}
+
+export async function ioRedisSentinel(redis: WatchedRedis) {
+  const client = new Redis({ sentinels: addressesOf(redis), name: redis.name });
   client.on('error', ignore);
   open.push(() => client.disconnect());
   return Promise.resolve(client);

@@ -9,12 +9,16 @@ import type {
   RecordDelta,
   SessionLimit,
   SessionRecord,
+  StoreContext,
+  StoreProblem,
 } from 'nest-sessions/store';
 
 export interface Entry {
   record: SessionRecord;
   /** Milliseconds since the epoch, as in the other maps. */
   expires: number;
+  /** Whether its expiry was told. */
+  told?: boolean;
 }
 
 export interface Word {
@@ -45,9 +49,14 @@ const PAGE = 500;
 export class ReferenceStore implements SessionStore {
   readonly engine: ReferenceEngine;
   closed = false;
+  expired: StoreContext['expired'];
 
   constructor(engine = new ReferenceEngine()) {
     this.engine = engine;
+  }
+
+  bind({ expired }: StoreContext): void {
+    this.expired = expired;
   }
 
   now(): number {
@@ -121,6 +130,10 @@ export class ReferenceStore implements SessionStore {
     return () => this.engine.listeners.delete(entry);
   }
 
+  async diagnose(): Promise<StoreProblem[]> {
+    return [];
+  }
+
   async close(): Promise<void> {
     this.closed = true;
   }
@@ -131,7 +144,18 @@ export class ReferenceStore implements SessionStore {
 
   entry(id: string): Entry | undefined {
     const entry = this.engine.entries.get(id);
-    return entry && entry.expires > this.now() ? entry : undefined;
+    if (!entry || entry.expires > this.now()) return entry;
+    this.tellExpired(entry);
+    return undefined;
+  }
+
+  tellExpired(entry: Entry): void {
+    if (!entry.told) this.tell(entry.record);
+    entry.told = true;
+  }
+
+  tell({ id, subject, startedAt, lastSeenAt, remember }: SessionRecord): void {
+    this.expired?.({ id, ...(subject !== undefined && { subject }), startedAt, lastSeenAt, remember });
   }
 
   live(id: string): SessionRecord | undefined {

@@ -1,6 +1,6 @@
 import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,11 +47,25 @@ export class RedisServer {
     readonly port: number,
     readonly directory: string,
     readonly args: readonly string[],
+    /** A file that the server writes to, as a sentinel does. */
+    private readonly config?: string,
   ) {}
 
   static async start(args: readonly string[] = []): Promise<RedisServer> {
     const directory = await mkdtemp(join(tmpdir(), 'sessions-redis-'));
     const server = new RedisServer(await freePort(), directory, args);
+    servers.push(server);
+    await server.start();
+    return server;
+  }
+
+  /** A sentinel of a master. It keeps what it learns in its configuration. */
+  static async startSentinel(settings: readonly string[]): Promise<RedisServer> {
+    const directory = await mkdtemp(join(tmpdir(), 'sessions-sentinel-'));
+    const config = join(directory, 'sentinel.conf');
+    const port = await freePort();
+    await writeFile(config, [`port ${port}`, 'bind 127.0.0.1', `dir ${directory}`, ...settings].join('\n'));
+    const server = new RedisServer(port, directory, ['--sentinel'], config);
     servers.push(server);
     await server.start();
     return server;
@@ -63,8 +77,11 @@ export class RedisServer {
 
   /** Starts it, or starts it again with the files it left. */
   async start(): Promise<void> {
-    const { port, directory } = this;
-    const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', ''];
+    const { port, directory, config } = this;
+    const fixed =
+      config === undefined
+        ? ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '']
+        : [config];
     this.#process = spawn('redis-server', [...fixed, '--daemonize', 'no', ...this.args], { stdio: 'ignore' });
     await until(() => this.#answers(), `Redis answering on port ${port}`, START_TIMEOUT);
   }
@@ -109,6 +126,49 @@ export class RedisServer {
 }
 
 export const startRedis = (args?: readonly string[]): Promise<RedisServer> => RedisServer.start(args);
+
+/** A master with a replica, and three sentinels that put the one in the place of the other. */
+export interface WatchedRedis {
+  /** The name of the master with the sentinels. */
+  readonly name: string;
+  readonly master: RedisServer;
+  readonly replica: RedisServer;
+  readonly sentinels: readonly RedisServer[];
+}
+
+/** How long a master may be silent before sentinels take it for dead, in milliseconds. A busy machine is no failure. */
+const SENTINEL_TIMEOUT = 3_000;
+
+export async function startRedisWithSentinels(): Promise<WatchedRedis> {
+  const name = 'sessions';
+  const master = await startRedis();
+  const replica = await startRedis(['--replicaof', '127.0.0.1', String(master.port)]);
+  await until(
+    async () => (await replica.cli('INFO', 'replication')).includes('master_link_status:up'),
+    'the replica in step',
+    START_TIMEOUT,
+  );
+  const settings = [
+    `sentinel monitor ${name} 127.0.0.1 ${master.port} 2`,
+    `sentinel down-after-milliseconds ${name} ${SENTINEL_TIMEOUT}`,
+    `sentinel failover-timeout ${name} 10000`,
+  ];
+  const sentinels: RedisServer[] = [];
+  for (let i = 0; i < 3; i++) sentinels.push(await RedisServer.startSentinel(settings));
+  for (const sentinel of sentinels) {
+    await until(
+      async () => (await sentinel.cli('SENTINEL', 'CKQUORUM', name)).startsWith('OK 3 usable'),
+      'sentinels that know each other',
+      START_TIMEOUT,
+    );
+    await until(
+      async () => (await sentinel.cli('SENTINEL', 'REPLICAS', name)).includes(String(replica.port)),
+      'sentinels that know the replica',
+      START_TIMEOUT,
+    );
+  }
+  return { name, master, replica, sentinels };
+}
 
 /** How long a node may be silent before the others take it for dead, in milliseconds. A busy machine is no failure. */
 const NODE_TIMEOUT = 15_000;
@@ -160,7 +220,7 @@ const startClusterNode = (): Promise<RedisServer> =>
   startRedis(['--cluster-enabled', 'yes', '--cluster-node-timeout', String(NODE_TIMEOUT)]);
 
 /** A port that is free, as well as the one 10,000 above, where a cluster's nodes talk to each other. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     // Below the range from which the system takes ports of its own accord.
     const port = 11_000 + Math.floor(Math.random() * 11_000);

@@ -43,7 +43,7 @@ describe('the contract of a session store', () => {
     await correct.cases.get(title)!();
   });
 
-  it('says that it skips what needs a second node, where there is none', () => {
+  it('reports what it skips where there is no second node', () => {
     const { skipped } = suiteOf(() => new ReferenceStore());
     expect(skipped).toEqual([expect.stringMatching(/skipped.*"secondNode"/)]);
   });

@@ -8,6 +8,7 @@ import {
   Relogin,
   Session,
   SessionModule,
+  type ClearSiteDataType,
   type Duration,
   type SessionModuleOptions,
   type SessionOptionsFactory,
@@ -31,6 +32,8 @@ declare const store: SessionStore;
 export const accepted: SessionModuleOptions[] = [
   { secret },
   { secret: [secret, secret], store, lifetime: '31d', idle: 30_000, rotateEvery: false },
+  { secret: Buffer.from(secret) },
+  { secret: [secret, new Uint8Array(32)] },
   { secret, store: new MemoryStore({ maxCount: 10 }), data: Shape },
   { secret, data: z.object({ name: z.string() }) },
   { secret, remember: { lifetime: '60d' }, relogin: { within: '5m', url: '/again' } },
@@ -39,6 +42,11 @@ export const accepted: SessionModuleOptions[] = [
   { secret, protection: (now, then) => (now.ip === then.ip ? 'ok' : 'relogin') },
   { secret, crossOrigin: { allow: ['https://app.example.com'] }, exclude: ['health'] },
 ];
+
+const cleared: readonly ClearSiteDataType[] = ['cache', 'storage'];
+accepted.push({ secret, clearSiteData: cleared, login: { url: '/login' } });
+// @ts-expect-error no such type of data
+export const uncleared: ClearSiteDataType = 'cookie';
 
 export const modules = [
   SessionModule.forRoot({ secret }),
@@ -52,6 +60,8 @@ export const modules = [
 
 // @ts-expect-error the secret is required
 export const unsigned: SessionModuleOptions = {};
+// @ts-expect-error an environment variable that may not be set
+export const unset: SessionModuleOptions = { secret: [secret, process.env['OLD_SECRET']] };
 // @ts-expect-error no such option
 export const unknown: SessionModuleOptions = { secret, maxAge: 1 };
 // @ts-expect-error no such word

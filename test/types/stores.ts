@@ -34,9 +34,13 @@ export function committed(record: SessionRecord, delta: RecordDelta): SessionRec
 
 export const theSame = (store: Contract): SessionStore => store;
 
-export function greet(session: LoggedInSession<{ name?: string }>): string {
+export const widened = (session: LoggedInSession<{ name?: string }>): Session<{ name?: string }> => session;
+
+export function greet(
+  session: LoggedInSession<{ name?: string }>,
+  plain: Session<{ name?: string }>,
+): string {
   const subject: string = session.subject;
-  const plain: Session<{ name?: string }> = session;
   // @ts-expect-error behind no guard there may be nobody
   const stranger: string = plain.subject;
   return subject + stranger + (session.data.name ?? '');

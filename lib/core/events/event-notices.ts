@@ -134,8 +134,11 @@ const REASONS: Record<EndReason, true> = {
   corrupt: true,
 };
 
+/** What is no matter of the other nodes. */
+type Local = 'store-failed' | 'store-recovered';
+
 /** What each type of event has beside what all have. */
-const FIELDS: Record<SessionEvent['type'], Record<string, Check>> = {
+const FIELDS: Record<Exclude<SessionEvent['type'], Local>, Record<string, Check>> = {
   created: {},
   login: { factor: text(255), remember: flag },
   relogin: { factor: text(255) },
@@ -159,7 +162,7 @@ function eventOf(value: unknown): SessionEvent | undefined {
   const { type, id, subject, at } = value;
   if (!oneOf(FIELDS)(type) || typeof id !== 'string' || !ID.test(id) || !finite(at)) return undefined;
   if (subject !== undefined && !text(255)(subject)) return undefined;
-  const fields = Object.entries(FIELDS[type as SessionEvent['type']]);
+  const fields = Object.entries(FIELDS[type as keyof typeof FIELDS]);
   if (!fields.every(([name, fits]) => Object.hasOwn(value, name) && fits(value[name]))) return undefined;
   const rest = Object.fromEntries(fields.map(([name]) => [name, value[name]]));
   return { type, id, at, ...(subject !== undefined && { subject }), ...rest } as SessionEvent;

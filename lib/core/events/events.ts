@@ -1,20 +1,32 @@
 /** Why a session ended. */
 export type EndReason =
+  /** `@Logout()` or `logout()`. */
   | 'logout'
+  /** `clear()`. */
   | 'cleared'
+  /** A login began another session in its place. */
   | 'replaced'
+  /** `revoke()`, `revokeAll()`, or `everywhere` in another session. */
   | 'revoked'
+  /** A login exceeded `maxSessions`. */
   | 'evicted'
+  /** No activity for `idle`. */
   | 'idle'
+  /** `lifetime` has passed since the login or re-login. */
   | 'lifetime'
+  /** A superseded token was presented after its grace period. */
   | 'reused'
+  /** The option `protection` ended it. */
   | 'protection'
+  /** Its record cannot be read. */
   | 'corrupt';
 
 interface EventOf<Type extends string> {
+  /** Switch on it: it decides which further fields there are. */
   type: Type;
   /** The session's public id; empty where none was recognised. */
   id: string;
+  /** The user's id as given to `login()`. Absent without a login. */
   subject?: string;
   /** Milliseconds since the epoch. */
   at: number;
@@ -22,15 +34,24 @@ interface EventOf<Type extends string> {
   remote?: boolean;
 }
 
-/** What happens to sessions, for audit logs and metrics. Holds no secret. */
+/**
+ * What happens to sessions, for audit logs and metrics. Holds no secret. Each event has `type`, `id` (empty where no session was
+ * recognised), `subject` if it is known, `at` in milliseconds since the epoch, and `remote: true` if another node emitted it.
+ */
 export type SessionEvent =
+  /** A session was stored for the first time. */
   | EventOf<'created'>
+  /** A user logged in. */
   | (EventOf<'login'> & { factor: string; remember: boolean })
+  /** A user logged in again in the same session. */
   | (EventOf<'relogin'> & { factor: string })
+  /** The idle timeout was extended. */
   | EventOf<'rolled'>
+  /** The secret in the cookie was renewed. */
   | EventOf<'rotated'>
   /** A new secret and clean data in the same session. */
   | EventOf<'regenerated'>
+  /** A session ended. */
   | (EventOf<'ended'> & { reason: EndReason })
   /** A superseded token was presented after its grace, so a copy of it was kept. The session is ended. */
   | EventOf<'reused'>
@@ -41,7 +62,22 @@ export type SessionEvent =
   /** Many bad tokens from one address. */
   | (EventOf<'guessing'> & { ip: string; count: number })
   /** Data that no longer validates was dropped. */
-  | (EventOf<'data-dropped'> & { keys: string[] });
+  | (EventOf<'data-dropped'> & { keys: string[] })
+  /** Calls of the store fail from now on. `cause` is the first error, without secrets. */
+  | (EventOf<'store-failed'> & { part: StorePart; access: StoreAccess; cause: string })
+  /** They succeed again. `count` calls have failed in `duration` milliseconds. */
+  | (EventOf<'store-recovered'> & {
+      part: StorePart;
+      access: StoreAccess;
+      count: number;
+      duration: number;
+    });
+
+/** What fails or works again: the store, the index of sealed cookies, or the list of their revocations. */
+export type StorePart = 'store' | 'index' | 'revocations';
+
+/** Reads and writes fail apart: a server that is full, or a replica, refuses only writes. */
+export type StoreAccess = 'read' | 'write';
 
 /**
  * Calls a function of the application. An error that it throws, or a rejection of the promise it returns, is passed to

@@ -32,7 +32,7 @@ export function rollIsDue(record: SessionRecord, rollEvery: number, now: number)
 /**
  * Marks, among a record's factors and with a negative time, a session that `protection: 'basic'` saw with a different
  * client: until the next re-login no proof counts as fresh. The mark is a factor because every store keeps factors
- * unchanged, and because nodes of versions before 0.2 do not accept a negative time as a recent proof.
+ * unchanged, and because nodes of version 0.1.0 do not accept a negative time as a recent proof.
  */
 export const SUSPECT = '~suspect';
 
@@ -43,9 +43,9 @@ export const isSuspect = (factors: Factors): boolean => Object.hasOwn(factors, S
 export const suspected = (factors: Factors, now: number): Factors => ({ ...factors, [SUSPECT]: -now });
 
 /** The factors after a proof, which also removes the mark of a different client. */
-export function proved({ ...factors }: Factors, factor: string, now: number): Factors {
-  delete (factors as Record<string, number>)[SUSPECT];
-  return { ...factors, [factor]: now };
+export function proved(factors: Factors, factor: string, now: number): Factors {
+  const { [SUSPECT]: _mark, ...proofs } = factors;
+  return { ...proofs, [factor]: now };
 }
 
 type Factors = SessionRecord['factors'];
@@ -66,15 +66,25 @@ export function authenticatedAt(
 }
 
 /**
- * Whether the last proof is at most `within` milliseconds old. False for a missing time and for one in the future.
+ * Whether the subject authenticated no later than `time`, in milliseconds since the epoch. True for a session without a
+ * valid time of authentication.
  */
-export function isFresh(
+export function provedBy({ factors }: Pick<SessionRecord, 'factors'>, time: number): boolean {
+  const provedAt = authenticatedAt(factors);
+  return provedAt === undefined || provedAt <= time;
+}
+
+/**
+ * The last millisecond in which the last proof is at most `within` milliseconds old. `undefined` if it is older, missing, or
+ * in the future, and for a session that a different client used.
+ */
+export function freshUntil(
   factors: Readonly<Record<string, number>>,
   within: number,
   now: number,
   factor?: string,
-): boolean {
-  if (isSuspect(factors)) return false;
+): number | undefined {
+  if (isSuspect(factors)) return undefined;
   const at = authenticatedAt(factors, factor);
-  return at !== undefined && at <= now && now - at <= within;
+  return at !== undefined && at <= now && now - at <= within ? at + within : undefined;
 }

@@ -15,7 +15,7 @@ export enum TokenStanding {
   Lapsed = 'lapsed',
   /** A predecessor after its grace, so a copy of it was kept. */
   Reused = 'reused',
-  /** Not known as a secret of this session. */
+  /** Not known as a secret of this session, or newer than the record. */
   Unknown = 'unknown',
 }
 
@@ -34,9 +34,10 @@ export function standingOfToken(
   const { previous } = record;
   if (previous?.hash === hash) return standingOfPrevious(previous, now);
   const earlier = previous?.earlier?.find((one) => one.hash === hash);
-  if (!earlier && !certain) return TokenStanding.Unknown;
-  const limit = earlier ?? previous?.rest;
-  return limit && isToCome(limit.until, now) ? TokenStanding.Superseded : TokenStanding.Reused;
+  const limit = earlier ?? (certain ? previous?.rest : undefined);
+  // If the record knows all predecessors, this secret is a newer one, which a store lost in a failover.
+  if (!limit) return TokenStanding.Unknown;
+  return isToCome(limit.until, now) ? TokenStanding.Superseded : TokenStanding.Reused;
 }
 
 function standingOfPrevious(previous: PredecessorSecret, now: number): TokenStanding {

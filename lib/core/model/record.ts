@@ -1,3 +1,5 @@
+import { plainAddress } from '../util/addresses.js';
+
 /** The client that logged in, for the list of a user's sessions. */
 export interface Device {
   /** The User-Agent header, cut to 256 characters. */
@@ -5,6 +7,10 @@ export interface Device {
   /** The address as the framework reports it. Behind a proxy it is correct only if `trust proxy` is set correctly. */
   ip?: string;
 }
+
+/** A device with its address in the form that requests have today. Version 0.1.0 stored `::ffff:192.0.2.1`, as a socket tells it. */
+export const plainDevice = (device: Device): Device =>
+  typeof device.ip !== 'string' ? device : { ...device, ip: plainAddress(device.ip) };
 
 /** What the record keeps of the secret that the present one replaced, and of those before it. */
 export interface PredecessorSecret {
@@ -25,7 +31,7 @@ export interface PredecessorSecret {
   epoch?: number;
   /** The secrets before this one, the latest first. */
   earlier?: readonly EarlierSecret[];
-  /** Stands for all older secrets, whose hashes are not kept; `until` as in {@link EarlierSecret}. */
+  /** Represents all older secrets, whose hashes are not kept; `until` as there. */
   rest?: { until?: number };
 }
 
@@ -55,10 +61,13 @@ export interface SessionRecord {
   readonly createdAt: number;
   /** Where the absolute lifetime starts: when the session began, or the last re-login. */
   readonly startedAt: number;
+  /** The last activity, as it was last stored. */
   readonly lastSeenAt: number;
+  /** When the secret was last replaced, or the session began. */
   readonly rotatedAt: number;
   /** Whether it was created by `login({ remember: true })`: the cookie is persistent, and limits of its own apply. */
   readonly remember: boolean;
+  /** The client at the login or the last re-login. */
   readonly device?: Device;
   /** JSON text by key, so that keys which are not used are neither parsed nor written. */
   readonly data: Readonly<Record<string, string>>;
@@ -83,7 +92,9 @@ export interface RecordDelta {
   revision?: number;
   /** JSON text by key. Increments the revision, as does `remove`. */
   set?: Record<string, string>;
+  /** Keys to remove. */
   remove?: string[];
+  /** Fields to replace. */
   head?: Partial<RecordHead>;
   /**
    * Replaces the secret hash `from` by `to`. If the record's secret hash is not `from`, the outcome is `conflict`.

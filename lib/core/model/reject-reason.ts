@@ -26,7 +26,7 @@ export type RejectReason =
   | 'lifetime';
 
 export interface Rejection {
-  /** What becomes of the cookie in the response. */
+  /** What the response does with the cookie. */
   cookie: 'keep' | 'expire';
   /** The event that is emitted for the token, if any. */
   event?: 'tampered' | 'reused';

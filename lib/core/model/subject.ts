@@ -7,8 +7,21 @@ export function assertSubject(subject: unknown): asserts subject is string {
   if (isText(subject) && subject.length <= 255) return;
   throw new SessionError(
     'ERR_SUBJECT',
-    'The subject must be the id of a user: a string of 1 to 255 characters, without NUL or lone surrogates. Convert a number with String(id).',
+    `The subject must be the id of a user, as login() takes it: a string of 1 to 255 characters, without NUL or lone surrogates. What was given is ${ended(kindOf(subject))}`,
   );
+}
+
+const ended = (sentence: string): string => (sentence.endsWith('?') ? sentence : `${sentence}.`);
+
+/** Never the value: it may be personal data. */
+function kindOf(subject: unknown): string {
+  if (typeof subject === 'number' || typeof subject === 'bigint')
+    return 'a number: convert it with String(id)';
+  if (subject === undefined || subject === null) return `${String(subject)}: was the user found?`;
+  if (typeof subject !== 'string')
+    return `a value of type ${typeof subject}: give the id alone, such as user.id`;
+  if (subject === '') return 'an empty string';
+  return subject.length > 255 ? `a string of ${subject.length} characters` : 'a string with such a character';
 }
 
 /**

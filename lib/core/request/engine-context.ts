@@ -1,19 +1,24 @@
 import type { Clock } from '../util/clock.js';
 import type { ResolvedCookie } from '../token/cookie.js';
-import type { DataValidator } from '../model/data.js';
+import type { DataParser } from '../model/data-schema.js';
 import type { EndReason, EventHub, SessionEvent } from '../events/events.js';
 import { newId } from '../token/ids.js';
 import type { EndedSession, SessionHandle, SessionBackend, Rotation } from '../storage/backend.js';
 import { expiryOf, timeoutOf, type Limits, type Timeout } from '../model/policy.js';
 import type { Device, SessionRecord } from '../model/record.js';
 import type { Tombstone } from '../storage/store.js';
+import type { FailedCall } from './calls.js';
+import { isSessionError } from '../util/errors.js';
 import type { RequestState } from './request-state.js';
 import { presentsCurrent, type LiveState } from './state.js';
 
 /** The longest that a periodic rotation waits for its successor to be presented, in milliseconds. */
 const LONGEST_PENDING = 24 * 60 * 60 * 1000;
 
-/** The decision for a session whose client may not be the one that logged in. */
+/**
+ * The decision for a session whose client may not be the one that logged in: `ok` goes on, `relogin` lets no login count as
+ * fresh until the next re-login, `end` ends the session.
+ */
 export type ProtectionVerdict = 'ok' | 'relogin' | 'end';
 
 /** The options as the engine needs them. Spans of time are milliseconds. */
@@ -29,12 +34,17 @@ export interface EngineConfig {
   maxSessions?: (subject: string) => number | undefined;
   onExceeded: 'evict-oldest' | 'reject';
   protect?: (now: Device, then: Device) => ProtectionVerdict;
-  validate?: DataValidator;
+  /** Reads and validates the data of a session. */
+  parse?: DataParser;
   /** Milliseconds that a store may take to respond. */
   storeTimeout: number;
   clock: Clock;
   /** Turns an error into what the application gets within a request. @default the error itself */
   asThrown?: (error: unknown) => unknown;
+  /** Called with a failed call of the application whose promise nothing handles. */
+  onUnhandledCall?: (call: FailedCall) => void;
+  /** How long ago a login may be for a guarded handler that names no window of its own, in milliseconds. */
+  reloginWithin: number;
   /** Waits for so many milliseconds between two attempts of an update. @default a timer */
   pause?: (milliseconds: number) => Promise<void>;
 }
@@ -77,7 +87,9 @@ export class EngineContext {
   /** An error as the application gets it. Of a handshake no client awaits a response. */
   thrown(state: RequestState, error: unknown): unknown {
     const { asThrown } = this.config;
-    return state.detached || !asThrown ? error : asThrown(error);
+    if (state.response.detached || !asThrown) return error;
+    if (isSessionError(error) && error.statusCode === 401) state.askForLogin();
+    return asThrown(error);
   }
 
   /** How long a store has to keep the record. */
@@ -89,6 +101,23 @@ export class EngineContext {
   async time(state: RequestState): Promise<{ now: number; skew: number }> {
     const skew = state.skew ?? state.synchronise(await this.backend.now());
     return { now: state.now(), skew };
+  }
+
+  /**
+   * Whether `update()` may write although the head of the response is sent, as in a stream: into a session that is stored,
+   * so that it needs no new cookie.
+   */
+  updatesAfterHead(state: RequestState): boolean {
+    const { kind } = state.state;
+    return (
+      state.response.closed && kind !== 'anonymous' && kind !== 'unavailable' && !this.backend.cookieIsRecord
+    );
+  }
+
+  /** @throws SessionError `ERR_HEAD_SENT`, `ERR_SESSION_ENDED` */
+  assertUpdatable(state: RequestState): void {
+    if (state.state.kind === 'anonymous' && !this.backend.cookieIsRecord) state.response.assertStorable();
+    state.assertWritable();
   }
 
   /** The terms of a rotation by this request. */

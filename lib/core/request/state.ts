@@ -7,7 +7,7 @@ export interface EndRequest {
 }
 
 /**
- * The session of one request at one moment. Values of it never change: {@link RequestState} replaces one by the next.
+ * The session of one request at one moment. Values of it never change: a transition replaces one by the next.
  *
  * `former` is the session of a token that no longer opens it. The token can still end the session.
  */
@@ -28,7 +28,7 @@ export interface LiveState {
   readonly former?: Former | undefined;
   /** The hash of the present secret, if the request came with it. */
   readonly presentedHash?: string | undefined;
-  /** The request came with the successor of a rotation, and the backend is to be told so. */
+  /** The request came with the successor of a rotation, which the backend has to confirm. */
   readonly confirms: boolean;
   /** The client is not the one that logged in: no login counts as fresh. */
   readonly suspicious: boolean;
@@ -45,6 +45,15 @@ export interface EndingState {
   readonly end: EndRequest;
 }
 
+/** What this response does with the session cookie. */
+export enum CookieAction {
+  Keep = 'keep',
+  Set = 'set',
+  Expire = 'expire',
+  /** As Expire, after a logout by the user: other data of the browser is cleared as well. */
+  Forget = 'forget',
+}
+
 /** What the request wants to become of its session, if it succeeds. */
 export interface Intent {
   /** The request counts as activity. */
@@ -55,3 +64,11 @@ export interface Intent {
 /** Whether the client came with the secret that is the present one by now. */
 export const presentsCurrent = ({ presentedHash, handle }: LiveState): boolean =>
   presentedHash !== undefined && presentedHash === handle.record.secretHash;
+
+/** The handle of a session that is live, or that the request ends but the backend has not ended yet. */
+export const handleOf = (state: State): SessionHandle | undefined =>
+  state.kind === 'live' || state.kind === 'ending' ? state.handle : undefined;
+
+/** The session of a token that no longer opens it. */
+export const formerOf = (state: State): Former | undefined =>
+  state.kind === 'unavailable' ? undefined : state.former;

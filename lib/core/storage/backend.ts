@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http';
+import type { Secret } from '../token/secret.js';
 import type { Signer } from '../token/signer.js';
 import type { SessionEvent } from '../events/events.js';
 import type { DataPatch } from '../model/data.js';
 import type { RecordHead, SessionRecord } from '../model/record.js';
 import type { Limits } from '../model/policy.js';
 import type { RejectReason } from '../model/reject-reason.js';
-import type { Awaitable, SessionLimit, StoreContext, Tombstone } from './store.js';
+import type { Awaitable, SessionLimit, StoreContext, StoreProblem, Tombstone } from './store.js';
 
 /** What the request reveals about its sender. */
 export interface Client {
@@ -37,7 +38,10 @@ export interface Former<H extends SessionHandle = SessionHandle> {
 export interface OpenedToken<H extends SessionHandle = SessionHandle> {
   kind: 'live';
   handle: H;
+  /** Milliseconds since the epoch, by the clock that decides. */
   now: number;
+  /** Milliseconds that the clock which decides is ahead of the node's; 0 if nodes use their own clocks. */
+  skew: number;
   /** The client presented the present token. */
   present: boolean;
   /** The client presented a predecessor, so the response sets the present token. */
@@ -91,7 +95,6 @@ export type SaveResult<H extends SessionHandle = SessionHandle> =
 
 export interface IssueResult<H extends SessionHandle = SessionHandle> {
   handle: H;
-  evicted: SessionRecord[];
 }
 
 /** Conditions for creating a subject's session. */
@@ -99,6 +102,11 @@ export interface CreateTerms {
   limit?: SessionLimit | undefined;
   /** When the subject authenticated, by {@link SessionBackend.proof}. */
   provedAt?: number | undefined;
+  /**
+   * Called for each session that is evicted for the new one, as soon as it has ended. Also if the create fails after
+   * that, and after it has failed, if the store ends sessions later than its timeout.
+   */
+  onEvicted?(session: EndedSession): void;
 }
 
 /**
@@ -119,7 +127,7 @@ export interface SessionBackend<H extends SessionHandle = SessionHandle> {
   now(): Awaitable<number>;
   /**
    * Records when a subject authenticates; call it before any other step of a login. The returned function takes how
-   * many milliseconds the deciding clock is ahead of ours, and returns a time to compare with the start times of
+   * many milliseconds the deciding clock is ahead of this node's, and returns a time to compare with the start times of
    * {@link destroyAll}: later than every start this node knew of at the call, and otherwise the time of the call.
    */
   proof(subject: string): (skew: number) => number;
@@ -158,6 +166,8 @@ export interface SessionBackend<H extends SessionHandle = SessionHandle> {
   publish(event: SessionEvent): void;
   /** Receives the events of other nodes. */
   subscribe(listener: (event: SessionEvent) => void): void;
+  /** What is wrong with the store, at start. A store that fails or does not respond in time is a problem as well. */
+  diagnose?(): Promise<StoreProblem[]>;
   close(): Awaitable<void>;
 }
 
@@ -165,8 +175,12 @@ export type EndedSession = Pick<SessionRecord, 'id' | 'subject'>;
 
 /** What a backend needs of the module's options. */
 export interface BackendContext extends StoreContext {
+  /** Logs a line about a failure, without secrets. @default `warn` */
+  error?(message: string): void;
+  /** Emits an event to the listeners of this application. Never throws. */
+  emit?(event: SessionEvent): void;
   /** Each at least 32 bytes; the first signs or seals, all of them open. */
-  secrets: readonly string[];
+  secrets: readonly Secret[];
   signer: Signer;
   cookieName: string;
   limitsOf(record: Pick<SessionRecord, 'remember'>): Limits;

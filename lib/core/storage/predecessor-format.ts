@@ -18,20 +18,22 @@ export function olderOf({ earlier, rest }: { earlier?: unknown; rest?: unknown }
 function earlierOf(value: unknown): EarlierSecret[] {
   if (!Array.isArray(value)) throw new TypeError('"earlier" is not a list');
   return value.map((one: unknown) => {
+    const { hash } = fieldsOf(one);
     const until = untilOf(one);
-    const { hash } = one as { hash?: unknown };
     if (typeof hash !== 'string' || hash === '') throw new TypeError('an earlier secret has no hash');
     return { hash, ...until };
   });
 }
 
 function untilOf(value: unknown): { until?: number } {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new TypeError('an earlier secret is not an object');
-  }
-  const { until } = value as { until?: unknown };
+  const { until } = fieldsOf(value);
   if (until === undefined) return {};
   // JSON.parse turns a number that is too large into Infinity.
   if (typeof until !== 'number' || !Number.isFinite(until)) throw new TypeError('"until" is not a time');
   return { until };
+}
+
+function fieldsOf(value: unknown): { hash?: unknown; until?: unknown } {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw new TypeError('an earlier secret is not an object');
 }

@@ -4,6 +4,7 @@ import type { RejectReason } from '../model/reject-reason.js';
 import type { RecordDelta, SessionRecord } from '../model/record.js';
 import type { SessionEvent } from '../events/events.js';
 
+/** A value, or a promise of it. */
 export type Awaitable<T> = T | Promise<T>;
 
 /** Why the store keeps a tombstone of a session: a request with its cookie may still arrive. */
@@ -11,6 +12,7 @@ export type TombstoneReason = Extract<RejectReason, 'replaced' | 'evicted'>;
 
 /** What a store keeps of a session that it ended. */
 export interface Tombstone {
+  /** Why the session ended. */
   reason: TombstoneReason;
   /** Milliseconds for which the tombstone is kept. */
   ttl: number;
@@ -21,15 +23,19 @@ export interface Tombstone {
  * by comparing texts. `time` is the store's own clock, in milliseconds since the epoch, if it has one.
  */
 export interface LoadedRecord {
+  /** The record. */
   record: SessionRecord;
+  /** Milliseconds since the epoch, by the store's own clock. */
   time?: number;
 }
 
 /** A session that ended a moment ago and left a tombstone. */
 export interface EndedRecord {
+  /** Why it ended. */
   ended: TombstoneReason;
 }
 
+/** How many sessions a subject may have, and what happens at one more. */
 export interface SessionLimit {
   /** How many live sessions the subject may have, the new one included. */
   max: number;
@@ -51,7 +57,9 @@ export type CreateResult =
   /** The subject has reached its limit of sessions. The new session is not stored. */
   | { outcome: 'rejected' }
   /** The subject's sessions were revoked after it authenticated. The new session is not stored. */
-  | { outcome: 'revoked' };
+  | { outcome: 'revoked'; evicted?: SessionRecord[] }
+  /** The call failed after it had ended sessions; otherwise it throws. The new session may be stored. */
+  | { outcome: 'failed'; evicted: SessionRecord[]; cause: unknown };
 
 /** `gone` takes precedence over `conflict`: a delta of another epoch must not learn the revision. */
 export type CommitResult =
@@ -62,8 +70,38 @@ export type CommitResult =
   /** The revision or the secret to rotate from has changed. Nothing was written, and the expiry was not extended. */
   | { outcome: 'conflict' };
 
+/** Takes how calls went, so that an outage is logged once, whichever part of the store notices it. */
+export interface CallReport {
+  /** True after a failure, until a success. */
+  readonly failing: boolean;
+  /** A call succeeded. After a failure the outage is over, which is logged. */
+  succeeded(): void;
+  /** A call failed. Logged at the first failure, and then once a minute at most; the log shows no secret of the error. */
+  failed(error: unknown): void;
+}
+
+/** Reads and writes are reported apart. */
+export interface CallReports {
+  /** Calls that change nothing. */
+  readonly read: CallReport;
+  /** Calls that write. */
+  readonly write: CallReport;
+}
+
+/** A session whose time is over. */
+export type ExpiredSession = Pick<SessionRecord, 'id' | 'subject' | 'startedAt' | 'lastSeenAt' | 'remember'>;
+
+/** What is wrong with a store, found by {@link SessionStore.diagnose}. Neither text holds a secret. */
+export interface StoreProblem {
+  /** What is wrong, as a sentence. */
+  problem: string;
+  /** What to do, as a sentence. */
+  remedy: string;
+}
+
 /** What the module passes to a store at start. */
 export interface StoreContext {
+  /** The clock of the module, for a store that has none of its own. */
   clock: Clock;
   /** True if the application injected a clock, which then takes precedence over the store's own. */
   clockInjected: boolean;
@@ -72,8 +110,22 @@ export interface StoreContext {
    * Without keys a store publishes and accepts no messages, so events between nodes are off.
    */
   noticeKeys?: readonly KeyObject[];
+  /**
+   * Milliseconds after which the caller of a method gives up. A method that takes longer should change nothing more; what
+   * a create evicts after that is still emitted as ended.
+   * @default no timeout
+   */
+  timeout?: number;
   /** Logs a line without secrets. */
   warn(message: string): void;
+  /**
+   * Takes a session that the store found expired and removed, so that its end is emitted. To be called once for each, on
+   * one node: by a sweep, or by a call that comes across the record. Not for a session that was ended. Never throws. A
+   * store whose server deletes expired records by itself cannot call it.
+   */
+  expired?(session: ExpiredSession): void;
+  /** Takes how calls went that no caller waits for, such as a sweep. Those of the contract are reported already. */
+  health?: CallReports;
 }
 
 /**
@@ -88,7 +140,7 @@ export interface StoreContext {
  * as created and immediately expired; a tombstone with a `ttl` of zero or less is not written.
  */
 export interface SessionStore {
-  /** Called once, before any other method. */
+  /** Called before any other method, once by each application that uses the store. */
   bind?(context: StoreContext): void;
   /**
    * The live record, or the tombstone of one that ended. Read-only: it does not extend the expiry. One round trip.
@@ -143,10 +195,19 @@ export interface SessionStore {
   evict?(subject: string, limit: SessionLimit): Awaitable<{ evicted: SessionRecord[]; more: boolean }>;
   /** The clock of the store, if all nodes share it: milliseconds since the epoch, with a fraction. */
   time?(): Awaitable<number>;
+  /**
+   * Looks at start for what would make sessions fail, end early or outlive their end: a table that is missing, a server
+   * that evicts or is read-only, clocks that differ. Returns what it found, each with its remedy, or nothing. Changes
+   * nothing. An error means that the store does not work at present.
+   */
+  diagnose?(): Awaitable<readonly StoreProblem[]>;
   /** Publishes the end of a session to the other nodes. Must not throw. */
   publish?(event: SessionEvent): void;
   /** Receives the events that other nodes publish. Returns a function that unsubscribes. */
   subscribe?(listener: (event: SessionEvent) => void): () => void;
-  /** Stops the store's own timers and subscriptions. The client belongs to the application and stays open. */
+  /**
+   * Stops the store's own timers and subscriptions, when the last application that uses the store has closed. It may be
+   * bound again. The client belongs to the application and stays open.
+   */
   close?(): Awaitable<void>;
 }

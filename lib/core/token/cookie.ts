@@ -2,19 +2,22 @@ import { stringifySetCookie } from 'cookie';
 
 /** How the session cookie is written. HttpOnly and an explicit SameSite are always there. */
 export interface CookieOptions {
-  /** @default '__Host-session'; '__Secure-session' with a `path` or `domain` of its own; 'session' where `secure` is false */
+  /**
+   * The name. One for each application of a host, since cookies do not distinguish ports.
+   * @default '__Host-session'; '__Secure-session' with a `path` or `domain` of its own; 'session' where `secure` is false
+   */
   name?: string;
-  /** @default '/' */
+  /** The path below which browsers send the cookie. It is no protection against scripts of the same origin. @default '/' */
   path?: string;
-  /** @default none: the cookie goes to this host alone */
+  /** The domain to whose hosts browsers send the cookie. @default none: the cookie goes to this host alone */
   domain?: string;
-  /** @default 'lax' */
+  /** Whether browsers send the cookie with requests that other sites initiate (RFC 6265bis §5.6.7). @default 'lax' */
   sameSite?: 'strict' | 'lax' | 'none';
   /** False only for an intranet without TLS. @default true */
   secure?: boolean;
   /** A jar per top-level site (CHIPS), for an application in a frame. @default false */
   partitioned?: boolean;
-  /** @default none */
+  /** Which cookies Chromium drops first when a site has too many. @default none */
   priority?: 'low' | 'medium' | 'high';
 }
 
@@ -89,7 +92,7 @@ export function setCookie(cookie: ResolvedCookie, token: string, maxAge?: number
     {
       ...attributes(cookie),
       value: token,
-      ...(maxAge === undefined ? {} : { maxAge: Math.floor(Math.min(maxAge, MAX_COOKIE_AGE) / 1000) }),
+      ...(maxAge === undefined ? {} : ageOf(Math.floor(Math.min(maxAge, MAX_COOKIE_AGE) / 1000))),
     },
     // A token has only cookie-octets (RFC 6265 §4.1.1): nothing to encode, and nothing to decode at each request.
     { encode: String },
@@ -98,8 +101,15 @@ export function setCookie(cookie: ResolvedCookie, token: string, maxAge?: number
 
 /** Takes the cookie away. The attributes are repeated: without the same ones it is another cookie (RFC 6265bis §5.7). */
 export function expireCookie(cookie: ResolvedCookie): string {
-  return stringifySetCookie({ ...attributes(cookie), value: '', maxAge: 0, expires: new Date(0) });
+  return stringifySetCookie({ ...attributes(cookie), value: '', ...ageOf(0) });
 }
+
+/**
+ * Servers write no `Max-Age=0` by their grammar (max-age-av, RFC 6265bis §4.1.1), and not every client reads one. So it
+ * never stands without the `Expires` that says the same.
+ */
+const ageOf = (seconds: number): { maxAge: number; expires?: Date } =>
+  seconds > 0 ? { maxAge: seconds } : { maxAge: 0, expires: new Date(0) };
 
 function attributes(cookie: ResolvedCookie) {
   return {

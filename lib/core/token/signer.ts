@@ -1,7 +1,8 @@
 import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 import { SessionError } from '../util/errors.js';
 import { FixedHmac } from './hmac.js';
-import { DIGEST_LENGTH, sameDigest, successorOf } from './ids.js';
+import { DIGEST_LENGTH, ID_LENGTH, sameDigest, successorOf } from './ids.js';
+import { bytesOf, secretsOf, type Secret } from './secret.js';
 
 const PREFIX = 's:';
 
@@ -37,9 +38,9 @@ export class Signer {
   readonly #derived = new Map<KeyPurpose, readonly KeyObject[]>();
 
   /** @param tokenLength of every token, in characters of ASCII */
-  constructor(secrets: readonly string[], cookieName: string, tokenLength: number) {
-    const hmac = (key: string): FixedHmac => new FixedHmac(Buffer.from(key), tokenLength);
-    this.#secrets = secrets.map((secret) => createSecretKey(Buffer.from(secret)));
+  constructor(secrets: readonly Secret[], cookieName: string, tokenLength: number) {
+    const hmac = (key: Secret): FixedHmac => new FixedHmac(bytesOf(key), tokenLength);
+    this.#secrets = secrets.map((secret) => createSecretKey(bytesOf(secret)));
     this.#cookieName = cookieName;
     this.#tokenLength = tokenLength;
     this.#current = signingKeys(this.#secrets, cookieName).map(hmac);
@@ -57,6 +58,11 @@ export class Signer {
     if (value.length !== end + 1 + DIGEST_LENGTH || !value.startsWith(PREFIX) || value[end] !== '.')
       return undefined;
     return { token: value.slice(PREFIX.length, end), signature: value.slice(end + 1) };
+  }
+
+  /** The secret in a value that {@link split} accepts and whose token is `id.secret`. */
+  secretOf(value: string): string {
+    return value.slice(PREFIX.length + ID_LENGTH + 1, PREFIX.length + this.#tokenLength);
   }
 
   /** The form of a signature that one of the keys made, and `undefined` for any other. */
@@ -96,19 +102,22 @@ export class Signer {
  *
  * @param secret as in the options of the module
  * @param name of the session cookie
- * @throws SessionError `ERR_OPTIONS` if a secret is missing
+ * @throws SessionError `ERR_OPTIONS` if a secret is missing; of several it names the index
  * @example app.use(cookieParser([process.env.COOKIE_SECRET, ...cookieKeys(process.env.SESSION_SECRET)]))
  */
-export function cookieKeys(secret: string | readonly string[], name = '__Host-session'): string[] {
-  const secrets: readonly unknown[] = Array.isArray(secret) ? secret : [secret];
-  if (secrets.length === 0 || !secrets.every((one) => typeof one === 'string' && one !== '')) {
+export function cookieKeys(
+  secret: string | Uint8Array | readonly (string | Uint8Array)[],
+  name = '__Host-session',
+): string[] {
+  const { secrets, missing } = secretsOf(secret);
+  if (missing !== undefined) {
     throw new SessionError(
       'ERR_OPTIONS',
-      'cookieKeys(): a secret is missing. Give the same as the option "secret" of SessionModule.',
+      `cookieKeys(): a secret is missing${missing}. Give the same as the option "secret" of SessionModule.`,
     );
   }
   return signingKeys(
-    (secrets as string[]).map((one) => createSecretKey(Buffer.from(one))),
+    secrets.map((one) => createSecretKey(bytesOf(one))),
     name,
   );
 }

@@ -1,18 +1,18 @@
-/** How often the same complaint is made, in milliseconds. */
+/** Least time between two warnings, in milliseconds. */
 const EVERY = 60_000;
 
 /**
- * A warning of something that clients can cause at any rate: logged at most once a minute, with the number of times
+ * A warning about an event that clients can cause at any rate: logged at most once a minute, with the number of events
  * since the last warning.
  */
 export class Complaint {
   readonly #warn: (message: string) => void;
   readonly #messageOf: (count: number) => string;
   readonly #now: () => number;
-  #madeAt = -Infinity;
+  #warnedAt = -Infinity;
   #count = 0;
 
-  /** @param now a clock for spans of time, in milliseconds */
+  /** @param now a monotonic clock, in milliseconds */
   constructor(
     warn: (message: string) => void,
     messageOf: (count: number) => string,
@@ -26,8 +26,8 @@ export class Complaint {
   note(times = 1): void {
     this.#count += times;
     const now = this.#now();
-    if (now - this.#madeAt < EVERY) return;
-    this.#madeAt = now;
+    if (now - this.#warnedAt < EVERY) return;
+    this.#warnedAt = now;
     const count = this.#count;
     this.#count = 0;
     this.#warn(this.#messageOf(count));

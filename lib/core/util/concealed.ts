@@ -1,4 +1,4 @@
-/** A value that shows up neither in `util.inspect` nor in JSON of what holds it. */
+/** Holds a value that appears neither in `util.inspect` nor in JSON of an object that contains it. */
 export class Concealed<T> {
   readonly #value: T;
 

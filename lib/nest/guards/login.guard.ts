@@ -1,22 +1,31 @@
-import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Inject, Injectable, Optional, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import type { Session } from '../../core/session.js';
-import { sessionOf } from '../request/request-session.js';
+import { LOGIN_CHALLENGE } from '../../http/headers/challenges.js';
+import { sessionOf } from '../request/current-session.js';
 import { loginRequired, sessionEvicted } from '../request/session.exceptions.js';
 import { ASKS_FOR, policyOf, type Asked } from '../request/session.metadata.js';
 import type { SessionSettings } from '../options/session.settings.js';
 import { challenge } from './challenge.js';
+import { PageRedirect } from './page-redirect.js';
+import { providedGuard } from './provided-guard.js';
 import { SESSION_SETTINGS } from '../options/tokens.js';
 
 /** Details of a request that {@link LoginGuard} rejects. */
 export interface LoginRefusal {
   /** A login on another device ended the session, and the option `discloseEviction` allows disclosing that. */
   evicted: boolean;
+  /** With 303, the header `Location` is the URL of the login page. */
+  status: 401 | 303;
 }
 
 /**
- * Accepts requests of logged-in sessions and rejects all others with 401 and `ERR_LOGIN_REQUIRED`. Skips handlers marked
- * `@Public()`, unless the guard is bound at a nearer level (to a handler of a public class). Designed to be extended:
- * override the `protected` methods.
+ * Accepts requests of logged-in sessions and rejects all others with `ERR_LOGIN_REQUIRED`: a page is redirected to
+ * `login.url` (303) if that option is set, anything else receives 401. Skips handlers marked `@Public()`, unless the guard
+ * is bound at a nearer level (to a handler of a public class). Designed to be extended: override the `protected` methods.
+ *
+ * `@UseGuards(LoginGuard)` uses the provider that the controller's module has for `LoginGuard`, such as
+ * `{ provide: LoginGuard, useClass: PageLoginGuard }`.
  */
 @Injectable()
 export class LoginGuard implements CanActivate {
@@ -24,20 +33,44 @@ export class LoginGuard implements CanActivate {
   static readonly [ASKS_FOR]: Asked = 'login';
 
   readonly #discloseEviction: boolean;
+  readonly #page: PageRedirect;
+  readonly #modules: ModuleRef | undefined;
+  /** What the application provides in place of this guard. */
+  #substitute: LoginGuard | undefined;
 
-  constructor(@Inject(SESSION_SETTINGS) settings: SessionSettings) {
+  /** A guard that extends this one needs no constructor of its own. */
+  constructor(
+    @Inject(SESSION_SETTINGS) settings: SessionSettings,
+    @Optional() @Inject(ModuleRef) modules?: ModuleRef,
+  ) {
     this.#discloseEviction = settings.discloseEviction;
+    this.#page = new PageRedirect('login.url', settings.login.url);
+    this.#modules = modules;
   }
 
+  /** @internal */
+  async onModuleInit(): Promise<void> {
+    // A guard that extends this one is itself what the application asks for.
+    if (!this.#modules || this.constructor !== LoginGuard) return;
+    const provided = await providedGuard(LoginGuard, this.#modules);
+    if (provided && provided.constructor !== LoginGuard) this.#substitute = provided;
+  }
+
+  /**
+   * True for a request that may pass; otherwise it throws.
+   *
+   * @throws SessionHttpException 401, and 503 if the session could not be loaded
+   */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const policy = policyOf(context);
     if (policy.spared.login) return true;
+    if (this.#substitute) return this.#substitute.canActivate(context);
     const current = sessionOf(context);
     if (current && this.isLoggedIn(current.session, context)) return true;
     current?.deny(policy);
-    challenge(context, 'Session');
+    challenge(context, LOGIN_CHALLENGE);
     const evicted = this.#discloseEviction && current?.state.rejectReason === 'evicted';
-    this.throwLoginRequired(context, { evicted });
+    this.throwLoginRequired(context, { evicted, status: this.#page.applies(context) ? 303 : 401 });
   }
 
   /** Whether a session counts as logged in. Default: whether it has a subject. */
@@ -45,8 +78,8 @@ export class LoginGuard implements CanActivate {
     return session.loggedIn;
   }
 
-  /** Throws the exception for a rejected request. The header `WWW-Authenticate` has been set before. */
-  protected throwLoginRequired(_context: ExecutionContext, { evicted }: LoginRefusal): never {
-    throw evicted ? sessionEvicted() : loginRequired();
+  /** Throws the exception for a rejected request. `WWW-Authenticate` and, with 303, `Location` have been set before. */
+  protected throwLoginRequired(_context: ExecutionContext, { evicted, status }: LoginRefusal): never {
+    throw evicted ? sessionEvicted(status) : loginRequired(undefined, status);
   }
 }

@@ -1,12 +1,10 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { Session } from '../../core/session.js';
-import { addVary } from '../../http/cache-headers.js';
-import { wantsHtml, type FrameworkRequest } from '../../http/request-facts.js';
-import { isUnsafe, safeNext } from '../../http/csrf.js';
-import { responseOf } from '../transports/request-of.js';
-import { challenge, setHeader } from './challenge.js';
+import { reloginChallenge } from '../../http/headers/challenges.js';
+import { challenge } from './challenge.js';
 import { LoginGuard } from './login.guard.js';
-import { sessionOf } from '../request/request-session.js';
+import { PageRedirect } from './page-redirect.js';
+import { sessionOf } from '../request/current-session.js';
 import { reloginRequired } from '../request/session.exceptions.js';
 import { ASKS_FOR, policyOf, type Asked, type HandlerPolicy } from '../request/session.metadata.js';
 import type { SessionSettings } from '../options/session.settings.js';
@@ -14,7 +12,9 @@ import { SESSION_SETTINGS } from '../options/tokens.js';
 
 /** A login within the last `within` milliseconds, by `factor`, or by any factor if it is `undefined`. */
 export interface ReloginWindow {
+  /** Milliseconds. */
   within: number;
+  /** An RFC 8176 `amr` value. */
   factor: string | undefined;
 }
 
@@ -39,12 +39,20 @@ export class ReloginGuard implements CanActivate {
 
   readonly #settings: SessionSettings;
   readonly #login: LoginGuard;
+  readonly #page: PageRedirect;
 
+  /** A guard that extends this one needs no constructor of its own. */
   constructor(@Inject(SESSION_SETTINGS) settings: SessionSettings, @Inject(LoginGuard) login: LoginGuard) {
     this.#settings = settings;
     this.#login = login;
+    this.#page = new PageRedirect('relogin.url', settings.relogin.url);
   }
 
+  /**
+   * True for a request that may pass; otherwise it throws.
+   *
+   * @throws SessionHttpException 401 or 303, and 503 if the session could not be loaded
+   */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const policy = policyOf(context);
     if (policy.spared.relogin) return true;
@@ -80,32 +88,7 @@ export class ReloginGuard implements CanActivate {
     if (current && this.isFresh(current.session, window, context)) return true;
     current?.deny(policy);
     const maxAge = Math.floor(window.within / 1000);
-    challenge(
-      context,
-      `Session error="insufficient_user_authentication", error_description="A more recent login is required", max_age="${maxAge}"`,
-    );
-    this.throwReloginRequired(context, { maxAge, status: this.#redirects(context) ? 303 : 401 });
+    challenge(context, reloginChallenge(maxAge, window.factor));
+    this.throwReloginRequired(context, { maxAge, status: this.#page.applies(context) ? 303 : 401 });
   }
-
-  /** Whether the client is redirected to the re-login page. Sets `Vary` and, if so, `Location`. */
-  #redirects(context: ExecutionContext): boolean {
-    const { url } = this.#settings.relogin;
-    const response = responseOf(context);
-    if (url === undefined || !response) return false;
-    addVary(response, 'Accept');
-    const request = context.getArgByIndex<FrameworkRequest>(0);
-    if (!wantsHtml(request)) return false;
-    const separator = url.includes('?') ? '&' : '?';
-    setHeader(context, 'Location', `${url}${separator}next=${encodeURIComponent(wayBack(request))}`);
-    return true;
-  }
-}
-
-/** The page to return to after the re-login: this one, or the page that sent the form, since the form's body is lost. */
-function wayBack(request: FrameworkRequest): string {
-  if (!isUnsafe(request.method)) return safeNext(request.originalUrl ?? request.url);
-  const { referer, host } = request.headers;
-  if (referer === undefined || !URL.canParse(referer)) return '/';
-  const page = new URL(referer);
-  return page.host === host ? safeNext(`${page.pathname}${page.search}`) : '/';
 }

@@ -2,8 +2,14 @@ import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@ne
 import { SessionError } from '../../core/util/errors.js';
 import { cookieKeys } from '../../core/token/signer.js';
 import type { FrameworkRequest } from '../../http/request-facts.js';
-import { isCrossOrigin, isUnsafe } from '../../http/csrf.js';
-import { currentSession, sessionOf, storage, type RequestSession } from '../request/request-session.js';
+import { CsrfCheck, destinationOf, isUnsafe } from '../../http/csrf.js';
+import {
+  crossOriginReport,
+  type CrossOriginReport,
+  type RefusedRequest,
+} from '../request/cross-origin-report.js';
+import { currentSession, sessionOf, storage } from '../request/current-session.js';
+import type { RequestSession } from '../request/request-session.js';
 import { isHttp, isKnown, isMutation, requestOf, type HandlerRequest } from '../transports/request-of.js';
 import { crossOriginRefused } from '../request/session.exceptions.js';
 import { policyOf, type HandlerPolicy } from '../request/session.metadata.js';
@@ -17,11 +23,15 @@ import { SESSION_SETTINGS } from '../options/tokens.js';
  */
 @Injectable()
 export class SessionGuard implements CanActivate {
-  readonly #settings: SessionSettings;
+  readonly #context: boolean;
+  readonly #csrf: CsrfCheck;
+  readonly #report: CrossOriginReport;
   readonly #signingKeys: ReadonlySet<unknown>;
 
   constructor(@Inject(SESSION_SETTINGS) settings: SessionSettings) {
-    this.#settings = settings;
+    this.#context = settings.context;
+    this.#csrf = new CsrfCheck(settings);
+    this.#report = crossOriginReport(settings);
     this.#signingKeys = new Set(cookieKeys(settings.secrets.reveal(), settings.engine.cookie.name));
   }
 
@@ -33,30 +43,32 @@ export class SessionGuard implements CanActivate {
     // Comes first: throws for a request whose session could not be loaded.
     const current = sessionOf(context);
     const policy = policyOf(context);
-    if (this.#isForged(context, policy, current, request)) {
+    const forged = this.#forged(context, policy, current, request);
+    if (forged) {
       // The same request from the application's own pages gets another response.
       current?.vary('Sec-Fetch-Site, Origin');
+      this.#report.note(forged);
       throw crossOriginRefused();
     }
     current?.declare(policy);
-    if (current && this.#settings.context) restore(current);
+    if (current && this.#context) restore(current);
     return true;
   }
 
-  /** Whether this is a cross-site request to a handler that is protected from CSRF. */
-  #isForged(
+  /** The request if it is a cross-site one to a handler that is protected from CSRF. */
+  #forged(
     context: ExecutionContext,
     policy: HandlerPolicy,
     current: RequestSession | undefined,
     request: HandlerRequest | undefined,
-  ): boolean {
+  ): RefusedRequest | undefined {
     // Handlers other than HTTP may have another type of request, such as one of the fetch API, so ours comes first.
     const asked = isHttp(context) ? request : (current?.request ?? request);
-    if (!asked || this.#settings.crossOrigin === 'allow') return false;
-    if (!current && !isUpgrade(context, asked)) return false;
-    if (policy.allowCrossOrigin || !(policy.logout || changesThings(context, asked))) return false;
-    const host = request?.host ?? (asked as HandlerRequest).host ?? asked.headers.host;
-    return isCrossOrigin(asked.headers, host, this.#settings.allowedOrigins);
+    if (!asked) return undefined;
+    if (!current && !isUpgrade(context, asked)) return undefined;
+    if (policy.allowCrossOrigin || !(policy.logout || changesThings(context, asked))) return undefined;
+    const to = destinationOf(asked, request?.host ?? asked.host);
+    return this.#csrf.rejects(asked.headers, to) ? { ...asked.headers, host: to.host } : undefined;
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { LoginOptions, ReloginOptions } from '../../core/request/operations.js';
+import type { LoginOptions, ReloginOptions } from '../../core/operations/operations.js';
 import {
   checkOptions,
   isBoolean,
@@ -23,8 +23,15 @@ const TARGET: OptionChecks<SessionTarget> = {
   session: optional(must((value) => typeof value === 'object' && value !== null, 'give a session.')),
 };
 
+function rememberComplaint(value: unknown, name: string): string | undefined {
+  const complaint = isBoolean(value, name);
+  return complaint !== undefined && typeof value === 'string'
+    ? `${complaint} A checkbox sends 'on': ${name}: form.remember === 'on'.`
+    : complaint;
+}
+
 const LOGIN: OptionChecks<LoginOptions & SessionTarget> = {
-  remember: optional(isBoolean),
+  remember: optional(rememberComplaint),
   factor: unchecked, // ERR_FACTOR
   keep: optional(isListOfTexts),
   authenticatedAt: unchecked, // a time, by whoever compares it
@@ -63,5 +70,6 @@ const CALLS = {
  *
  * @throws SessionError `ERR_OPTIONS`
  */
-export const checkCall = (call: keyof typeof CALLS, options: object): void =>
-  checkOptions(call, options, CALLS[call]);
+export type CallName = keyof typeof CALLS;
+
+export const checkCall = (call: CallName, options: object): void => checkOptions(call, options, CALLS[call]);

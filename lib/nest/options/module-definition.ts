@@ -1,11 +1,10 @@
 import { ConfigurableModuleBuilder, type DynamicModule, type Provider } from '@nestjs/common';
-import { APP_GUARD, ModulesContainer } from '@nestjs/core';
+import { APP_GUARD } from '@nestjs/core';
 import { Concealed } from '../../core/util/concealed.js';
-import { wrongOption } from '../../core/util/options.js';
 import { LoginGuard } from '../guards/login.guard.js';
-import { checkModuleExtras } from './options.shape.js';
+import { checkModuleExtras } from './shapes/options.shape.js';
 import type { SessionModuleExtras, SessionModuleOptions } from './session.options.js';
-import { SESSION_OPTIONS, SESSION_SETTINGS } from './tokens.js';
+import { SESSION_OPTIONS } from './tokens.js';
 
 export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<SessionModuleOptions>({ optionsInjectionToken: SESSION_OPTIONS })
@@ -17,26 +16,9 @@ export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
 function withExtras(definition: DynamicModule, extras: SessionModuleExtras): DynamicModule {
   checkModuleExtras(extras);
   const { isGlobal = true, guard } = extras;
-  const providers = [...(definition.providers ?? []), ONLY_ONCE];
+  const providers = [...(definition.providers ?? [])];
   if (guard === 'login') providers.push({ provide: APP_GUARD, useExisting: LoginGuard });
   return { ...definition, global: isGlobal, providers };
-}
-
-/** Two modules would have two stores, each with a session of its own for one request. */
-const ONLY_ONCE: Provider = {
-  provide: Symbol('nest-sessions/only-once'),
-  useFactory: assertOnlyOnce,
-  inject: [ModulesContainer],
-};
-
-/** @throws SessionError `ERR_OPTIONS` */
-function assertOnlyOnce(modules: ModulesContainer): void {
-  const ours = [...modules.values()].filter(({ providers }) => providers.has(SESSION_SETTINGS));
-  if (ours.length < 2) return;
-  throw wrongOption(
-    'SessionModule',
-    `forRoot() or forRootAsync() is imported ${ours.length} times. Import it once, in the root module; other modules inject SessionService without it.`,
-  );
 }
 
 /** The options as the container holds them: their secret is not to be seen by who looks at providers. */

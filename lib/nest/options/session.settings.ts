@@ -1,28 +1,39 @@
+import { checkedFunction } from './shapes/option-functions.js';
 import { systemClock } from '../../core/util/clock.js';
 import { Concealed } from '../../core/util/concealed.js';
-import { MAX_COOKIE_AGE, type CookieOptions, type ResolvedCookie } from '../../core/token/cookie.js';
-import { milliseconds } from '../../core/util/durations.js';
+import { MAX_COOKIE_AGE } from '../../core/token/cookie.js';
+import { milliseconds, unitsNote, type Duration } from '../../core/util/durations.js';
+import { secretsOf, type Secret } from '../../core/token/secret.js';
 import type { EngineConfig, ProtectionVerdict } from '../../core/request/engine-context.js';
 import { wrongOption } from '../../core/util/options.js';
 import type { Limits } from '../../core/model/policy.js';
 import type { Device } from '../../core/model/record.js';
-import type { RenderFailure } from '../request/failure-response.js';
+import type { RenderFailure } from '../request/failure-content.js';
 import { asHttp } from '../request/session.exceptions.js';
-import { dataValidator } from './data-validator.js';
-import { checkModuleOptions } from './options.shape.js';
+import { resolveCookie } from './cookie.settings.js';
+import { keysOfData } from './data-keys.js';
+import { dataParser } from './data-validator.js';
+import { checkModuleOptions } from './shapes/options.shape.js';
 import { revealSecret, type ConcealedOptions } from './module-definition.js';
 import type { ExcludedRoute, SessionModuleOptions } from './session.options.js';
+import { UnawaitedCalls } from './unawaited-calls.js';
 
 /** The options with every default filled in; spans of time are milliseconds. */
 export interface SessionSettings {
-  secrets: Concealed<readonly string[]>;
+  secrets: Concealed<readonly Secret[]>;
   engine: EngineConfig;
   clockInjected: boolean;
+  /** All keys that the data can have, where the option `data` names them. */
+  dataKeys: readonly string[] | undefined;
+  login: { url: string | undefined };
   relogin: { within: number; url: string | undefined };
   crossOrigin: 'block' | 'allow';
   allowedOrigins: readonly string[];
   discloseEviction: boolean;
+  clearSiteData: readonly string[];
   context: boolean;
+  /** Whether a problem of the store fails the start. */
+  strict: boolean;
   exclude: ExcludedRoute[];
   renderFailure: RenderFailure | undefined;
 }
@@ -36,7 +47,8 @@ export function resolveSettings(given: ConcealedOptions): SessionSettings {
   const options = revealSecret(given);
   checkModuleOptions(options);
   const all = withDefaults(options);
-  assertRolls(all);
+  assertRolls(all, options);
+  assertGrace(all, options);
   return {
     secrets: new Concealed(all.secret),
     engine: {
@@ -49,16 +61,22 @@ export function resolveSettings(given: ConcealedOptions): SessionSettings {
       maxSessions: all.maxSessions,
       onExceeded: all.onExceeded,
       protect: all.protection,
-      validate: all.data,
+      parse: all.data,
       storeTimeout: all.storeTimeout,
       clock: all.clock,
       asThrown: asHttp,
+      onUnhandledCall: new UnawaitedCalls().note,
+      reloginWithin: all.relogin.within,
     },
     clockInjected: options.clock != null,
+    dataKeys: options.data ? keysOfData(options.data) : undefined,
+    login: all.login,
     relogin: all.relogin,
     ...all.crossOrigin,
     discloseEviction: all.discloseEviction,
+    clearSiteData: all.clearSiteData,
     context: all.context,
+    strict: all.strict,
     exclude: all.exclude,
     renderFailure: all.renderFailure,
   };
@@ -68,43 +86,62 @@ export function resolveSettings(given: ConcealedOptions): SessionSettings {
 function withDefaults(options: SessionModuleOptions) {
   const { secret, maxSessions, rotateEvery } = options;
   return {
-    secret: typeof secret === 'string' ? [secret] : [...secret],
-    ...limitsOf('', options.lifetime ?? '31d', options.idle ?? '30m'),
-    remember: limitsOf('remember.', options.remember?.lifetime ?? '31d', options.remember?.idle ?? '31d'),
+    secret: secretsOf(secret).secrets,
+    ...limitsOf('', options, { lifetime: '31d', idle: '30m' }),
+    remember: limitsOf('remember.', options.remember ?? {}, { lifetime: '31d', idle: '31d' }),
     rollEvery: milliseconds(options.rollEvery ?? '1m', 'rollEvery'),
     rotateEvery: rotateEvery === false ? (false as const) : milliseconds(rotateEvery ?? '15m', 'rotateEvery'),
     rotateGrace: milliseconds(options.rotateGrace ?? '10s', 'rotateGrace'),
     storeTimeout: milliseconds(options.storeTimeout ?? '2s', 'storeTimeout'),
+    login: { url: options.login?.url ?? undefined },
     relogin: {
       within: milliseconds(options.relogin?.within ?? '5m', 'relogin.within'),
       url: options.relogin?.url ?? undefined,
     },
     cookie: resolveCookie(options.cookie ?? {}),
-    data: options.data ? dataValidator(options.data) : undefined,
-    maxSessions: typeof maxSessions === 'number' ? () => maxSessions : (maxSessions ?? undefined),
+    data: options.data ? dataParser(options.data) : undefined,
+    maxSessions: maxSessionsOf(maxSessions ?? undefined),
     onExceeded: options.onExceeded ?? 'evict-oldest',
     discloseEviction: options.discloseEviction ?? true,
+    clearSiteData: options.clearSiteData ?? [],
     protection: protectionOf(options.protection ?? 'off'),
     crossOrigin: crossOriginOf(options.crossOrigin ?? 'block'),
     exclude: options.exclude ?? [],
     context: options.context ?? true,
+    strict: options.strict ?? false,
     renderFailure: options.renderFailure ?? undefined,
     clock: options.clock ?? systemClock,
   } satisfies Record<Exclude<keyof SessionModuleOptions, 'store'>, unknown>;
 }
 
-function assertRolls({
-  rollEvery,
-  idle,
-  remember,
-}: {
-  rollEvery: number;
-  idle: number;
-  remember: Limits;
-}): void {
+function assertRolls(
+  { rollEvery, idle, remember }: { rollEvery: number; idle: number; remember: Limits },
+  given: SessionModuleOptions,
+): void {
   if (rollEvery < idle && rollEvery < remember.idle) return;
+  const ofRemember = rollEvery < idle;
+  const name = ofRemember ? 'remember.idle' : 'idle';
+  const units = unitsNote({
+    rollEvery: given.rollEvery,
+    [name]: ofRemember ? given.remember?.idle : given.idle,
+  });
+  const every = given.rollEvery == null ? ", '1m' by default," : '';
   throw wrong(
-    'rollEvery: it is not shorter than idle, so an active session would end. Make rollEvery shorter, or idle longer.',
+    `rollEvery: it${every} is not shorter than ${name}, so an active session would end. Make rollEvery shorter, or ${name} longer.${units}`,
+  );
+}
+
+/** During the grace the former cookie opens the session as well. One as long as the interval would hardly ever be over. */
+function assertGrace(
+  { rotateEvery, rotateGrace }: { rotateEvery: number | false; rotateGrace: number },
+  given: SessionModuleOptions,
+): void {
+  if (rotateEvery === false || rotateGrace < rotateEvery) return;
+  const told = (value: Duration | undefined, byDefault: string): string =>
+    value == null ? `'${byDefault}', the default` : JSON.stringify(value);
+  const every = given.rotateEvery === false ? undefined : given.rotateEvery;
+  throw wrong(
+    `rotateGrace: it is not shorter than rotateEvery (${told(given.rotateGrace, '10s')}; rotateEvery: ${told(every, '15m')}), so former cookies would work nearly always, and no stolen one would be noticed. Make rotateGrace shorter, or rotateEvery longer.${unitsNote({ rotateGrace: given.rotateGrace, rotateEvery: every })}`,
   );
 }
 
@@ -117,16 +154,18 @@ function crossOriginOf(
 
 function limitsOf(
   prefix: string,
-  lifetime: NonNullable<SessionModuleOptions['lifetime']>,
-  idle: typeof lifetime,
+  given: Pick<SessionModuleOptions, 'lifetime' | 'idle'>,
+  defaults: { lifetime: Duration; idle: Duration },
 ): Limits {
   const limits = {
-    lifetime: milliseconds(lifetime, `${prefix}lifetime`),
-    idle: milliseconds(idle, `${prefix}idle`),
+    lifetime: milliseconds(given.lifetime ?? defaults.lifetime, `${prefix}lifetime`),
+    idle: milliseconds(given.idle ?? defaults.idle, `${prefix}idle`),
   };
   if (limits.idle > limits.lifetime) {
+    const units = unitsNote({ [`${prefix}lifetime`]: given.lifetime, [`${prefix}idle`]: given.idle });
+    const byDefault = given.idle == null ? `, '${defaults.idle}' by default,` : '';
     throw wrong(
-      `${prefix}idle: it is longer than ${prefix}lifetime, which would end the session first. Make idle at most as long as lifetime.`,
+      `${prefix}idle: it${byDefault} is longer than ${prefix}lifetime, which would end the session first. Make idle at most as long as lifetime.${units}`,
     );
   }
   if (prefix !== '' && limits.lifetime > MAX_COOKIE_AGE) {
@@ -137,49 +176,28 @@ function limitsOf(
   return limits;
 }
 
-function resolveCookie(options: CookieOptions): ResolvedCookie {
-  const { path = '/', domain, sameSite = 'lax', secure = true, partitioned = false, priority } = options;
-  const name = options.name ?? defaultName(secure, path, domain);
-  // Browsers match the prefixes without regard to case (RFC 6265bis §5.7), and drop what contradicts them without a word.
-  const prefix = name.toLowerCase();
-  const hostOnly = prefix.startsWith('__host-');
-  if (hostOnly && domain !== undefined) {
-    throw wrong(
-      `cookie.domain: a cookie named __Host- belongs to one host. Drop the domain, or name the cookie '__Secure-session'.`,
-    );
-  }
-  if (hostOnly && path !== '/') {
-    throw wrong(
-      `cookie.path: a cookie named __Host- has the path '/'. Drop the path, or name the cookie '__Secure-session'.`,
-    );
-  }
-  if (!secure && (hostOnly || prefix.startsWith('__secure-'))) {
-    throw wrong(
-      `cookie.secure: a cookie named __Host- or __Secure- is Secure. Leave secure true, or name the cookie 'session'.`,
-    );
-  }
-  if (!secure && sameSite === 'none') {
-    throw wrong(
-      `cookie.sameSite: browsers drop SameSite=None without Secure. Leave secure true, or set sameSite to 'lax'.`,
-    );
-  }
-  if (!secure && partitioned) {
-    throw wrong('cookie.partitioned: browsers drop Partitioned without Secure. Leave secure true.');
-  }
-  return { name, path, domain, sameSite, secure, partitioned, priority };
-}
-
-function defaultName(secure: boolean, path: string, domain: string | undefined): string {
-  if (!secure) return 'session';
-  return path === '/' && domain === undefined ? '__Host-session' : '__Secure-session';
-}
-
 function protectionOf(protection: NonNullable<SessionModuleOptions['protection']>): EngineConfig['protect'] {
-  if (typeof protection === 'function') return protection;
+  if (typeof protection === 'function')
+    return checkedFunction('protection', protection, isVerdict, "'ok', 'relogin' or 'end'");
   if (protection === 'off') return undefined;
   const verdict: ProtectionVerdict = protection === 'basic' ? 'relogin' : 'end';
   return (now, then) => (sameClient(now, then) ? 'ok' : verdict);
 }
+
+const isVerdict = (value: unknown): boolean => value === 'ok' || value === 'relogin' || value === 'end';
+
+function maxSessionsOf(option: SessionModuleOptions['maxSessions']): EngineConfig['maxSessions'] {
+  if (typeof option !== 'function') return option === undefined ? undefined : () => option;
+  return checkedFunction(
+    'maxSessions',
+    option,
+    isLimit,
+    'a positive whole number, or undefined for no limit',
+  );
+}
+
+const isLimit = (value: unknown): boolean =>
+  value === undefined || value === Infinity || (Number.isSafeInteger(value) && (value as number) > 0);
 
 /** What is not known of one of them is no difference: a handshake, say, tells no address of its own. */
 function sameClient(now: Device, then: Device): boolean {

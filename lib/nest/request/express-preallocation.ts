@@ -1,8 +1,8 @@
 import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpAdapterHost } from '@nestjs/core';
-import { preallocate } from '../../http/response-hook.js';
-import { attach } from './request-session.js';
+import { preallocate } from '../../http/response/response-hook.js';
+import { attach } from './current-session.js';
 
 /** V8 before 13: on Node 20 and 22. Delete this file, and `preallocate` in http/, once `engines` begins at Node 24. */
 const NEEDED = Number(process.versions.node.split('.')[0]) < 24;

@@ -1,50 +1,58 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
-import { Logger, type ExecutionContext } from '@nestjs/common';
+import { Logger } from '@nestjs/common';
 import type { SessionEngine } from '../../core/engine.js';
 import { Session } from '../../core/session.js';
+import type { CallWatcher } from '../../core/request/calls.js';
 import type { RequestState } from '../../core/request/request-state.js';
-import { addVary, keepPrivate } from '../../http/cache-headers.js';
+import { CookieAction } from '../../core/request/state.js';
+import { addVary, keepPrivate } from '../../http/headers/cache-headers.js';
+import { LOGIN_CHALLENGE } from '../../http/headers/challenges.js';
 import type { FrameworkRequest } from '../../http/request-facts.js';
-import { isCrossOrigin } from '../../http/csrf.js';
-import type { FailureAnswer, ResponseListener } from '../../http/response-hook.js';
+import { destinationOf, type CsrfCheck } from '../../http/csrf.js';
+import type { FailureAnswer, ResponseListener } from '../../http/response/response-hook.js';
+import { addCookie, type HeadHeaders } from '../../http/headers/shared-headers.js';
+import { addClearSiteData } from '../../http/headers/clear-site-data.js';
 import { transportOf } from '../../http/transport.js';
-import { isHttp, requestOf } from '../transports/request-of.js';
-import type { FailureResponse } from './failure-response.js';
-import { asHttp } from './session.exceptions.js';
-import { policyOf, type HandlerPolicy } from './session.metadata.js';
+import type { FailureResponse } from './failure-content.js';
+import type { HandlerPolicy } from './session.metadata.js';
 import { warnOfUndeliverable } from './undeliverable-cookie.js';
 
 const logger = new Logger('nest-sessions');
 
-const REQUEST_SESSION = Symbol.for('nest-sessions/request-session');
+/** What all requests share. */
+export interface RequestServices {
+  engine: SessionEngine;
+  failures: FailureResponse;
+  csrf: CsrfCheck;
+  clearSiteData: readonly string[];
+}
 
 /** Holds the session of one request and adds its cookie and headers to the response. */
-export class RequestSession implements ResponseListener {
+export class RequestSession implements ResponseListener, CallWatcher {
   readonly state: RequestState;
-  readonly #engine: SessionEngine;
+  readonly #services: RequestServices;
   readonly #request: FrameworkRequest;
   readonly #response: ServerResponse;
-  readonly #failures: FailureResponse;
   #session: Session | undefined;
   /** Number of handlers whose requests count as activity and that no guard of this library has rejected. */
   #activeHandlers = 0;
+  /** Whether the response is a 401. */
+  #unauthorized = false;
   /** Whether all handlers so far declare that their response does not depend on the session. Unset before the first one. */
   #cacheable: boolean | undefined;
 
   constructor(
-    engine: SessionEngine,
+    services: RequestServices,
     state: RequestState,
     request: FrameworkRequest,
     response: ServerResponse,
-    failures: FailureResponse,
   ) {
-    this.#engine = engine;
+    this.#services = services;
     this.state = state;
     this.#request = request;
     this.#response = response;
-    this.#failures = failures;
+    state.calls.watcher = this;
   }
 
   /**
@@ -53,9 +61,9 @@ export class RequestSession implements ResponseListener {
    * @throws SessionHttpException 503 if the session could not be loaded
    */
   get session(): Session {
-    if (this.state.refusal !== undefined) throw asHttp(this.state.refusal);
+    if (this.state.refusal !== undefined) throw this.thrown(this.state.refusal);
     this.state.access();
-    return (this.#session ??= new Session(this.state, this.#engine));
+    return (this.#session ??= new Session(this.state, this.#services.engine));
   }
 
   /** The framework's request: with Fastify a wrapper around the raw one. */
@@ -100,12 +108,38 @@ export class RequestSession implements ResponseListener {
   }
 
   commit(success: boolean): void | Promise<void> {
-    this.state.cookieComesTooLate(this.over || this.#response.headersSent);
-    return this.#engine.commit(this.state, success);
+    return this.state.calls.unsettled ? this.#commitAfterCalls(success) : this.#commit(success);
+  }
+
+  /** A call that the handler did not await is part of the response: it must not report success if the call failed. */
+  async #commitAfterCalls(success: boolean): Promise<void> {
+    const { calls } = this.state;
+    await calls.settled();
+    await this.#commit(success && calls.unhandled() === undefined);
+    await calls.settled();
+    const failed = calls.unhandled();
+    if (success && failed) throw failed.error;
+  }
+
+  /** Where the connection closes without a response, nothing else would report the failure. */
+  callFailed(): void {
+    const { calls } = this.state;
+    const report = (): void => {
+      calls.conclude();
+      calls.unhandled();
+    };
+    if (this.over) report();
+    else this.#response.once('close', report);
+  }
+
+  #commit(success: boolean): void | Promise<void> {
+    this.state.response.cookieComesTooLate(this.over || this.#response.headersSent);
+    return this.#services.engine.commit(this.state, success);
   }
 
   beforeHead(status: number): void | Promise<void> {
     const { state } = this;
+    this.#unauthorized = status === 401;
     // `@Cacheable()` covers only the handler's own response: a rejection or a failure may depend on the session.
     if (status >= 400) this.#cacheable = false;
     if (state.refusal !== undefined) return status >= 500 ? undefined : Promise.reject(state.refusal);
@@ -116,18 +150,22 @@ export class RequestSession implements ResponseListener {
     return done;
   }
 
-  onHead(response: ServerResponse): void {
+  onHead(head: HeadHeaders): void {
     const { state } = this;
-    const cookie = this.#engine.cookieOf(state);
-    if (cookie !== undefined) this.#carry(cookie, response);
+    state.calls.conclude();
+    const cookie = this.#services.engine.cookieOf(state);
+    if (cookie !== undefined) this.#carry(cookie, head);
     if (cookie !== undefined || (state.accessed && !this.#cacheable))
-      keepPrivate(response, state.handle?.record.subject !== undefined);
+      keepPrivate(head, state.handle?.record.subject !== undefined);
+    if (this.#unauthorized && state.asksForLogin) this.#challenge(head);
   }
 
   /** Exception filters do not receive this error, so unexpected ones (500) are logged here. */
   answerFailure(error: unknown): FailureAnswer {
     this.vary('Accept');
-    const answer = this.#failures.of(error, this.#request);
+    const answer = this.#services.failures.of(error, this.#request);
+    this.#unauthorized = false;
+    if (answer.status === 401 && !this.#response.headersSent) this.#challenge(this.#response);
     if (answer.status === 500)
       logger.error('An error replaced the response of the application.', traceOf(error));
     return answer;
@@ -155,20 +193,33 @@ export class RequestSession implements ResponseListener {
   refuse(policy: HandlerPolicy): void {
     const { refusal } = this.state;
     if (refusal === undefined) return;
-    const { headers } = this.#request;
-    if (policy.logout && !isCrossOrigin(headers, headers.host, [])) this.state.expireCookie();
-    throw asHttp(refusal);
+    const request = this.#request;
+    if (policy.logout && !this.#services.csrf.rejects(request.headers, destinationOf(request)))
+      this.state.expireCookie();
+    throw this.thrown(refusal);
   }
 
-  #carry(cookie: string, response: ServerResponse): void {
+  /** An error as the application gets it. If it asks for a login, a 401 of the application gets a challenge. */
+  thrown(error: unknown): unknown {
+    return this.#services.engine.thrown(this.state, error);
+  }
+
+  #carry(cookie: string, head: HeadHeaders): void {
+    // The transport of a closed connection is unknown.
+    if (this.over) return;
     const transport = transportOf(this.#request);
-    if (transport === 'plain' && this.#engine.config.cookie.secure) {
-      warnOfUndeliverable(this.#engine, this.#request);
+    if (transport === 'plain' && this.#services.engine.config.cookie.secure) {
+      warnOfUndeliverable(this.#services.engine, this.#request);
       return;
     }
-    response.appendHeader('Set-Cookie', cookie);
-    if (this.state.forget && transport === 'tls')
-      response.setHeader('Clear-Site-Data', '"cookies", "storage"');
+    addCookie(head, cookie);
+    if (this.state.cookie === CookieAction.Forget && transport === 'tls')
+      addClearSiteData(head, this.#services.clearSiteData);
+  }
+
+  /** Adds our challenge, unless the response has one of the application's own. */
+  #challenge(head: HeadHeaders): void {
+    if (head.getHeader('WWW-Authenticate') === undefined) head.setHeader('WWW-Authenticate', LOGIN_CHALLENGE);
   }
 }
 
@@ -180,51 +231,4 @@ type Http2Part = { stream?: { destroyed: boolean } };
 /** Logs the stack only, never the error object: errors of drivers may contain the query, and with it a session. */
 function traceOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : typeof error;
-}
-
-type Carrier = { [REQUEST_SESSION]?: RequestSession };
-
-/** @param session `undefined` to add only the property, for a session that is attached later */
-export function attach(request: IncomingMessage, session: RequestSession | undefined): void {
-  (request as Carrier)[REQUEST_SESSION] = session;
-}
-
-export function attached(request: IncomingMessage): RequestSession | undefined {
-  return (request as Carrier)[REQUEST_SESSION];
-}
-
-// One storage for all copies of this module in the process.
-const STORAGE = Symbol.for('nest-sessions/storage');
-type Storage = AsyncLocalStorage<RequestSession>;
-const shared = globalThis as { [STORAGE]?: Storage };
-
-export const storage: Storage = (shared[STORAGE] ??= new AsyncLocalStorage<RequestSession>());
-
-/**
- * The session of the current request, from the asynchronous context. A callback of a socket keeps the context of the
- * request that opened the socket, so a session whose request is finished is not returned.
- */
-export function currentSession(): RequestSession | undefined {
-  const found = storage.getStore();
-  return found?.over ? undefined : found;
-}
-
-/**
- * The session of a handler's request. Without a request in the handler's arguments, as under GraphQL, the asynchronous
- * context provides it.
- *
- * @throws SessionHttpException 503 if the session could not be loaded
- */
-export function sessionOf(context: ExecutionContext): RequestSession | undefined {
-  const current = lookUp(context);
-  if (current?.state.refusal !== undefined) current.refuse(policyOf(context));
-  return current;
-}
-
-function lookUp(context: ExecutionContext): RequestSession | undefined {
-  const request = requestOf(context);
-  const found = request && attached(request.raw ?? request);
-  if (found || isHttp(context)) return found;
-  // An upgraded connection does not pass through the entry, so the asynchronous context belongs to another request.
-  return request?.headers?.upgrade === undefined ? currentSession() : undefined;
 }

@@ -2,13 +2,16 @@ import type { ServerResponse } from 'node:http';
 import { Inject, Injectable, type NestMiddleware } from '@nestjs/common';
 import type { SessionEngine } from '../../core/engine.js';
 import type { RequestState } from '../../core/request/request-state.js';
+import { CsrfCheck } from '../../http/csrf.js';
 import { RequestClient, type FrameworkRequest } from '../../http/request-facts.js';
-import { hookResponse } from '../../http/response-hook.js';
+import { hookResponse } from '../../http/response/response-hook.js';
 import type { SessionSettings } from '../options/session.settings.js';
 import { SESSION_ENGINE, SESSION_SETTINGS } from '../options/tokens.js';
-import { FailureResponse } from './failure-response.js';
+import { CookiePath } from '../routes/cookie-path.js';
+import { FailureResponse } from './failure-content.js';
 import { RequestHook } from './request-hook.js';
-import { attach, attached, RequestSession, storage } from './request-session.js';
+import { attach, attached, storage } from './current-session.js';
+import { RequestSession, type RequestServices } from './request-session.js';
 
 /**
  * Opens the session of each request and runs the rest of the request with it. The request comes from the adapter's
@@ -19,18 +22,24 @@ import { attach, attached, RequestSession, storage } from './request-session.js'
  */
 @Injectable()
 export class SessionEntry implements NestMiddleware<FrameworkRequest, ServerResponse> {
-  readonly #engine: SessionEngine;
+  readonly #services: RequestServices;
   readonly #context: boolean;
-  readonly #failures: FailureResponse;
+  readonly #cookiePath: CookiePath;
 
   constructor(
     @Inject(SESSION_ENGINE) engine: SessionEngine,
     @Inject(SESSION_SETTINGS) settings: SessionSettings,
     @Inject(RequestHook) hook: RequestHook,
+    @Inject(CookiePath) cookiePath: CookiePath,
   ) {
-    this.#engine = engine;
     this.#context = settings.context;
-    this.#failures = new FailureResponse(settings.renderFailure);
+    this.#cookiePath = cookiePath;
+    this.#services = {
+      engine,
+      failures: new FailureResponse(settings.renderFailure),
+      csrf: new CsrfCheck(settings),
+      clearSiteData: settings.clearSiteData,
+    };
     hook.onRequest((request, response, next) =>
       this.use(request.raw ?? request, response.raw ?? response, next, request),
     );
@@ -43,7 +52,7 @@ export class SessionEntry implements NestMiddleware<FrameworkRequest, ServerResp
     next: (error?: unknown) => void,
     seen: FrameworkRequest = request,
   ): void {
-    if (attached(request)) return next();
+    if (attached(request) || !this.#cookiePath.covers(request, seen)) return next();
     const client = new RequestClient(request, seen);
     const opened = this.#open(client);
     if (opened instanceof Promise)
@@ -53,9 +62,10 @@ export class SessionEntry implements NestMiddleware<FrameworkRequest, ServerResp
 
   /** A failure of the store rejects the request only once its handler is known, since a logout still expires the cookie. */
   #open(client: RequestClient): RequestState | Promise<RequestState> {
-    const refuse = (error: unknown): RequestState => this.#engine.refuse(client, error as Error);
+    const { engine } = this.#services;
+    const refuse = (error: unknown): RequestState => engine.refuse(client, error as Error);
     try {
-      const opened = this.#engine.open(client.request.headers.cookie, client);
+      const opened = engine.open(client.request.headers.cookie, client);
       return opened instanceof Promise ? opened.catch(refuse) : opened;
     } catch (error) {
       return refuse(error);
@@ -63,7 +73,7 @@ export class SessionEntry implements NestMiddleware<FrameworkRequest, ServerResp
   }
 
   #enter(state: RequestState, client: RequestClient, response: ServerResponse, next: () => void): void {
-    const session = new RequestSession(this.#engine, state, client.seen, response, this.#failures);
+    const session = new RequestSession(this.#services, state, client.seen, response);
     attach(client.request, session);
     hookResponse(response, session);
     if (this.#context) storage.run(session, next);

@@ -1,6 +1,7 @@
 import { HttpException } from '@nestjs/common';
 import { isSessionError, type SessionError, type SessionErrorCode } from '../../core/util/errors.js';
 
+/** The codes that clients may see. */
 export type SessionHttpCode = SessionErrorCode;
 
 /** The response body. Gives `ERR_LOGIN_REQUIRED` alike for a logged-out, expired, revoked or tampered session. */
@@ -18,11 +19,15 @@ interface Answer {
  * `SessionError` is the reason, it is the `cause` of the exception, whose property `code` is the code of that error.
  */
 export class SessionHttpException extends HttpException {
+  /** Always `SessionHttpException`. */
   // A literal, because a bundler may rename the class.
   override readonly name: string = 'SessionHttpException';
+  /** That of the `SessionError` which is the reason, and otherwise that of the response body. */
   readonly code: SessionHttpCode;
+  /** The HTTP status of the response. */
   readonly statusCode: number;
 
+  /** Made by the library. */
   constructor(answer: Answer, cause?: SessionError) {
     super(answer, answer.statusCode, { cause });
     this.code = cause?.code ?? answer.code;
@@ -30,21 +35,29 @@ export class SessionHttpException extends HttpException {
   }
 }
 
-export const loginRequired = (cause?: SessionError): SessionHttpException =>
-  new SessionHttpException(LOGIN_REQUIRED, cause);
+/** With 303 the client is sent to a page of the application, which the header `Location` names. */
+type AskingStatus = 401 | 303;
 
-export const sessionEvicted = (): SessionHttpException =>
+const ERRORS: Readonly<Record<AskingStatus, string>> = { 401: 'Unauthorized', 303: 'See Other' };
+
+export const loginRequired = (cause?: SessionError, statusCode: AskingStatus = 401): SessionHttpException =>
+  new SessionHttpException(
+    { statusCode, error: ERRORS[statusCode], message: 'Please log in.', code: 'ERR_LOGIN_REQUIRED' },
+    cause,
+  );
+
+export const sessionEvicted = (statusCode: AskingStatus): SessionHttpException =>
   new SessionHttpException({
-    statusCode: 401,
-    error: 'Unauthorized',
+    statusCode,
+    error: ERRORS[statusCode],
     message: 'You were signed out because you logged in on another device. Please log in again.',
     code: 'ERR_SESSION_EVICTED',
   });
 
-export const reloginRequired = (statusCode: 401 | 303, maxAge: number): SessionHttpException =>
+export const reloginRequired = (statusCode: AskingStatus, maxAge: number): SessionHttpException =>
   new SessionHttpException({
     statusCode,
-    error: statusCode === 303 ? 'See Other' : 'Unauthorized',
+    error: ERRORS[statusCode],
     message: 'This requires a more recent login. Please log in again.',
     code: 'ERR_RELOGIN_REQUIRED',
     maxAge,
@@ -58,13 +71,6 @@ const CROSS_ORIGIN: Answer = {
   error: 'Forbidden',
   message: 'Cross-site requests are not allowed here.',
   code: 'ERR_CROSS_ORIGIN',
-};
-
-const LOGIN_REQUIRED: Answer = {
-  statusCode: 401,
-  error: 'Unauthorized',
-  message: 'Please log in.',
-  code: 'ERR_LOGIN_REQUIRED',
 };
 
 const UNAVAILABLE: Answer = {

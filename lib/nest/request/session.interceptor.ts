@@ -1,9 +1,9 @@
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import { catchError, concatMap, finalize, tap, type Observable } from 'rxjs';
-import { SessionError } from '../../core/util/errors.js';
+import { noSession } from '../transports/no-session.js';
 import { isHttp, responseOf } from '../transports/request-of.js';
-import { sessionOf, type RequestSession } from './request-session.js';
-import { asHttp } from './session.exceptions.js';
+import { sessionOf } from './current-session.js';
+import type { RequestSession } from './request-session.js';
 import { policyOf, type HandlerPolicy } from './session.metadata.js';
 
 /**
@@ -16,11 +16,13 @@ import { policyOf, type HandlerPolicy } from './session.metadata.js';
  */
 @Injectable()
 export class SessionInterceptor implements NestInterceptor {
+  /** Called by Nest. */
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const current = sessionOf(context);
     const policy = policyOf(context);
     if (!current) {
-      if (policy.logout && isHttp(context)) throw nothingToEnd();
+      // A logout that reports success while the session goes on is worse than one that fails.
+      if (policy.logout) throw noSession(context, '@Logout()');
       return next.handle();
     }
     // Declared here and not in a guard, because here all guards have accepted the request. A handler of HTTP may respond by
@@ -44,7 +46,7 @@ export class SessionInterceptor implements NestInterceptor {
       tap({ complete: () => (settled = true) }),
       catchError((cause: unknown) => {
         withdraw();
-        throw asHttp(cause);
+        throw current.thrown(cause);
       }),
       finalize(withdraw),
     );
@@ -53,14 +55,6 @@ export class SessionInterceptor implements NestInterceptor {
 
 function declareLogout({ state }: RequestSession, { logout }: HandlerPolicy): void {
   if (logout) state.intendLogout(logout);
-}
-
-/** A logout that reports success while the session goes on is worse than one that fails. */
-function nothingToEnd(): SessionError {
-  return new SessionError(
-    'ERR_NO_SESSION',
-    '@Logout(): this route has no session to end. Take it out of the option "exclude", or import SessionModule in the root module.',
-  );
 }
 
 async function commit(current: RequestSession, context: ExecutionContext): Promise<void> {

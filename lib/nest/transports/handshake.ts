@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { HttpServer } from '@nestjs/common';
 import type { Client } from '../../core/storage/backend.js';
+import { plainAddress } from '../../core/util/addresses.js';
 import { isCrossOrigin } from '../../http/csrf.js';
+import type { RefusedRequest } from '../request/cross-origin-report.js';
 
 /** Headers of a handshake, as an object (Node) or as `Headers` (fetch API). */
 export type HandshakeHeaders =
@@ -15,15 +17,19 @@ export type HandshakeHeaders =
 
 /** The request of a handshake: that of Node, or the one that Express, Fastify or socket.io derive from it. */
 export interface HandshakeRequest {
+  /** Those of the upgrade request. */
   headers: HandshakeHeaders;
   /** The address of the client, as determined by the framework. */
   ip?: string | undefined;
   /** The requested host, as determined by the framework. */
   host?: string | undefined;
+  /** With Fastify the request of Node behind its wrapper. */
   raw?: object;
+  /** The connection, whose peer is the client or a proxy. */
   socket?: { remoteAddress?: string | undefined };
 }
 
+/** What `open()` takes: a request, or its headers where there is none. */
 export type HandshakeSource = HandshakeHeaders | HandshakeRequest;
 
 /** Express's compiled setting `trust proxy`: whether the address at this number of hops is a trusted proxy. */
@@ -49,7 +55,7 @@ export class Handshake {
     const ip = this.#ip ?? this.#address;
     return {
       userAgent: this.header('user-agent'),
-      ...(ip !== undefined && { ip }),
+      ...(ip !== undefined && { ip: plainAddress(ip) }),
       ...(raw && 'socket' in raw && { request: raw as IncomingMessage }),
     };
   }
@@ -61,12 +67,28 @@ export class Handshake {
       : (headers as Record<string, string | undefined>)[name];
   }
 
-  isCrossOrigin(allowed: readonly string[]): boolean {
-    const facts = { origin: this.header('origin'), 'sec-fetch-site': this.header('sec-fetch-site') };
-    return isCrossOrigin(facts, this.#host, allowed);
+  /** What to tell of a handshake that {@link isCrossOrigin}. */
+  get refusal(): RefusedRequest {
+    return {
+      origin: this.header('origin'),
+      'sec-fetch-site': this.header('sec-fetch-site'),
+      'x-forwarded-host': this.header('x-forwarded-host'),
+      host: this.host,
+    };
   }
 
-  get #host(): string | undefined {
+  isCrossOrigin(allowed: readonly string[]): boolean {
+    const facts = { origin: this.header('origin'), 'sec-fetch-site': this.header('sec-fetch-site') };
+    return isCrossOrigin(facts, this.host, allowed, this.#encrypted);
+  }
+
+  get #encrypted(): boolean {
+    const socket = this.#request?.socket;
+    return socket !== undefined && 'encrypted' in socket && socket.encrypted === true;
+  }
+
+  /** The host that the client has asked, of a trusted proxy or by the header. */
+  get host(): string | undefined {
     const remote = this.#request?.socket?.remoteAddress;
     const forwarded = this.header('x-forwarded-host')?.split(',', 1)[0]!.trim();
     const trusted = forwarded && remote !== undefined && this.#trust?.(remote, 0);

@@ -7,9 +7,13 @@ import {
   type OptionChecks,
 } from '../../core/util/options.js';
 import { MOST_PER_SUBJECT } from '../../revocations/revocation-table.js';
-import type { Revocation } from '../../revocations/revocation-list.js';
-import { adaptClient, isRedisClient, type RedisClient, type RedisAdapter } from './client.js';
-import { Script } from './scripts.js';
+import type { Revocation, RevocationContext } from '../../revocations/revocation-list.js';
+import type { StoreProblem } from '../../core/storage/store.js';
+import { adaptClient, type RedisAdapter } from './connection/adapter.js';
+import { DEFAULT_PREFIX, isRedisClient, type RedisClient } from './connection/client.js';
+import { isText, tuple } from './connection/reply.js';
+import { diagnoseRedis } from './diagnosis.js';
+import { Script } from './connection/script.js';
 import { confirmedOf, readRevocation, scopeOf, writeRevocation } from '../../revocations/revocation-codec.js';
 import {
   SharedRevocations,
@@ -19,10 +23,11 @@ import {
   type SharedRevocationsOptions,
 } from '../../revocations/replicated.js';
 
+/** What `RedisRevocations` takes. */
 export interface RedisRevocationsOptions extends SharedRevocationsOptions {
-  /** A client that the application made and connected, and that it closes, of `redis` 5 or later or `ioredis`. */
+  /** A client that the application creates, connects and closes, of `redis` 5 or later or `ioredis`. */
   client: RedisClient;
-  /** What all keys and the channel begin with. @default 'nest-sessions:' */
+  /** The prefix of all keys and of the channel. @default 'nest-sessions:' */
   prefix?: string;
 }
 
@@ -33,31 +38,30 @@ const CHECKS: OptionChecks<RedisRevocationsOptions> = {
 };
 
 /**
- * Revocations in Redis 5 or later, alone or as a cluster, for `SealedCookie` on any number of nodes.
+ * Revocations in Redis 5 or later, standalone or a cluster, for `SealedCookie` on any number of nodes.
  *
- * What is revoked stays so as long as Redis keeps it: turn persistence on (`appendonly yes`) and eviction off.
- * Should it lose the list as a whole, all cookies from before are refused; should it come back as it was some
- * seconds ago, what was revoked in these seconds is known only to the nodes that are still running.
+ * Revocations hold as long as Redis keeps them: turn persistence on (`appendonly yes`) and eviction off. If Redis loses
+ * the whole list, all cookies issued before are rejected. If it returns to a state of some seconds ago, revocations of
+ * these seconds are known only to the nodes that are still running.
  */
 export class RedisRevocations extends SharedRevocations {
   /** @throws SessionError `ERR_OPTIONS` */
   constructor(options: RedisRevocationsOptions) {
     checkOptions('RedisRevocations', options, CHECKS);
-    const { client, prefix = 'nest-sessions:', staleness } = options;
+    const { client, prefix = DEFAULT_PREFIX, staleness } = options;
     super(new RedisSource(adaptClient(client), prefix), { staleness });
   }
 }
 
-/** What is told on the channel. Nobody believes more of it than that the list may have changed. */
+/** The message on the channel. It is unsigned, so it means only that the list may have changed. */
 const NOTICE = 'changed';
 
-/** Entries per answer. */
+/** Maximum number of entries per reply. */
 const LIMIT = 1_000;
 
 /**
- * KEYS[1], a hash with the epoch and the number of the last write; beside it the entries by key, their keys
- * by the number of the write, by when they expire, and by subject. All of them under one hash tag, so on one
- * server.
+ * KEYS[1] is a hash with the epoch and the number of the last write. Further keys hold the entries, and the keys of the
+ * entries by the number of the write, by expiry and by subject. All have the same hash tag, so they are on one server.
  */
 const KEYS = `
 local base = KEYS[1]
@@ -72,27 +76,29 @@ local function drop(key)
 end`;
 
 /**
- * ARGV: key, rank, until, body, channel, epoch, the subject and how much of it is meant or two empty texts, an
- * entry that nobody can read and that may be replaced, when a rotation ends that is confirmed or an empty text. Answers
- * whether it was not there, what stands, and how many entries of the subject there are. One that ends all of a subject takes the place of those that say no more.
+ * ARGV: key, rank, until, body, channel, epoch; the subject and the scope, or two empty texts; an unreadable entry that
+ * may be replaced, or an empty text; the end of the rotation that is confirmed, or an empty text.
+ *
+ * Returns 1 if the entry was added, the entry in effect, and the number of entries of the subject. An entry that
+ * ends all sessions of a subject replaces those of the same or a lower rank.
  */
 const ADD = new Script(`${KEYS}
 local key, rank, till, body, channel, epoch, subject, scope, broken, confirmed = unpack(ARGV, 1, 10)
 redis.call('HSETNX', base, 'epoch', epoch)
 local added = '1'
-local have = redis.call('HGET', entries, key)
-if have and have ~= broken then
-  local haveRank, haveTill, haveBody = string.match(have, '^(%d+)|(%d+)|(.*)$')
-  if haveRank then
-    -- A driver that lost the answer sends the command again: that is the same write.
-    if haveBody == body then return {'1', have, '0'} end
-    local stands = tonumber(haveRank) >= tonumber(rank)
-    if stands and confirmed ~= '' and tonumber(haveRank) == tonumber(rank) then
-      local haveConfirmed = string.match(haveBody, '"confirmed":(%d+)')
-      stands = haveConfirmed and tonumber(haveConfirmed) <= tonumber(confirmed)
+local old = redis.call('HGET', entries, key)
+if old and old ~= broken then
+  local oldRank, oldTill, oldBody = string.match(old, '^(%d+)|(%d+)|(.*)$')
+  if oldRank then
+    -- A driver that lost the reply resends the command: this is the same write.
+    if oldBody == body then return {'1', old, '0'} end
+    local stays = tonumber(oldRank) >= tonumber(rank)
+    if stays and confirmed ~= '' and tonumber(oldRank) == tonumber(rank) then
+      local oldConfirmed = string.match(oldBody, '"confirmed":(%d+)')
+      stays = oldConfirmed and tonumber(oldConfirmed) <= tonumber(confirmed)
     end
-    if stands then return {'0', have, '0'} end
-    if tonumber(haveTill) > tonumber(till) then till = haveTill end
+    if stays then return {'0', old, '0'} end
+    if tonumber(oldTill) > tonumber(till) then till = oldTill end
     if scope == 'only' then added = '0' end
   end
 end
@@ -113,32 +119,35 @@ local seq = redis.call('HINCRBY', base, 'seq', 1)
 redis.call('HSET', entries, key, entry)
 redis.call('ZADD', log, seq, key)
 redis.call('ZADD', expiry, till, key)
-local handle = 0
+local count = 0
 if subject ~= '' then
   redis.call('SADD', keysOf(subject), key)
-  handle = redis.call('SCARD', keysOf(subject))
+  count = redis.call('SCARD', keysOf(subject))
 end
 redis.call('PUBLISH', channel, '${NOTICE}')
-return {added, entry, tostring(handle)}`);
+return {added, entry, tostring(count)}`);
 
 /**
- * ARGV: the number of the last write that is known, how many at most, the time or '' for the server's own, epoch.
- * Removes some of what has expired. Answers the epoch, seconds, microseconds, the number to go on from, and the
- * entries.
+ * ARGV: the number of the last known write, the maximum number of entries, the time or '' for the server's own, epoch.
+ * Removes some expired entries. Returns the epoch, seconds, microseconds, the number to continue from, and the entries.
+ * Only a list without an epoch must be written: a server that refuses writes (memory full, read-only, too few replicas) can
+ * still be read.
  */
 const CHANGES = new Script(`${KEYS}
-redis.call('HSETNX', base, 'epoch', ARGV[4])
+if redis.call('HEXISTS', base, 'epoch') == 0 then redis.call('HSET', base, 'epoch', ARGV[4]) end
 local time = redis.call('TIME')
 local now = ARGV[3]
 if now == '' then now = string.format('%.0f', time[1] * 1000) end
 for _, key in ipairs(redis.call('ZRANGEBYSCORE', expiry, '-inf', '(' .. now, 'LIMIT', 0, 1000)) do
+  -- An error is a table.
+  if type(redis.pcall('HDEL', entries, key)) == 'table' then break end
   drop(key)
 end
 local found = redis.call('ZRANGEBYSCORE', log, '(' .. ARGV[1], '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[2])
-local answer = {redis.call('HGET', base, 'epoch'), time[1], time[2], redis.call('HGET', base, 'seq') or '0'}
-if #found / 2 >= tonumber(ARGV[2]) then answer[4] = found[#found] end
-for i = 1, #found, 2 do answer[#answer + 1] = redis.call('HGET', entries, found[i]) end
-return answer`);
+local reply = {redis.call('HGET', base, 'epoch'), time[1], time[2], redis.call('HGET', base, 'seq') or '0'}
+if #found / 2 >= tonumber(ARGV[2]) then reply[4] = found[#found] end
+for i = 1, #found, 2 do reply[#reply + 1] = redis.call('HGET', entries, found[i]) end
+return reply`);
 
 class RedisSource implements RevocationSource {
   readonly #redis: RedisAdapter;
@@ -154,22 +163,16 @@ class RedisSource implements RevocationSource {
   async changes(cursor: number, now: number | undefined): Promise<RevocationPage> {
     const time = now === undefined ? '' : String(now);
     const args = [String(cursor), String(LIMIT), time, newEpoch()];
-    const answer = (await CHANGES.run(this.#redis, this.#key, ...args)) as string[];
-    const [epoch, seconds, microseconds, next, ...texts] = answer as [
-      string,
-      string,
-      string,
-      string,
-      ...string[],
-    ];
-    const revocations = texts.map(parse).filter((revocation) => revocation !== undefined);
+    const reply = await CHANGES.run(this.#redis, this.#key, ...args);
+    const [epoch, seconds, microseconds, next, ...entries] = tuple(reply, isText, isText, isText, isText);
+    const revocations = entries.map(parse).filter((revocation) => revocation !== undefined);
     return {
       epoch,
       time: now ?? Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000),
       cursor: Number(next),
       revocations,
-      unreadable: texts.length - revocations.length,
-      more: texts.length >= LIMIT,
+      unreadable: entries.length - revocations.length,
+      more: entries.length >= LIMIT,
     };
   }
 
@@ -188,25 +191,29 @@ class RedisSource implements RevocationSource {
       broken,
       confirmedOf(revocation),
     ];
-    const answer = (await ADD.run(this.#redis, this.#key, ...args)) as [string, string, string];
-    const [added, text, handle] = answer;
+    const reply = await ADD.run(this.#redis, this.#key, ...args);
+    const [added, text, count] = tuple(reply, isText, isText, isText);
     const standing = parse(text);
-    // What nobody can read ends nothing, so it does not stand in the way.
+    // An unreadable entry revokes nothing, so it is replaced.
     if (!standing && added !== '1') {
-      if (text === broken) throw new Error(`the entry ${key} cannot be read, nor replaced`);
+      if (text === broken) throw new Error(`the entry ${key} can be neither read nor replaced`);
       return this.add(revocation, text);
     }
     return {
       added: added === '1',
       standing: standing ?? revocation,
-      crowded: Number(handle) > MOST_PER_SUBJECT,
+      crowded: Number(count) > MOST_PER_SUBJECT,
     };
   }
 
+  diagnose(context: RevocationContext): Promise<StoreProblem[]> {
+    return diagnoseRedis(this.#redis, context);
+  }
+
   listen(onNotice: () => void): () => void {
-    // A feed that fails makes nobody uncertain: the list is asked for what is new in any case.
-    const listening = this.#redis.listen(this.#channel, onNotice, () => undefined);
-    return () => listening.stop();
+    // Failures are not reported: the list is queried regularly in any case.
+    const subscription = this.#redis.listen(this.#channel, onNotice, () => undefined);
+    return () => subscription.stop();
   }
 }
 

@@ -2,30 +2,30 @@ import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Content } from './payload.js';
 
-/** Bytes of contents that are kept, roughly: what some thousands of sessions hold. */
-const ROOM = 16 * 1024 * 1024;
+/** Maximum size of the cached contents, roughly, in bytes: some thousands of sessions. */
+const MAX_SIZE = 16 * 1024 * 1024;
 
-/** What a content weighs beside its texts, roughly, in bytes. */
+/** Size of a content without its texts, roughly, in bytes. */
 const OVERHEAD = 1_500;
 
 /**
- * What genuine cookies were opened to, so that the next request with the same one costs a hash in place of key
- * derivation, decryption and parsing. Under the SHA-256 of the whole value: any other value is opened anew, and
- * no cookie can be made of what is kept. Says nothing of whether the session is alive.
+ * The contents of genuine cookies. A request with a cached cookie costs one hash in place of key derivation, decryption
+ * and parsing. The key is the SHA-256 of the whole value, so that a value with any difference is opened anew, and no
+ * cookie can be built from the cache. A cached content says nothing about whether the session is live.
  */
 export class SealedCache {
-  readonly #contents = new LRUCache<string, Content>({ maxSize: ROOM, sizeCalculation: sizeOf });
+  readonly #contents = new LRUCache<string, Content>({ maxSize: MAX_SIZE, sizeCalculation: sizeOf });
 
   get(value: string): Content | undefined {
-    return this.#contents.get(nameOf(value));
+    return this.#contents.get(keyOf(value));
   }
 
-  keep(value: string, content: Content): void {
-    this.#contents.set(nameOf(value), content);
+  set(value: string, content: Content): void {
+    this.#contents.set(keyOf(value), content);
   }
 }
 
-const nameOf = (value: string): string => hash('sha256', value, 'base64url');
+const keyOf = (value: string): string => hash('sha256', value, 'base64url');
 
 function sizeOf({ record }: Content): number {
   let characters = 0;

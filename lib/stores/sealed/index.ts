@@ -21,7 +21,7 @@ import type { RevocationList } from '../../revocations/revocation-list.js';
 import type { SessionStore } from '../../core/storage/store.js';
 import { LiuFormat } from './formats/liu.js';
 import { MemoryRevocations } from '../../revocations/memory.js';
-import { ScsFormat, type ScsCompression, type ScsKeySet } from './formats/rfc6896.js';
+import { keySetsComplaint, ScsFormat, type ScsCompression, type ScsKeySet } from './formats/rfc6896.js';
 import type { SealedCodec } from './formats/format.js';
 import { SealedFormat } from './formats/sealed.js';
 import { SealedBackend } from './backend.js';
@@ -38,58 +38,62 @@ export type {
   Verdict,
 } from '../../revocations/revocation-list.js';
 
-/** What ties a `liu` cookie to its bearer: the hash of a client certificate, or what the application makes of a request. */
+/** What a `liu` cookie is bound to: the hash of the client's certificate, or a text that the application derives from a request. */
 export type CookieBinding =
   'client-certificate' | ((request: IncomingMessage | undefined) => string | undefined);
 
+/** What `SealedCookie` takes. */
 export interface SealedCookieOptions {
   /**
-   * Which cookies are dead although they have not expired. `false` does without: whoever copied a cookie then
-   * uses it until it expires, logout or not; logout only takes the cookie from the browser that asked, and
-   * what promises more (`revoke()`, `revokeAll()`, `logout({ everywhere: true })`) throws
-   * `ERR_REVOCATION_UNAVAILABLE`. @default new MemoryRevocations(), for a single node
+   * The list of revoked cookies. `false` for none: then a copied cookie is valid until it expires, also after logout,
+   * which only removes the cookie from the browser that logs out; and `revoke()`, `revokeAll()` and
+   * `logout({ everywhere: true })` throw `ERR_REVOCATION_UNAVAILABLE`.
+   * @default new MemoryRevocations(), for a single node
    */
   revocations?: RevocationList | false;
   /**
-   * `sealed` is the library's own format; `scs` is RFC 6896; `liu` the Secure Cookie Protocol of Liu, Kovacs,
-   * Huang and Gouda, which shows the subject to whoever sees the cookie. The last two are for compatibility.
+   * `sealed` is the library's own format; `scs` is RFC 6896; `liu` is the Secure Cookie Protocol of Liu, Kovacs, Huang
+   * and Gouda, in which the subject is readable. `scs` and `liu` are for compatibility.
    * @default 'sealed'
    */
   format?: 'sealed' | 'scs' | 'liu';
   /**
-   * Keeps who is logged in where, for `list()` and `maxSessions`, which need it: a store as it is used for
-   * sessions, without their data. Written at login, roll and end; an unchanged request does not ask it.
+   * Lists the sessions of each subject; required for `list()` and `maxSessions`. Any store for sessions; it holds them
+   * without their data. Written at login, roll and end; an unchanged request does not query it.
    * @default none: `list()` throws `ERR_LIST_UNAVAILABLE`
    */
   index?: SessionStore;
   /**
-   * Whether a periodic rotation (`rotateEvery`) kills the cookies before it. Takes an entry of the list for each
-   * active session; else only a re-login does that, and a periodic rotation makes a new cookie beside the old
-   * ones. A cookie before the rotation opens the session for `rotateGrace` and no longer, so a client that lost the
-   * answer and comes later has to log in again. @default false
+   * Whether a periodic rotation (`rotateEvery`) voids the cookies before it, which takes one entry of the list for each
+   * active session. By default only a re-login or regenerate does; a periodic rotation sets a new cookie, and the former
+   * ones stay valid. With `true` a former cookie opens the session for `rotateGrace` and no longer, so a client that
+   * misses the response and retries later has to log in again. @default false
    */
   enforceRotation?: boolean;
-  /** With `scs`: DEFLATE before encryption. The length then tells something of what is inside. @default false */
+  /** With `scs`: DEFLATE before encryption. The length of the cookie then reveals something about the content. @default false */
   compress?: ScsCompression;
-  /** With `scs`: key sets shared with another implementation, instead of ones that are derived from the secrets. The first seals. */
+  /**
+   * With `scs`: key sets shared with another implementation, each with a tid of its own. The first seals, all of them
+   * open. @default derived from the secrets
+   */
   keySets?: readonly ScsKeySet[];
-  /** With `liu`: the S of the protocol. A cookie opens only where it gives the same text again. @default none */
+  /** With `liu`: the S of the protocol. A cookie opens only for a request with the same text. @default none */
   bindTo?: CookieBinding;
 }
 
 /**
- * Sessions in the cookie itself, encrypted and authenticated, that can nevertheless be ended: no store on the
- * path of a request, and a cookie that was copied before logout is dead after it.
+ * Sessions in the cookie itself, encrypted and authenticated, that can still be ended: a request queries no store, and
+ * a cookie that was copied before logout is invalid after it.
  *
- * What a cookie alone cannot do: two overlapping requests that change the session both succeed, and the answer
- * that arrives last decides; and whoever presents an older cookie of a session that is alive sees the older data.
+ * Limits of a cookie: of two overlapping requests that change the session both succeed, and the response that arrives
+ * last decides; and an older cookie of a live session opens it with the older data.
  *
  * @example SessionModule.forRoot({ secret, store: new SealedCookie({ revocations: new RedisRevocations({ client }) }) })
  */
 export class SealedCookie implements SessionBackendFactory {
   readonly #options: SealedCookieOptions;
 
-  /** @throws SessionError `ERR_OPTIONS` for options that contradict each other */
+  /** @throws SessionError `ERR_OPTIONS` for unknown or invalid options, and for options that contradict each other */
   constructor(options: SealedCookieOptions = {}) {
     check(options);
     const { revocations = new MemoryRevocations() } = options;
@@ -130,22 +134,29 @@ function bindingOf(bindTo: CookieBinding): (client: Client) => string | undefine
   return bindTo === 'client-certificate' ? certificateOf : ({ request }) => bindTo(request);
 }
 
-/** SHA-256 of the certificate that the client proved to have, as Node writes it. */
+/** SHA-256 of the client's certificate, whose key the client proved in the TLS handshake. */
 function certificateOf({ request }: Client): string | undefined {
   const socket = request?.socket as Partial<TLSSocket> | undefined;
-  // A certificate that nobody vouches for proves a key all the same, and S asks for no more.
+  // The certificate need not be signed by a trusted CA: the binding needs only the proof of its key.
   return socket?.getPeerCertificate?.()?.fingerprint256;
 }
+
+const LIST_METHODS = ['bind', 'fresh', 'sync', 'check', 'revokedSince', 'revokedAt', 'add', 'close'] as const;
+
+/** The ones that every store has. */
+const STORE_METHODS = ['load', 'create', 'commit', 'destroy', 'list', 'markRevoked'] as const;
 
 const CHECKS: OptionChecks<SealedCookieOptions> = {
   revocations: optional(
     must(
-      (value) => value === false || hasMethods(value, 'check', 'add', 'bind'),
+      (value) => value === false || hasMethods(value, ...LIST_METHODS),
       'a MemoryRevocations, RedisRevocations, PostgresRevocations or false.',
     ),
   ),
   format: optional(isOneOf('sealed', 'scs', 'liu')),
-  index: optional(must((value) => hasMethods(value, 'create'), 'a store such as RedisStore, or nothing.')),
+  index: optional(
+    must((value) => hasMethods(value, ...STORE_METHODS), 'a store such as RedisStore, or nothing.'),
+  ),
   enforceRotation: optional(isBoolean),
   compress: optional(
     must((value) => [false, 'deflate', 'zlib'].includes(value as string), "false, 'deflate' or 'zlib'."),
@@ -162,13 +173,15 @@ const CHECKS: OptionChecks<SealedCookieOptions> = {
 /** @throws SessionError `ERR_OPTIONS` */
 function check(options: SealedCookieOptions): void {
   checkOptions('SealedCookie', options, CHECKS);
-  const { format = 'sealed', revocations } = options;
+  const { format = 'sealed', revocations, keySets } = options;
+  const aboutKeySets = keySets && keySetsComplaint(keySets);
   const complaint =
-    (options.compress && format !== 'scs' && "compress: only the format 'scs' has it. Drop it.") ||
-    (options.keySets && format !== 'scs' && "keySets: only the format 'scs' has them. Drop them.") ||
-    (options.bindTo && format !== 'liu' && "bindTo: only the format 'liu' has a place for it. Drop it.") ||
+    (options.compress && format !== 'scs' && "compress: only the format 'scs' supports it. Drop it.") ||
+    (keySets && format !== 'scs' && "keySets: only the format 'scs' uses them. Drop them.") ||
+    (aboutKeySets && `keySets: ${aboutKeySets}`) ||
+    (options.bindTo && format !== 'liu' && "bindTo: only the format 'liu' supports it. Drop it.") ||
     (options.enforceRotation &&
       revocations === false &&
-      'enforceRotation: it needs a list of revocations. Drop it, or give one.');
+      'enforceRotation: it needs a list of revocations. Drop it, or set "revocations".');
   if (complaint) throw wrongOption('SealedCookie', complaint);
 }

@@ -5,20 +5,20 @@ import type { SealedToken } from '../../revocations/revocation-list.js';
 /** What a sealed cookie holds. All times are milliseconds since the epoch. */
 export interface Content extends SealedToken {
   record: SessionRecord;
-  /** The idle timeout as it was when the cookie was sealed: a longer one that is configured later does not extend it. */
+  /** By the idle timeout at the time of sealing. A longer one that is configured later does not extend it. */
   expiresAt: number;
-  /** The absolute end, sealed in for the same reason. */
+  /** The absolute end, by the lifetime at the time of sealing. */
   endsAt: number;
 }
 
 const LAYOUT = 1;
 
 /**
- * The fields by name that a record may have: the device, and what came after it. Nodes of the former version, which take
- * all of it for the device, open such a cookie and hand on what they do not know.
+ * Optional fields of a record, by name: the fields of the device, and those added in later versions. The former version
+ * reads all of them as the device, and writes unknown ones back unchanged.
  */
 interface Optional extends Device {
-  /** Where it is not the start: after a re-login. */
+  /** Only if it differs from `startedAt`: after a re-login. */
   createdAt?: number;
   extra?: Record<string, string>;
 }
@@ -43,8 +43,8 @@ type Head = [
 ];
 
 /**
- * One line of JSON, and after it the values of the data, each JSON text as it is, their lengths in the line.
- * So a value is neither escaped once more, which would cost room, nor parsed where nobody reads it.
+ * One line of JSON, followed by the values of the data. Each value is a JSON text, unchanged; the line has their lengths
+ * in characters. So values are not escaped twice, which would take space, and are parsed only when they are read.
  */
 export function writeContent({ record, version, epoch, issuedAt, expiresAt, endsAt }: Content): string {
   const data = Object.entries(record.data);
@@ -75,7 +75,7 @@ function optionalOf({ device, createdAt, startedAt, extra }: SessionRecord): Opt
   return { ...device, ...(moved && { createdAt }), ...(extra && { extra }) };
 }
 
-/** `undefined` for what {@link writeContent} did not write, such as another layout. */
+/** `undefined` for a text that {@link writeContent} did not write, such as one of another layout. */
 export function readContent(text: string): Content | undefined {
   const line = text.indexOf('\n');
   const head = line === -1 ? undefined : parse(text.slice(0, line));
@@ -105,7 +105,7 @@ function contentOf(head: Head, data: Record<string, string>): Content {
   return { id, version, epoch, issuedAt, expiresAt, endsAt, record, ...whose };
 }
 
-/** Whoever logged in has a device, be nothing known of it. */
+/** A session of a subject always has a device, which may be empty. */
 function fieldsOf({ createdAt, extra, ...device }: Optional, subject: string | null): Partial<SessionRecord> {
   const known = subject !== null || Object.keys(device).length > 0 || extra === undefined;
   return {
@@ -119,7 +119,6 @@ function slices(text: string, from: number, lengths: Head[15]): Record<string, s
   const data = byKey<string>();
   let at = from;
   for (const [key, length] of lengths) {
-    if (!Number.isSafeInteger(length) || length < 0) return undefined;
     data[key] = text.slice(at, at + length);
     at += length;
   }
@@ -129,16 +128,29 @@ function slices(text: string, from: number, lengths: Head[15]): Record<string, s
 function isHead(head: unknown): head is Head {
   if (!Array.isArray(head) || head.length !== 16 || head[0] !== LAYOUT) return false;
   const texts: unknown[] = [head[1], head[3]];
-  const numbers: unknown[] = [head[2], ...(head.slice(4, 10) as unknown[])];
+  const numbers: unknown[] = [head[2], ...(head.slice(4, 10) as unknown[]), head[11]];
   return (
     texts.every((text) => typeof text === 'string') &&
-    numbers.every((number) => Number.isFinite(number)) &&
+    numbers.every(Number.isFinite) &&
+    isObject(head[12]) &&
+    Object.values(head[12]).every(Number.isFinite) &&
     (head[13] === null || typeof head[13] === 'string') &&
-    typeof head[12] === 'object' &&
-    head[12] !== null &&
-    Array.isArray(head[15])
+    (head[14] === null || isOptional(head[14])) &&
+    Array.isArray(head[15]) &&
+    head[15].every(isLength)
   );
 }
+
+const isOptional = (value: unknown): boolean =>
+  isObject(value) &&
+  (value['createdAt'] === undefined || Number.isFinite(value['createdAt'])) &&
+  (value['extra'] === undefined || isObject(value['extra']));
+
+const isLength = (value: unknown): boolean =>
+  Array.isArray(value) && typeof value[0] === 'string' && Number.isSafeInteger(value[1]) && value[1] >= 0;
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function parse(text: string): unknown {
   try {

@@ -1,83 +1,110 @@
-import { listUnavailable, loginRevoked, sessionLimitReached } from '../../core/util/errors.js';
+import { listUnavailable, loginRevoked, sessionLimitReached, unavailable } from '../../core/util/errors.js';
 import { hashSecret, newSecret } from '../../core/token/ids.js';
 import type { CreateTerms, BackendContext } from '../../core/storage/backend.js';
 import type { RecordDelta, SessionRecord } from '../../core/model/record.js';
-import { inTime } from '../../core/storage/store-backend.js';
-import type { Awaitable, SessionLimit, SessionStore } from '../../core/storage/store.js';
+import { inTime } from '../../core/storage/store-calls.js';
+import { StoreHealth } from '../../core/storage/health/store-health.js';
+import { problemsOf } from '../../core/storage/health/store-problems.js';
+import { useStore, type StoreUse } from '../../core/storage/store-use.js';
+import type {
+  Awaitable,
+  CallReport,
+  SessionLimit,
+  SessionStore,
+  StoreProblem,
+} from '../../core/storage/store.js';
 
-/** How long the mark of a revocation is kept, in milliseconds: far longer than a store call may take. */
+/** How long the mark of a revocation is kept, in milliseconds: much longer than a store call may take. */
 const MARK_TTL = 24 * 60 * 60 * 1000;
 
 /**
- * Who is logged in where, for `list()` and `maxSessions` over sealed cookies: a store that is written at the
- * turns of a session's life and never asked to open one. Without a store it knows nothing and does nothing.
+ * The sessions of each subject, for `list()` and `maxSessions` over sealed cookies: a store that is written at login,
+ * roll and end, and not queried to open a session. Without a store it is disabled: reads find nothing, and writes do
+ * nothing.
  */
 export class SessionIndex {
   readonly #store: SessionStore | undefined;
   readonly #context: BackendContext;
+  readonly #health: StoreHealth;
+  readonly #use: StoreUse | undefined;
 
   constructor(store: SessionStore | undefined, context: BackendContext) {
     this.#store = store;
     this.#context = context;
-    store?.bind?.(context);
+    this.#health = new StoreHealth('index', context);
+    this.#use = store && useStore(store, context, this.#health);
   }
 
-  get known(): boolean {
+  get enabled(): boolean {
     return this.#store !== undefined;
   }
 
-  /** Who has to go for a login, the oldest first, as the index is now. */
+  /** The sessions that a login has to evict, the oldest first, by the present content of the index. */
   async surplus(draft: SessionRecord, limit: SessionLimit | undefined): Promise<SessionRecord[]> {
     const store = this.#store;
     if (!store || draft.subject === undefined || limit?.onExceeded !== 'evict-oldest') return [];
-    const others = (await this.#ask(() => store.list(draft.subject!)))
+    const others = (await this.#read(() => store.list(draft.subject!)))
       .filter(({ id }) => id !== limit.replaces)
       .sort((a, b) => a.startedAt - b.startedAt);
     return others.slice(0, Math.max(0, others.length + 1 - limit.max));
   }
 
   /**
-   * Puts a login in, and returns who had to go for it. @throws SessionError `ERR_SESSION_LIMIT`, `ERR_LOGIN_REVOKED`
+   * Adds a login and returns the sessions that were removed for it.
+   *
+   * @param ttl milliseconds until the entry expires
+   * @throws SessionError `ERR_SESSION_LIMIT`, `ERR_LOGIN_REVOKED`
    */
   async add(draft: SessionRecord, ttl: number, { limit, provedAt }: CreateTerms): Promise<SessionRecord[]> {
     const store = this.#store;
     if (!store || draft.subject === undefined) return [];
-    // Nobody opens a session by the index, so it need not keep a word of those that had to go.
-    const wordless = limit && { ...limit, tombstoneTtl: 0 };
-    const created = await this.#ask(() => store.create(this.#entryOf(draft), ttl, wordless, provedAt));
+    // The list holds the reason of an eviction, so the index needs no tombstones.
+    const withoutTombstones = limit && { ...limit, tombstoneTtl: 0 };
+    const created = await this.#write(() =>
+      store.create(this.#entryOf(draft), ttl, withoutTombstones, provedAt),
+    );
+    if (created.outcome === 'created') return created.evicted;
     if (created.outcome === 'rejected') throw sessionLimitReached();
+    // They were removed for a login that fails now, and are still live.
+    for (const record of created.evicted ?? [])
+      await this.restore(record, this.#context.limitsOf(record).idle).catch(() => undefined);
     if (created.outcome === 'revoked') throw loginRevoked();
-    return created.evicted;
+    this.#health.write.failed(created.cause);
+    throw unavailable(created.cause);
   }
 
-  /** Puts back one that went, and lives on. @param ttl milliseconds, for as long as it may live without a roll */
-  async relist(record: SessionRecord, ttl: number): Promise<void> {
+  /** Adds a session again that was removed but is still live. @param ttl milliseconds until it expires unless rolled */
+  async restore(record: SessionRecord, ttl: number): Promise<void> {
     const store = this.#store;
-    if (store) await this.#ask(() => store.create(this.#entryOf(record), ttl));
+    if (store) await this.#write(() => store.create(this.#entryOf(record), ttl));
   }
 
-  async note(id: string, head: RecordDelta['head'], ttl: number | undefined): Promise<void> {
+  async update(id: string, head: RecordDelta['head'], ttl: number | undefined): Promise<void> {
     const store = this.#store;
     if (!store || !head) return;
-    // Entries are never rotated, so each is of the first epoch.
-    await this.#ask(() => store.commit(id, { epoch: 0, head, ...(ttl !== undefined && { ttl }) }));
+    // Entries are never rotated, so each has the first epoch.
+    await this.#write(() => store.commit(id, { epoch: 0, head, ...(ttl !== undefined && { ttl }) }));
   }
 
-  /** False if it was not there. */
+  /** False if it was not listed. */
   async remove(id: string): Promise<boolean> {
     const store = this.#store;
-    return store !== undefined && (await this.#ask(() => store.destroy(id))) !== undefined;
+    return store !== undefined && (await this.#write(() => store.destroy(id))) !== undefined;
   }
 
-  /** From now on a login is either refused, or in each list that is asked for. @param at milliseconds since the epoch */
+  /**
+   * From now on a login that began before is either refused, or part of every list that is queried later.
+   *
+   * @param at milliseconds since the epoch
+   */
   async markRevoked(subject: string, at: number): Promise<void> {
     const store = this.#store;
-    if (store) await this.#ask(() => store.markRevoked(subject, at, MARK_TTL));
+    if (store) await this.#write(() => store.markRevoked(subject, at, MARK_TTL));
   }
 
-  async lookUp(id: string): Promise<SessionRecord | undefined> {
+  async find(id: string): Promise<SessionRecord | undefined> {
     const store = this.#store;
-    const found = store && (await this.#ask(() => store.load(id)));
+    const found = store && (await this.#read(() => store.load(id)));
     return found && 'record' in found ? found.record : undefined;
   }
 
@@ -85,19 +112,31 @@ export class SessionIndex {
   async list(subject: string): Promise<SessionRecord[]> {
     const store = this.#store;
     if (!store) throw listUnavailable();
-    return this.#ask(() => store.list(subject));
+    return this.#read(() => store.list(subject));
+  }
+
+  diagnose(): Promise<StoreProblem[]> {
+    return problemsOf('index', this.#store, this.#context.timeout);
   }
 
   async close(): Promise<void> {
-    await this.#store?.close?.();
+    await this.#use?.end();
   }
 
-  /** Under a hash of no secret that anybody has: nothing opens a record of the index. */
+  /** With the hash of a random secret that is discarded, so that no token opens a record of the index. */
   #entryOf(record: SessionRecord): SessionRecord {
     return { ...record, secretHash: hashSecret(newSecret()), data: {} };
   }
 
-  #ask<T>(question: () => Awaitable<T>): Promise<T> {
-    return inTime(Promise.resolve().then(question), this.#context.timeout);
+  #read<T>(operation: () => Awaitable<T>): Promise<T> {
+    return this.#call(operation, this.#health.read);
+  }
+
+  #write<T>(operation: () => Awaitable<T>): Promise<T> {
+    return this.#call(operation, this.#health.write);
+  }
+
+  #call<T>(operation: () => Awaitable<T>, report: CallReport): Promise<T> {
+    return inTime(Promise.resolve().then(operation), this.#context.timeout, report);
   }
 }

@@ -5,6 +5,7 @@ import type {
   CommitResult,
   CreateResult,
   EndedRecord,
+  ExpiredSession,
   LoadedRecord,
   SessionLimit,
   SessionStore,
@@ -78,6 +79,8 @@ export function severing(record: SessionRecord, to = aHash()): ReturnType<typeof
 export class StoreUnderTest {
   /** Milliseconds for which the suite waits for an expected event or state. */
   readonly patience: number;
+  /** What the store told of as expired. */
+  readonly expired: ExpiredSession[] = [];
   #store: SessionStore | undefined;
 
   constructor(patience = TEST_TIMEOUT / 2) {
@@ -87,7 +90,7 @@ export class StoreUnderTest {
   /** Wraps a store and binds it, as the module does. */
   use(store: SessionStore): void {
     this.#store = store;
-    store.bind?.(aContext());
+    store.bind?.({ ...aContext(), expired: (session) => void this.expired.push(session) });
   }
 
   get raw(): SessionStore {

@@ -4,6 +4,7 @@ import type { SessionStore } from '../../core/storage/store.js';
 import type { TestRunner } from './runner.js';
 import { aContext, aSubject, TEST_TIMEOUT, type StoreUnderTest } from './store-under-test.js';
 
+/** Creates a store of the engine under test. */
 export type MakeStore = () => SessionStore | Promise<SessionStore>;
 
 /** Nodes publish which sessions ended. Needs two stores of the same engine. */

@@ -40,7 +40,7 @@ function noticeOf(clock: FakeClock, event: unknown, rest: object = {}): string {
   return signNotice(`${CHANNEL}\n${text}`, keyOf(SECRET)) + text;
 }
 
-describe('what nodes tell each other of sessions', () => {
+describe('the event notices between nodes', () => {
   it('comes to the others as it was, and not to oneself', () => {
     const [one, two] = [aNode(), aNode()];
     const notice = one.notices.write(ended)!;
@@ -92,7 +92,7 @@ describe('what nodes tell each other of sessions', () => {
     expect(after.notices.read(before.notices.write(ended)!)).toBeUndefined();
   });
 
-  it('is told once, however often it comes, in whatever form', () => {
+  it('is emitted once, however often it arrives, in whatever form', () => {
     const { notices, clock } = aNode();
     const notice = aNode().notices.write(ended)!;
     expect(notices.read(notice)).toEqual(ended);
@@ -118,7 +118,7 @@ describe('what nodes tell each other of sessions', () => {
     expect(sender.notices.read(later.notices.write(ended)!)).toEqual(event);
   });
 
-  it('is remembered within bounds: what may have been forgotten is dropped, not told again', () => {
+  it('is remembered within bounds: what may have been forgotten is dropped, not emitted again', () => {
     const { notices, clock } = aNode();
     const first = noticeOf(clock, ended);
     expect(notices.read(first)).toEqual(ended);
@@ -171,13 +171,15 @@ describe('what nodes tell each other of sessions', () => {
     { ...ended, type: 'suspicious', verdict: 'ok' },
     { ...ended, type: 'guessing', ip: '::1', count: 'many' },
     { ...ended, type: 'data-dropped', keys: [7] },
+    { type: 'store-failed', id: '', at: 1, part: 'store', access: 'read', cause: 'a matter of one node' },
+    { type: 'store-recovered', id: '', at: 1, part: 'store', access: 'read', count: 1, duration: 1 },
   ])('is left out where a field does not fit: %j', (event) => {
     const { notices, clock } = aNode();
     expect(notices.read(noticeOf(clock, event))).toBeUndefined();
     expect(notices.read(noticeOf(clock, ended, { sent: 'now' }))).toBeUndefined();
   });
 
-  it('is neither told nor believed without keys', () => {
+  it('is neither emitted nor accepted without keys', () => {
     const { notices } = aNode({ secrets: [] });
     expect(notices.possible).toBe(false);
     expect(notices.write(ended)).toBeUndefined();

@@ -1,15 +1,16 @@
 import { jest } from '@jest/globals';
+import type { ParsedData } from '../../../lib/core/model/data-schema.js';
 import { SessionBag, type JsonByKey } from '../../../lib/core/model/data.js';
 
 function bagOf(stored: JsonByKey) {
-  const validate = jest.fn((_data: Record<string, unknown>): string[] => []);
+  const validate = jest.fn((values: Record<string, unknown>): ParsedData => ({ values }));
   const bag = new SessionBag(stored, {
     beforeChange: () => undefined,
     onCorrupt: (key) => {
       throw new Error(key);
     },
     onDropped: () => undefined,
-    validate,
+    parse: validate,
   });
   return { bag, validate };
 }

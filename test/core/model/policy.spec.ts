@@ -1,4 +1,15 @@
-import { timeoutOf } from '../../../lib/core/model/policy.js';
+import {
+  authenticatedAt,
+  expiryOf,
+  freshUntil,
+  isSuspect,
+  proved,
+  provedBy,
+  rollIsDue,
+  SUSPECT,
+  suspected,
+  timeoutOf,
+} from '../../../lib/core/model/policy.js';
 import { REJECTIONS } from '../../../lib/core/model/reject-reason.js';
 import type { SessionRecord } from '../../../lib/core/model/record.js';
 
@@ -15,6 +26,83 @@ describe('timeoutOf', () => {
     ['without a time of the last request', 0, NaN, 60, 'idle'],
   ])('%s', (_name, start, lastSeenAt, now, timeout) => {
     expect(timeoutOf(record(start, lastSeenAt), LIMITS, now)).toBe(timeout);
+  });
+});
+
+describe('expiryOf', () => {
+  it.each([
+    ['by the idle timeout', 0, 50, 150],
+    ['by the lifetime', 0, 950, 1_000],
+    ['by the lifetime of a session that started later', 500, 1_450, 1_500],
+  ])('%s', (_name, start, lastSeenAt, expiry) => {
+    expect(expiryOf(record(start, lastSeenAt), LIMITS)).toBe(expiry);
+  });
+});
+
+describe('rollIsDue', () => {
+  it.each([
+    [59, false],
+    [60, true],
+    [61, true],
+  ])('%d ms after the last roll: %s', (after, due) => {
+    expect(rollIsDue(record(0, 1_000), 60, 1_000 + after)).toBe(due);
+  });
+});
+
+describe('the mark of a different client', () => {
+  it('is a factor of a negative time, beside the others, and goes with the next proof', () => {
+    const marked = suspected({ pwd: 10 }, 20);
+    expect(marked).toEqual({ pwd: 10, [SUSPECT]: -20 });
+    expect([isSuspect({ pwd: 10 }), isSuspect(marked)]).toEqual([false, true]);
+    expect(proved(marked, 'otp', 30)).toEqual({ pwd: 10, otp: 30 });
+  });
+
+  it('is no time of authentication, and leaves no proof fresh', () => {
+    const marked = suspected({ pwd: 10 }, 20);
+    expect(authenticatedAt(marked)).toBe(10);
+    expect(authenticatedAt(marked, SUSPECT)).toBeUndefined();
+    expect(freshUntil(marked, 1_000, 20)).toBeUndefined();
+  });
+});
+
+describe('authenticatedAt', () => {
+  it.each<[string, Record<string, number>, string | undefined, number | undefined]>([
+    ['of no factor', {}, undefined, undefined],
+    ['by any factor, the latest', { pwd: 10, otp: 30, face: 20 }, undefined, 30],
+    ['by one factor', { pwd: 10, otp: 30 }, 'pwd', 10],
+    ['by a factor that was not used', { pwd: 10 }, 'otp', undefined],
+    ['where one time is no number', { pwd: 10, otp: NaN }, undefined, undefined],
+    ['where the time of another factor is no number', { pwd: 10, otp: NaN }, 'pwd', 10],
+    ['where a time is infinite', { pwd: Infinity }, undefined, undefined],
+  ])('%s', (_name, factors, factor, at) => {
+    expect(authenticatedAt(factors, factor)).toBe(at);
+  });
+});
+
+describe('provedBy', () => {
+  it.each<[string, Record<string, number>, number, boolean]>([
+    ['an earlier proof', { pwd: 10 }, 11, true],
+    ['a proof in the same millisecond', { pwd: 10 }, 10, true],
+    ['a later proof', { pwd: 10 }, 9, false],
+    ['no proof', {}, 9, true],
+    ['a time that is no number', { pwd: NaN }, 9, true],
+  ])('%s', (_name, factors, time, proved) => {
+    expect(provedBy({ factors }, time)).toBe(proved);
+  });
+});
+
+describe('freshUntil', () => {
+  it.each<[string, Record<string, number>, number, string | undefined, number | undefined]>([
+    ['in the moment of the proof', { pwd: 100 }, 100, undefined, 150],
+    ['in the last millisecond', { pwd: 100 }, 150, undefined, 150],
+    ['a millisecond later', { pwd: 100 }, 151, undefined, undefined],
+    ['for a proof in the future', { pwd: 100 }, 99, undefined, undefined],
+    ['without a proof', {}, 100, undefined, undefined],
+    ['by the factor that is asked for', { pwd: 100, otp: 120 }, 130, 'pwd', 150],
+    ['by the latest of all', { pwd: 100, otp: 120 }, 130, undefined, 170],
+    ['without the factor that is asked for', { pwd: 100 }, 130, 'otp', undefined],
+  ])('%s', (_name, factors, now, factor, until) => {
+    expect(freshUntil(factors, 50, now, factor)).toBe(until);
   });
 });
 
@@ -35,11 +123,11 @@ describe('the table of rejections', () => {
     expect(where(({ guess }) => guess)).toEqual(['tampered', 'unknown', 'ended']);
   });
 
-  it('tells by an event of tampering and of reuse', () => {
+  it('emits an event for tampering and for reuse', () => {
     expect(where(({ event }) => event !== undefined)).toEqual(['tampered', 'reused']);
   });
 
-  it('ranks what says more above what says less', () => {
+  it('ranks the more specific reason above the less specific one', () => {
     const ranked = Object.entries(REJECTIONS).sort(([, a], [, b]) => a.rank - b.rank);
     expect(ranked[0]![1].rank).toBe(-1);
     expect(ranked.at(-1)![0]).toBe('reused');

@@ -58,7 +58,7 @@ describe('standingOfToken', () => {
       expect(standingOfToken(record, record.secretHash, NOW, certain)).toBe(Present);
   });
 
-  it('tells earlier predecessors by their own grace, and those that nobody remembers by the last one', () => {
+  it('judges earlier predecessors by their own grace, and forgotten ones by the last', () => {
     const earlier = [{ hash: 'waiting' }, { hash: 'late', until: NOW + 1 }, { hash: 'over', until: NOW }];
     const record = rotated({ earlier, rest: { until: NOW + 1 } });
     const of = (hash: string, at = NOW) => standingOfToken(record, hash, at, true);
@@ -66,10 +66,23 @@ describe('standingOfToken', () => {
     expect([of('forgotten'), of('forgotten', NOW + 1)]).toEqual([Superseded, Reused]);
   });
 
-  it('knows nothing of a secret that no signature proves to have been of this session', () => {
+  it('does not recognise a secret without a signature for this session', () => {
     for (const record of [aRecord(), rotated({}), rotated({ rest: {} })])
       expect(standingOfToken(record, 'forgotten', NOW, false)).toBe(Unknown);
-    expect(standingOfToken(aRecord(), 'forgotten', NOW, true)).toBe(Reused);
+  });
+});
+
+describe('a genuine secret that matches nothing', () => {
+  const of = (record: SessionRecord) => standingOfToken(record, 'newer', NOW, true);
+
+  it('is unknown if the record knows all predecessors: a failover of the store lost its rotation', () => {
+    expect(of(aRecord())).toBe(Unknown);
+    expect(of(rotated({}))).toBe(Unknown);
+    expect(of(rotated({ earlier: [{ hash: 'older', until: 0 }] }))).toBe(Unknown);
+  });
+
+  it('is reused if predecessors were dropped from the record', () => {
+    expect(of(rotated({ earlier: [{ hash: 'older', until: 0 }], rest: { until: NOW } }))).toBe(Reused);
   });
 });
 

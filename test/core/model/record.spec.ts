@@ -36,7 +36,7 @@ function frozen(record: SessionRecord): SessionRecord {
 }
 
 describe('applyDelta', () => {
-  it('sets and removes the keys that the delta names, and leaves the others and the given record', () => {
+  it('sets and removes the keys that the delta names, and changes neither the others nor the given record', () => {
     fc.assert(
       fc.property(records, dataChanges, (record, changes) => {
         const next = applyDelta(frozen(record), changes);
@@ -84,7 +84,7 @@ describe('applyDelta', () => {
     );
   });
 
-  it('confirms the present secret while its rotation is pending, and otherwise leaves out this part alone', () => {
+  it('confirms the present secret while its rotation is pending, and otherwise omits only this part', () => {
     fc.assert(
       fc.property(records, fc.boolean(), texts, (record, present, set) => {
         const previous = aPredecessor();

@@ -142,6 +142,18 @@ describe('setCookie', () => {
   });
 });
 
+describe('Max-Age=0', () => {
+  it('never stands without Expires, and Expires never without it', () => {
+    fc.assert(
+      fc.property(cookies, fc.integer({ min: 0, max: 3_000 }), (options, maxAge) => {
+        const header = setCookie(options, 'x', maxAge);
+        expect(header.includes('; Max-Age=0;')).toBe(maxAge < 1_000);
+        expect(header.includes('; Expires=Thu, 01 Jan 1970 00:00:00 GMT')).toBe(maxAge < 1_000);
+      }),
+    );
+  });
+});
+
 describe('expireCookie', () => {
   it('empties the very cookie that setCookie sets', () => {
     fc.assert(

@@ -203,9 +203,9 @@ describe.each(platforms)('a cookie of the legacy form on %s', (platform) => {
     const forged = `${tokenOf(browser.cookie).id}.${'S'.repeat(43)}`;
     expect((await browser.get('/me', { cookie: legacyCookie(forged) })).status).toBe(401);
     expect((await browser.get('/me')).status).toBe(200);
-    // With the derived key nobody but this library signs: there it proves a predecessor that came back.
+    // A genuine secret that the record does not know is newer than the record, which a failover of the store set back.
     expect((await browser.get('/me', { cookie: signedCookie(forged) })).status).toBe(401);
-    expect((await browser.get('/me')).status).toBe(401);
+    expect((await browser.get('/me')).status).toBe(200);
   });
 });
 

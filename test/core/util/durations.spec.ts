@@ -51,3 +51,24 @@ describe('milliseconds', () => {
     );
   });
 });
+
+describe('the message about a value that is no duration', () => {
+  const cycle: unknown[] = [];
+  cycle.push(cycle);
+
+  it.each<[string, unknown, string]>([
+    ['a number', -1, '-1'],
+    ['a text', '300', '"300"'],
+    ['nothing', undefined, 'undefined'],
+    ['a function', () => 5, 'function'],
+    ['a bigint', 10n, 'a value of type bigint'],
+    ['an object that contains itself', cycle, 'a value of type object'],
+  ])('shows %s', (_what, value, shown) => {
+    expect(() => milliseconds(value as Duration, 'idle')).toThrow(
+      expect.objectContaining({
+        code: 'ERR_OPTIONS',
+        message: expect.stringContaining(`idle: ${shown} is not a duration.`) as string,
+      }),
+    );
+  });
+});

@@ -4,6 +4,7 @@ import { AppController } from '../../support/app.js';
 import { sites, type BackendSite } from '../../support/backends.js';
 import { Browser, send } from '../../support/browser.js';
 import { closeAll, start } from '../../support/platforms.js';
+import { rawRequest } from '../../support/raw-request.js';
 import { SpyStore } from '../../support/spy-store.js';
 
 afterEach(closeAll);
@@ -100,7 +101,7 @@ describe.each(sites)('requests for other sites on %s', (site) => {
     for (const method of UNSAFE) expect((await send(`${url}/thing`, method, {})).status).toBe(200);
   });
 
-  it('are told by Sec-Fetch-Site before Origin', async () => {
+  it('are recognised by Sec-Fetch-Site before Origin', async () => {
     const { url, host } = await open(site);
     const ask = async (site: string, origin: string) =>
       (await send(`${url}/thing`, 'POST', { 'sec-fetch-site': site, origin })).status;
@@ -121,6 +122,50 @@ describe.each(sites)('requests for other sites on %s', (site) => {
     expect((await send(`${wary.url}/thing`, 'POST', headers)).status).toBe(403);
   });
 
+  it('are known by the scheme where a trusted proxy tells it', async () => {
+    const { url } = await open(site, {}, true);
+    const ask = async (origin: string) => {
+      const headers = { origin, 'x-forwarded-host': 'app.example.com', 'x-forwarded-proto': 'https' };
+      return (await send(`${url}/thing`, 'POST', headers)).status;
+    };
+    expect(await ask('https://app.example.com')).toBe(200);
+    expect(await ask('http://app.example.com')).toBe(403);
+  });
+
+  it.each([
+    ['http://app.example.com', 'app.example.com:80', 200],
+    ['https://app.example.com', 'app.example.com:443', 200],
+    ['https://app.example.com', 'APP.example.com:443', 200],
+    ['http://app.example.com', 'app.example.com:443', 403],
+    ['https://app.example.com:8443', 'app.example.com:443', 403],
+    ['https://app.example.com', 'app.example.com:8443', 403],
+  ])('know the default port: %s and Host: %s', async (origin, host, status) => {
+    const { url } = await open(site);
+    expect((await send(`${url}/thing`, 'POST', { origin, host })).status).toBe(status);
+  });
+
+  it.each(['null', 'http://evil.example', 'undefined', ''])(
+    'have no Host and the Origin %j, as HTTP/1.0 allows',
+    async (origin) => {
+      const { url } = await open(site);
+      const request = (head: string[]) =>
+        rawRequest(url, ['POST /thing HTTP/1.0', ...head, 'Content-Length: 0', '', ''].join('\r\n'));
+      expect(await request([`Origin: ${origin}`])).toMatch(/^HTTP\/1\.[01] 403/);
+      // What is no browser may leave out both.
+      expect(await request([])).toMatch(/^HTTP\/1\.[01] 200/);
+    },
+  );
+
+  it('of an application with a scheme of its own pass where it is named', async () => {
+    const options: Partial<SessionModuleOptions> = { crossOrigin: { allow: ['capacitor://localhost'] } };
+    const { url } = await open(site, options);
+    const ask = async (origin: string) =>
+      (await send(`${url}/thing`, 'POST', { origin, 'sec-fetch-site': 'cross-site' })).status;
+    expect(await ask('capacitor://localhost')).toBe(200);
+    expect(await ask('capacitor://localhost.evil')).toBe(403);
+    expect(await ask('ionic://localhost')).toBe(403);
+  });
+
   it('change nothing, not even who is logged in', async () => {
     const { url, store } = await open(site);
     const browser = new Browser(url);
@@ -136,7 +181,7 @@ describe.each(sites)('requests for other sites on %s', (site) => {
     expect((await browser.get('/me')).json()).toEqual({ subject: 'alice' });
   });
 
-  it('get an answer that caches keep apart', async () => {
+  it('get a response that caches keep apart', async () => {
     const { url } = await open(site);
     const { headers } = await send(`${url}/thing`, 'POST', { 'sec-fetch-site': 'cross-site' });
     const vary = headers.vary!.toLowerCase().split(/,\s*/);
@@ -160,7 +205,7 @@ describe.each(sites)('requests for other sites on %s', (site) => {
     expect((await send(`${url}/thing`, 'POST', { 'sec-fetch-site': 'cross-site' })).status).toBe(403);
   });
 
-  it('pass to a handler that says so, and where the application allows all', async () => {
+  it('pass to a handler with @AllowCrossOrigin(), and where the application allows all', async () => {
     const strict = await open(site);
     const foreign = { 'sec-fetch-site': 'cross-site', origin: 'https://idp.example' };
     expect((await send(`${strict.url}/thing/callback`, 'POST', foreign)).status).toBe(200);

@@ -3,10 +3,20 @@ import {
   ForbiddenException,
   Get,
   Injectable,
+  Module,
+  Scope,
   UnauthorizedException,
   UseGuards,
 } from '@nestjs/common';
-import { LoginGuard, Relogin, ReloginGuard, type ReloginRefusal, type ReloginWindow } from 'nest-sessions';
+import { APP_GUARD } from '@nestjs/core';
+import {
+  LoginGuard,
+  Public,
+  Relogin,
+  ReloginGuard,
+  type ReloginRefusal,
+  type ReloginWindow,
+} from 'nest-sessions';
 import type { ExecutionContext } from '@nestjs/common';
 import { AppController } from '../../support/app.js';
 import { Browser } from '../../support/browser.js';
@@ -67,6 +77,38 @@ class OwnController {
   }
 }
 
+/** Anybody's guard, which is none of ours. */
+class ClosedGuard {
+  canActivate() {
+    return false;
+  }
+}
+
+@Injectable({ scope: Scope.REQUEST })
+class RequestScopedGuard extends LoginGuard {}
+
+@Controller('elsewhere')
+class ElsewhereController {
+  @Get() @UseGuards(LoginGuard) get() {
+    return { ok: true };
+  }
+}
+
+@Module({ controllers: [ElsewhereController] })
+class PlainModule {}
+
+@Controller('open')
+@UseGuards(LoginGuard)
+class PartlyOpenController {
+  @Get('to-all') @Public() toAll() {
+    return { ok: true };
+  }
+
+  @Get('to-some') toSome() {
+    return { ok: true };
+  }
+}
+
 describe.each(platforms)('guards that are extended on %s', (platform) => {
   const open = async (guard?: typeof LoginGuard) => {
     const { url, clock } = await start(platform, {
@@ -76,7 +118,7 @@ describe.each(platforms)('guards that are extended on %s', (platform) => {
     return { browser: new Browser(url), clock };
   };
 
-  it('answer in words of their own, with the challenge', async () => {
+  it('respond with their own body, and the challenge', async () => {
     const { browser } = await open();
     const answer = await browser.get('/own/login');
     expect([answer.status, answer.json(), answer.headers['www-authenticate']]).toEqual([
@@ -88,7 +130,7 @@ describe.each(platforms)('guards that are extended on %s', (platform) => {
     expect((await browser.get('/own/login')).status).toBe(200);
   });
 
-  it('ask for a window of their own', async () => {
+  it('may require their own window', async () => {
     const { browser, clock } = await open();
     await browser.post('/login', { user: 'alice' });
     const refused = await browser.get('/own/otp');
@@ -112,5 +154,71 @@ describe.each(platforms)('guards that are extended on %s', (platform) => {
     expect((await browser.get('/own/relogin')).status).toBe(name === 'PageLoginGuard' ? 200 : status);
     await browser.post('/login', { user: 'alice' });
     expect((await browser.get('/own/relogin')).status).toBe(name === 'RefusingGuard' ? status : 200);
+  });
+
+  it.each([
+    ['PageLoginGuard', PageLoginGuard, 401, { goTo: '/login' }],
+    ['AliceGuard', AliceGuard, 401, { code: 'ERR_LOGIN_REQUIRED' }],
+    ['RefusingGuard', RefusingGuard, 403, {}],
+  ])(
+    'are what @UseGuards(LoginGuard) uses where they are provided for it: %s',
+    async (name, guard, status, body) => {
+      const { browser } = await open(guard);
+      const nobody = await browser.get('/me');
+      expect(nobody.status).toBe(status);
+      expect(nobody.json()).toMatchObject(body);
+      await browser.post('/login', { user: 'bob' });
+      expect((await browser.get('/me')).status).toBe(name === 'PageLoginGuard' ? 200 : status);
+    },
+  );
+
+  it.each([
+    ['useClass', { provide: LoginGuard, useClass: ClosedGuard }],
+    ['useValue', { provide: LoginGuard, useValue: new ClosedGuard() }],
+    ['useFactory', { provide: LoginGuard, useFactory: () => new ClosedGuard() }],
+    ['useExisting', { provide: LoginGuard, useExisting: ClosedGuard }],
+  ])('may be provided by %s, and need not extend ours', async (_, provider) => {
+    const { url } = await start(platform, {
+      controllers: [AppController, PartlyOpenController],
+      providers: [ClosedGuard, provider],
+    });
+    const browser = new Browser(url);
+    await browser.post('/login', { user: 'alice' });
+    expect((await browser.get('/me')).status).toBe(403);
+    expect((await browser.get('/open/to-some')).status).toBe(403);
+    expect((await browser.get('/open/to-all')).status).toBe(200);
+  });
+
+  it('are used in the module that provides them, and in no other', async () => {
+    const { url } = await start(platform, {
+      controllers: [AppController, OwnController],
+      imports: [PlainModule],
+      providers: [{ provide: LoginGuard, useClass: PageLoginGuard }],
+    });
+    const browser = new Browser(url);
+    expect((await browser.get('/me')).json()).toEqual({ goTo: '/login' });
+    expect((await browser.get('/own/relogin')).json()).toEqual({ goTo: '/login' });
+    expect((await browser.get('/elsewhere')).json()).toMatchObject({ code: 'ERR_LOGIN_REQUIRED' });
+  });
+
+  it('are used where LoginGuard itself is the guard of the whole application', async () => {
+    const { url } = await start(platform, {
+      controllers: [AppController],
+      imports: [PlainModule],
+      providers: [
+        { provide: LoginGuard, useClass: PageLoginGuard },
+        { provide: APP_GUARD, useClass: LoginGuard },
+      ],
+    });
+    const browser = new Browser(url);
+    expect((await browser.get('/untouched')).json()).toEqual({ goTo: '/login' });
+  });
+
+  it('cannot be made anew for each request, which fails at boot', async () => {
+    const started = start(platform, {
+      controllers: [AppController],
+      providers: [{ provide: LoginGuard, useClass: RequestScopedGuard }],
+    });
+    await expect(started).rejects.toThrow(/LoginGuard cannot take its place.*request-scoped/s);
   });
 });

@@ -124,7 +124,7 @@ describe.each(sites)('another client with the same cookie on %s', (site) => {
     expect((await browser.get('/sensitive', PHONE)).status).toBe(401);
   });
 
-  it('is out by strong, and the session is over for everybody', async () => {
+  it('is rejected by "strong", and the session ends for every client', async () => {
     const { browser, events } = await run(site, { protection: 'strong' });
     await browser.post('/login', { user: 'alice' }, PHONE);
     const cookie = browser.cookie;
@@ -133,7 +133,7 @@ describe.each(sites)('another client with the same cookie on %s', (site) => {
     expect(events).toContainEqual(expect.objectContaining({ type: 'ended', reason: 'protection' }));
   });
 
-  it('is told by its address as well, where the proxy is trusted', async () => {
+  it('is recognised by its address as well, where the proxy is trusted', async () => {
     const { browser } = await run(site, { protection: 'strong' });
     const from = (address: string) => ({ headers: { 'x-forwarded-for': address } });
     await browser.post('/login', { user: 'alice' }, from('192.0.2.1'));

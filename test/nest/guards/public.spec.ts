@@ -20,7 +20,11 @@ class OtherGuard {
   }
 }
 
-const settings = { discloseEviction: true, relogin: { within: 300_000, url: undefined } } as never;
+const settings = {
+  discloseEviction: true,
+  login: { url: undefined },
+  relogin: { within: 300_000, url: undefined },
+} as never;
 
 const Guarded = () => applyDecorators(UseGuards(OtherGuard), UseGuards(LoginGuard));
 

@@ -176,7 +176,7 @@ describe.each(platforms)('an argument that is missing by mistake, on %s', (platf
     expect((await alice.get('/me')).status).toBe(200);
   });
 
-  it('is told with the name that was meant', async () => {
+  it('suggests the intended name', async () => {
     const { app } = await open(platform, new MemoryStore());
     await expect(app.get(SessionService).logout({ everwhere: true } as never)).rejects.toMatchObject({
       code: 'ERR_OPTIONS',
@@ -185,6 +185,24 @@ describe.each(platforms)('an argument that is missing by mistake, on %s', (platf
     });
     expect(() => Logout({ everwhere: true } as never)).toThrow(/^@Logout\(\): .*"everywhere"\?/);
     expect(() => Relogin({ witin: '5m' } as never)).toThrow(/^@Relogin\(\): .*"within"\?/);
+  });
+
+  it('is a text where true is meant, or no subject: the message says what to write', async () => {
+    const { app, visitor, as } = await open(platform, new MemoryStore());
+    const messages: string[] = [];
+    const attempt = (act: Act) =>
+      as(visitor, (sessions, id) =>
+        act(sessions, id).catch((error: unknown) => {
+          messages.push((error as Error).message);
+        }),
+      );
+    await attempt((sessions) => sessions.login('eve', { remember: 'on' as never }));
+    await attempt((sessions) => sessions.login(undefined as never));
+    expect(messages).toEqual([
+      "login(): remember: true or false. A checkbox sends 'on': remember: form.remember === 'on'.",
+      expect.stringMatching(/What was given is undefined: was the user found\?$/),
+    ]);
+    await expect(loginAs(app, 7 as never)).rejects.toThrow(/convert it with String\(id\)\.$/);
   });
 
   it.each([undefined, null, '', 7, '\0'])('is no factor of @Relogin() or loginAs(): %j', async (factor) => {

@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { validateHeaderValue } from 'node:http';
-import { Controller, Get, Injectable, Module, type DynamicModule } from '@nestjs/common';
+import { Controller, Get, Injectable, Module, type DynamicModule, type Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { IsString } from 'class-validator';
+import { Type as Nested } from 'class-transformer';
+import { IsOptional, IsString, Validate, ValidateNested, ValidatorConstraint } from 'class-validator';
 import {
   isSessionError,
   MemoryStore,
@@ -44,13 +46,57 @@ async function complaint(options: object): Promise<string> {
   return '';
 }
 
+/** Options that express-session and its stores have, and what the message names in their place. */
+const EXPRESS_SESSION = (
+  [
+    [{ resave: false }, /"resave": leave it out/],
+    [{ saveUninitialized: false }, /"saveUninitialized": leave it out/],
+    [{ rolling: true }, /"rolling": .*rollEvery/],
+    [{ name: 'sid' }, /"name": .*cookie: \{ name: /],
+    [{ key: 'sid' }, /"key": .*cookie: \{ name: /],
+    [{ genid: () => 'x' }, /"genid": leave it out/],
+    [{ unset: 'destroy' }, /"unset": .*clear\(\).*logout\(\)/],
+    [{ proxy: true }, /"proxy": .*trust proxy.*trustProxy/],
+    [{ maxAge: 1 }, /"maxAge": .*idle.*lifetime/],
+    [{ cookie: { maxAge: 1 } }, /"cookie\.maxAge": .*idle.*lifetime.*remember: true/],
+    [{ cookie: { expires: new Date() } }, /"cookie\.expires": .*idle.*lifetime/],
+    [{ cookie: { signed: true } }, /"cookie\.signed": leave it out/],
+    [{ secure: true }, /"secure": .*cookie: \{ secure: /],
+    [{ password: 'x' }, /"password": write secret: \[now, before\]/],
+    [{ keys: [] }, /"keys": write secret/],
+  ] as const
+).map(([options, successor]): [string, object, RegExp] => [
+  `${Object.keys(options).join()} of express-session or others`,
+  options,
+  new RegExp(`Unknown option ${successor.source}`),
+]);
+
 /** An option, what is wrong with it, and what the message has to name for a remedy. */
 const WRONG: [string, object, RegExp][] = [
   ['no secret', { secret: undefined }, /secret: it is missing.*randomBytes\(32\)/],
   ['an empty secret', { secret: '' }, /secret: it is missing.*randomBytes/],
   ['no secret in the list', { secret: [] }, /secret: it is missing.*randomBytes/],
   ['an empty secret in the list', { secret: [SECRET, ''] }, /secret: it is missing/],
-  ['a secret that is no text', { secret: 12345 }, /secret: it is missing/],
+  ['a secret that is no text', { secret: 12345 }, /secret: it is missing.*neither a text nor a Buffer/],
+  [
+    'an old secret that is not set',
+    { secret: [SECRET, undefined] },
+    /secret: it is missing at index 1 of the list\. Set the environment variable.*filter/,
+  ],
+  ['a new secret that is not set', { secret: [undefined, SECRET] }, /secret: it is missing at index 0 of/],
+  ['31 bytes', { secret: randomBytes(31) }, /secret: it has 31 bytes, and less than 32.*randomBytes/],
+  ['no bytes', { secret: Buffer.alloc(0) }, /secret: it is missing/],
+  ['32 zeros', { secret: new Uint8Array(32) }, /secret: it looks like a default/],
+  [
+    'the bytes of a default',
+    { secret: Buffer.from('keyboard cat'.repeat(4)) },
+    /secret: it looks like a default/,
+  ],
+  [
+    'short bytes in the list',
+    { secret: [SECRET, randomBytes(8)] },
+    /secret: it has 8 bytes at index 1 of the list/,
+  ],
   ['a secret of 31 bytes', { secret: SECRET.slice(0, 31) }, /secret: it has 31 bytes.*randomBytes/],
   ['an old secret that is short', { secret: [SECRET, 'short'] }, /secret: it has 5 bytes/],
   ['a secret of one character', { secret: 'a'.repeat(64) }, /secret: it looks like a default/],
@@ -74,6 +120,31 @@ const WRONG: [string, object, RegExp][] = [
     '__HOST- with a domain',
     { cookie: { name: '__HOST-a', domain: 'a.example' } },
     /cookie\.domain:.*__Secure-/,
+  ],
+  [
+    '__Http- without Secure',
+    { cookie: { name: '__Http-a', secure: false } },
+    /cookie\.secure:.*__Http-.*session/,
+  ],
+  [
+    '__host-http- without Secure',
+    { cookie: { name: '__host-http-a', secure: false } },
+    /cookie\.secure:.*session/,
+  ],
+  [
+    '__Host-Http- with a path',
+    { cookie: { name: '__Host-Http-a', path: '/app' } },
+    /cookie\.path:.*__Secure-/,
+  ],
+  [
+    'a path of 1,025 octets',
+    { cookie: { path: `/${'a'.repeat(1024)}` } },
+    /cookie\.path: it has 1025 octets.*1024/,
+  ],
+  [
+    'a domain of over 253 letters',
+    { cookie: { domain: `${'a.'.repeat(127)}example` } },
+    /cookie\.domain: give a host name/,
   ],
   ['__host- with a path', { cookie: { name: '__host-a', path: '/app' } }, /cookie\.path:.*__Secure-/],
   ['a path with an accent', { cookie: { path: '/caf\u00e9' } }, /cookie\.path:.*'\/caf%C3%A9'/],
@@ -130,6 +201,38 @@ const WRONG: [string, object, RegExp][] = [
   ],
   ['a cookie for over 400 days', { remember: { lifetime: '401d' } }, /remember\.lifetime:.*'400d'/],
   ['rolling less often than idle', { idle: '5m', rollEvery: '5m' }, /rollEvery:.*shorter/],
+  ['a storeTimeout longer than any timer', { storeTimeout: '25d' }, /storeTimeout: at most '24d', because/],
+  [
+    'a storeTimeout in seconds',
+    { storeTimeout: 2 },
+    /storeTimeout: 2 is 2 ms, as numbers are mill.*'2s' for/,
+  ],
+  ['an idle in minutes', { idle: 30 }, /idle: 30 is 30 ms, as numbers are milliseconds\..*'30m' for minutes/],
+  ['a lifetime in days', { lifetime: 31 }, /lifetime: 31 is 31 ms, as numbers are milliseconds/],
+  ['a remembered idle in days', { remember: { idle: 31 } }, /remember\.idle: 31 is 31 ms/],
+  ['a window in minutes', { relogin: { within: 5 } }, /relogin\.within: 5 is 5 ms.*'5m' for minutes/],
+  ['a window in minutes alone', { relogin: 5 }, /as in relogin: \{ within: '5m' \}/],
+  ['a rotation in minutes', { rotateEvery: 15 }, /rotateEvery: 15 is 15 ms/],
+  [
+    'an idle in seconds',
+    { idle: 1800 },
+    /rollEvery: it, '1m' by default, is not shorter than idle.* idle: 1800 is 1\.8 s, as numbers are milliseconds/,
+  ],
+  [
+    'a remembered idle in seconds',
+    { remember: { idle: 1800 } },
+    /rollEvery: it, .* is not shorter than remember\.idle.* remember\.idle: 1800 is 1\.8 s/,
+  ],
+  [
+    'a lifetime in seconds',
+    { lifetime: 86_400 },
+    /idle: it, '30m' by default, is longer than lifetime.* lifetime: 86400 is 86\.4 s.*'12h'/,
+  ],
+  [
+    'an interval in seconds',
+    { rotateEvery: 3600 },
+    /rotateGrace: it is not shorter.*rotateEvery: 3600 is 3\.6 s, as numbers are milliseconds/,
+  ],
   ...['lifetime', 'idle', 'rollEvery', 'rotateEvery', 'rotateGrace', 'storeTimeout'].flatMap((name) =>
     ['300', 'soon', '', '5 parsecs', 0, -1, NaN, Infinity, null, {}, true, '-5m'].flatMap(
       (value): [string, object, RegExp][] =>
@@ -138,12 +241,51 @@ const WRONG: [string, object, RegExp][] = [
           : [[`${name}: ${JSON.stringify(value)}`, { [name]: value }, new RegExp(`${name}: .*'5m'`)]],
     ),
   ),
+  [
+    'a grace as long as the interval',
+    { rotateEvery: '1m', rotateGrace: 60_000 },
+    /rotateGrace: it is not shorter than rotateEvery \(60000; rotateEvery: "1m"\)/,
+  ],
+  [
+    'a grace longer than the interval by default',
+    { rotateGrace: '1h' },
+    /rotateGrace: .*"1h"; rotateEvery: '15m', the default.*Make rotateGrace shorter/,
+  ],
+  [
+    'an interval shorter than the grace by default',
+    { rotateEvery: '10s' },
+    /rotateGrace: .*'10s', the default; rotateEvery: "10s"/,
+  ],
   ['rotateEvery: true', { rotateEvery: true }, /rotateEvery: true is not a duration/],
   ['a nested duration', { remember: { lifetime: 'long' } }, /remember\.lifetime: "long" is not a duration/],
   ['a nested window', { relogin: { within: '300' } }, /relogin\.within: "300" is not a duration/],
   ['another site for the re-login', { relogin: { url: 'https://a.example' } }, /relogin\.url: a path/],
   ['a host for the re-login', { relogin: { url: '//evil.example' } }, /relogin\.url: a path/],
   ['a backslash for the re-login', { relogin: { url: '/\\evil.example' } }, /relogin\.url: a path/],
+  ['relogin as a time', { relogin: '5m' }, /relogin: give an object, as in relogin: \{ within: '5m' \}\./],
+  ['relogin as a number', { relogin: 300_000 }, /as in relogin: \{ within: 300000 \}/],
+  ['relogin as a page', { relogin: '/login/again' }, /as in relogin: \{ url: "\/login\/again" \}/],
+  ['relogin as something else', { relogin: true }, /as in relogin: \{ within: '5m' \}/],
+  ['remember as a time', { remember: '90d' }, /as in remember: \{ lifetime: '90d' \}/],
+  [
+    'remember as a switch',
+    { remember: true },
+    /remember: give an object.*login\(subject, \{ remember: true \}\)/,
+  ],
+  ['a cookie as its name', { cookie: 'sid' }, /as in cookie: \{ name: "sid" \}/],
+  [
+    'crossOrigin as a list',
+    { crossOrigin: ['https://a.example'] },
+    /as in crossOrigin: \{ allow: \["https:\/\/a\.example"\] \}/,
+  ],
+  ['crossOrigin as an origin', { crossOrigin: 'https://a.example' }, /as in crossOrigin: \{ allow: /],
+  ['crossOrigin as an empty list', { crossOrigin: [] }, /as in crossOrigin: \{ allow: /],
+  ...EXPRESS_SESSION,
+  [
+    'a store with a ttl',
+    { store: { ttl: 3600, get() {}, set() {}, destroy() {} } },
+    /store:.*express-session does not fit\. There is no ttl.*idle and lifetime/,
+  ],
   [
     'a store of express-session',
     { store: { get() {}, set() {}, destroy() {} } },
@@ -171,6 +313,35 @@ const WRONG: [string, object, RegExp][] = [
     { crossOrigin: { allow: ['https://a.example/'] } },
     /crossOrigin\.allow:.*without a slash/,
   ],
+  [
+    'a wildcard for subdomains',
+    { crossOrigin: { allow: ['https://a.example', 'https://*.example.com'] } },
+    /crossOrigin\.allow: "https:\/\/\*\.example\.com" has a wildcard.*Write each origin out/,
+  ],
+  [
+    'an origin in capitals',
+    { crossOrigin: { allow: ['https://App.Example.com'] } },
+    /crossOrigin\.allow:.*'https:\/\/app\.example\.com'/,
+  ],
+  [
+    'an origin with the default port',
+    { crossOrigin: { allow: ['https://a.example:443'] } },
+    /Instead of "https:\/\/a\.example:443": 'https:\/\/a\.example'/,
+  ],
+  [
+    'the origin of a socket',
+    { crossOrigin: { allow: ['wss://a.example'] } },
+    /Instead of "wss:\/\/a\.example": 'https:\/\/a\.example'/,
+  ],
+  ['the origin null', { crossOrigin: { allow: ['null'] } }, /crossOrigin\.allow: 'null'.*@AllowCrossOrigin/],
+  ['files', { crossOrigin: { allow: ['file://'] } }, /crossOrigin\.allow: write each origin/],
+  [
+    'an application with a path',
+    { crossOrigin: { allow: ['capacitor://localhost/'] } },
+    /crossOrigin\.allow:.*without a slash/,
+  ],
+  ['an application in capitals', { crossOrigin: { allow: ['Ionic://localhost'] } }, /crossOrigin\.allow:/],
+  ['no text', { crossOrigin: { allow: [7] } }, /crossOrigin\.allow: write each origin/],
   ['an origin without scheme', { crossOrigin: { allow: ['a.example'] } }, /crossOrigin\.allow:/],
   ['a wildcard origin', { crossOrigin: { allow: ['*'] } }, /crossOrigin\.allow:/],
   ['an exclude that is no list', { exclude: '/health' }, /exclude: a list of paths/],
@@ -203,11 +374,39 @@ const WRONG: [string, object, RegExp][] = [
     { crossOrigin: { alow: [], allow: ['https://a.example'] } },
     /Did you mean "crossOrigin\.allow"\?/,
   ],
-  ['an option of express-session', { resave: false }, /Unknown option "resave"\. Known options: .*secret/],
-  ['an httpOnly, which always is', { cookie: { httpOnly: false } }, /Unknown option "cookie\.httpOnly"/],
+  [
+    'an httpOnly, which always is',
+    { cookie: { httpOnly: false } },
+    /Unknown option "cookie\.httpOnly": leave it out/,
+  ],
 ];
 
 const RIGHT: [string, object][] = [
+  ['bytes for a secret', { secret: randomBytes(32) }],
+  ['texts and bytes', { secret: [new Uint8Array(randomBytes(64)), SECRET] }],
+  ['a grace a little shorter than the interval', { rotateEvery: '10s', rotateGrace: 9_999 }],
+  ['short times with a unit', { idle: '100ms', rollEvery: '1ms', relogin: { within: '1ms' } }],
+  ['short numbers for a timeout and a roll', { storeTimeout: 50, rollEvery: 5 }],
+  ['the longest storeTimeout', { storeTimeout: 2 ** 31 - 1 }],
+  ['any grace without rotation', { rotateEvery: false, rotateGrace: '1h' }],
+  ['a path of 1,024 octets', { cookie: { path: `/${'a'.repeat(1023)}` } }],
+  ['a name that browsers keep from scripts', { cookie: { name: '__Host-Http-sid' } }],
+  ['cookie options that are null', { cookie: { path: null, domain: null, secure: null, sameSite: null } }],
+  [
+    'origins of applications',
+    {
+      crossOrigin: {
+        allow: [
+          'capacitor://localhost',
+          'ionic://localhost',
+          'tauri://localhost',
+          'app://localhost:8080',
+          'chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb',
+          'safari-web-extension://6A8E2C1B-0F7C-4F0B-9A5D-2F1C3B4A5D6E',
+        ],
+      },
+    },
+  ],
   ['nothing but a secret', {}],
   ['several secrets', { secret: [SECRET, `${SECRET}-before`] }],
   [
@@ -237,6 +436,47 @@ const RIGHT: [string, object][] = [
   ['options that are undefined', { store: undefined, idle: undefined, cookie: undefined, data: undefined }],
 ];
 
+@ValidatorConstraint({ async: true })
+class IsFree {
+  validate() {
+    return Promise.resolve(false);
+  }
+}
+
+class Plain {
+  theme?: string;
+}
+
+class WithAsync {
+  @IsOptional() @Validate(IsFree) theme?: string;
+}
+
+class AsyncWithin {
+  @ValidateNested({ each: true }) @Nested(() => WithAsync) items?: WithAsync[];
+}
+
+class Tree {
+  @IsOptional() @ValidateNested() @Nested(() => Tree) left?: Tree;
+}
+
+describe('a class as the option "data"', () => {
+  it.each<[string, Type, RegExp]>([
+    ['without decorators', Plain, /data: Plain has no class-validator decorators/],
+    ['with asynchronous constraints', WithAsync, /data: WithAsync\.theme is validated asynchronously/],
+    [
+      'with asynchronous constraints within',
+      AsyncWithin,
+      /data: WithAsync\.theme is validated asynchronously/,
+    ],
+  ])('is refused at boot: %s', async (_, data, remedy) => {
+    expect(await complaint({ data })).toMatch(remedy);
+  });
+
+  it('may contain itself', async () => {
+    expect(await complaint({ data: Tree })).toBe('');
+  });
+});
+
 describe('options', () => {
   it.each(WRONG)('are refused at boot: %s', async (_, options, remedy) => {
     const message = await complaint(options);
@@ -265,6 +505,10 @@ describe('options', () => {
   it('of a decorator are checked where the class is defined', () => {
     expect(() => Relogin('soon' as never)).toThrow(expect.objectContaining({ code: 'ERR_OPTIONS' }));
     expect(() => Relogin({ within: 0 })).toThrow(/@Relogin\(\): 0 is not a duration/);
+    expect(() => Relogin(5)).toThrow(
+      /@Relogin\(\): 5 is 5 ms, as numbers are milliseconds.*'5m' for minutes/,
+    );
+    expect(() => Relogin({ within: 5 })).toThrow(/@Relogin\(\): 5 is 5 ms/);
     expect(() => Relogin('5m')).not.toThrow();
     expect(() => Relogin({ factor: 'otp' })).not.toThrow();
   });
@@ -280,6 +524,8 @@ describe('options', () => {
       return (await new Browser(url).post('/login', { user: 'alice' })).setCookies[0]!.split('=')[0];
     };
     expect(await nameWith({})).toBe('__Host-session');
+    const nulls = { name: null, path: null, domain: null, secure: null, sameSite: null, priority: null };
+    expect(await nameWith(nulls as never)).toBe('__Host-session');
     expect(await nameWith({ domain: 'example.com' })).toBe('__Secure-session');
     expect(await nameWith({ path: '/app' })).toBe('__Secure-session');
     expect(await nameWith({ secure: false })).toBe('session');
@@ -307,7 +553,12 @@ const CLASSES: [string, (options: object) => unknown, object, RegExp][] = [
     /"prefx"\. Did you mean "prefix"\?/,
   ],
   ['RedisStore', (options) => new RedisStore({ client, ...options }), { prefix: 7 }, /prefix: the text/],
-  ['RedisStore', (options) => new RedisStore(options as never), {}, /client: this is no Redis client/],
+  [
+    'RedisStore',
+    (options) => new RedisStore(options as never),
+    {},
+    /client: this is not a known Redis client/,
+  ],
   [
     'RedisRevocations',
     (options) => new RedisRevocations({ client, ...options }),
@@ -324,8 +575,27 @@ const CLASSES: [string, (options: object) => unknown, object, RegExp][] = [
     'RedisRevocations',
     (options) => new RedisRevocations(options as never),
     {},
-    /client: this is no Redis client/,
+    /client: this is not a known Redis client/,
   ],
+  [
+    'RedisStore',
+    (options) => new RedisStore({ client, ...options }),
+    { ttl: 60 },
+    /"ttl": .*idle and lifetime/,
+  ],
+  [
+    'RedisStore',
+    (options) => new RedisStore({ client, ...options }),
+    { disableTouch: true },
+    /"disableTouch": .*rollEvery/,
+  ],
+  [
+    'PostgresStore',
+    (options) => new PostgresStore({ pool, ...options }),
+    { tableName: 'a', createTableIfMissing: true },
+    /"tableName": write table\. .*"createTableIfMissing": .*migrate\(\)/,
+  ],
+  ['MemoryStore', (options) => new MemoryStore(options), { checkPeriod: 1 }, /"checkPeriod": leave it out/],
   [
     'PostgresStore',
     (options) => new PostgresStore({ pool, ...options }),
@@ -342,7 +612,7 @@ const CLASSES: [string, (options: object) => unknown, object, RegExp][] = [
     'PostgresRevocations',
     (options) => new PostgresRevocations({ pool, ...options }),
     { table: 'a b' },
-    /table: the name of a table/,
+    /table: a name of letters, digits and _/,
   ],
   ['PostgresRevocations', (options) => new PostgresRevocations(options as never), {}, /pool: give a Pool/],
   [
@@ -447,6 +717,49 @@ describe('the module', () => {
     });
     await expect(Test.createTestingModule({ imports: [late] }).compile()).rejects.toThrow(
       /guard: give it to forRootAsync\(\) itself/,
+    );
+  });
+
+  it('that is imported twice fails at boot, by the names of the modules that import it', async () => {
+    @Module({ imports: [SessionModule.forRoot({ secret: SECRET, idle: '5m' })] })
+    class UsersModule {}
+    @Module({ imports: [Promise.resolve(SessionModule.forRoot({ secret: SECRET })), UsersModule] })
+    class AppModule {}
+    await expect(Test.createTestingModule({ imports: [AppModule] }).compile()).rejects.toMatchObject({
+      code: 'ERR_OPTIONS',
+      message: expect.stringMatching(/imported 2 times, by AppModule and UsersModule\./) as string,
+    });
+  });
+
+  it('that several modules import as one and the same is one module', async () => {
+    const sessions = SessionModule.forRoot({ secret: SECRET, isGlobal: false });
+    @Module({ imports: [sessions] })
+    class UsersModule {}
+    const module = await Test.createTestingModule({ imports: [sessions, UsersModule] }).compile();
+    await module.close();
+  });
+
+  it('that is imported without options fails at boot, by the name of the module that imports it', async () => {
+    @Module({ imports: [SessionModule] })
+    class UsersModule {}
+    for (const imports of [[UsersModule], [SessionModule.forRoot({ secret: SECRET }), UsersModule]]) {
+      await expect(Test.createTestingModule({ imports }).compile()).rejects.toMatchObject({
+        code: 'ERR_OPTIONS',
+        message: expect.stringMatching(
+          /^SessionModule: (?:it is imported without options, by UsersModule\. .*forRoot\(|forRoot\(\).*2 times, by .*UsersModule)/,
+        ) as string,
+      });
+    }
+  });
+
+  it('tells what a factory throws, and not that options are missing', async () => {
+    const failing = SessionModule.forRootAsync({
+      useFactory: () => {
+        throw new Error('no such setting');
+      },
+    });
+    await expect(Test.createTestingModule({ imports: [failing] }).compile()).rejects.toThrow(
+      'no such setting',
     );
   });
 

@@ -11,7 +11,7 @@ import {
 } from 'nest-sessions';
 import type { StoreContext } from 'nest-sessions/store';
 import { SealedCookie } from 'nest-sessions/sealed';
-import { withoutValues } from '../../../lib/core/storage/driver-error.js';
+import { withoutValues } from '../../../lib/core/storage/health/driver-error.js';
 import { AppController } from '../../support/app.js';
 import { Browser } from '../../support/browser.js';
 import { closeAll, platforms, SECRET, start } from '../../support/platforms.js';
@@ -102,7 +102,7 @@ describe('the secret', () => {
 describe('the error of a driver', () => {
   const VALUE = 'a value of a session';
 
-  it('loses the command of ioredis, and keeps what tells of it', () => {
+  it('removes the command of ioredis, and keeps the description', () => {
     const error = Object.assign(new Error('OOM command not allowed'), {
       name: 'ReplyError',
       code: 'OOM',
@@ -143,7 +143,7 @@ describe('the error of a driver', () => {
     expect(inspect(withoutValues(VALUE))).not.toContain(VALUE);
   });
 
-  it('says of a text that is no JSON only that', () => {
+  it('describes invalid JSON without quoting it', () => {
     let told: unknown;
     try {
       JSON.parse(`{${VALUE}`);

@@ -310,13 +310,35 @@ describe.each(everywhere)('on %s, with the interceptor bound %s', (platform, bou
     expect(await rolls(() => browser.get('/in/fails-bound'), 303)).toBe(false);
   });
 
+  it.each(['10m', false] as const)(
+    'reads and logs out while the store rejects writes that only extend the session (rotateEvery: %s)',
+    async (rotateEvery) => {
+      const { browser, store, clock } = await open(platform, bound, { options: { rotateEvery } });
+      await browser.post('/login', { user: 'alice' });
+      clock.advance('15m');
+      store.fail('rejects', 'commit');
+      store.forget();
+      const answer = await browser.get('/me');
+      expect([answer.status, answer.json()['subject'], answer.setCookies]).toEqual([200, 'alice', []]);
+      expect(store.count('commit')).toBe(1);
+      expect((await browser.post('/data', { a: 1 })).status).toBe(503);
+      store.heal();
+      store.forget();
+      expect((await browser.get('/me')).status).toBe(200);
+      expect(store.count('commit')).toBe(1);
+      store.fail('rejects', 'commit');
+      expect((await browser.post('/logout')).status).toBeLessThan(400);
+      expect(browser.cookie).toBe('');
+    },
+  );
+
   it('a redirect by a guard of the application is activity', async () => {
     const { browser, rolls } = await open(platform, bound, { controllers: [AppController, AwayController] });
     await browser.post('/login', { user: 'alice' });
     expect(await rolls(() => browser.get('/away'), 303)).toBe(true);
   });
 
-  it('a handler vouches for its own answers, and not for refusals and failures', async () => {
+  it('@Cacheable() covers the handler’s own responses, and not rejections and failures', async () => {
     const { browser } = await open(platform, bound);
     for (const [path, status] of [
       ['/cached/denied', 401],

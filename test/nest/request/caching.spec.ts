@@ -20,6 +20,30 @@ class CacheController {
     return { subject: session.subject ?? null };
   }
 
+  @Get('targeted')
+  @Header('CDN-Cache-Control', 'public, max-age=600')
+  @Header('Surrogate-Control', 'max-age=600')
+  @Header('Cloudflare-CDN-Cache-Control', 'max-age=600')
+  @Header('Vercel-CDN-Cache-Control', 'max-age=600')
+  @Header('Netlify-CDN-Cache-Control', 'public, durable')
+  @Header('Akamai-Cache-Control', 'max-age=600')
+  @Header('Edge-Control', 'max-age=600')
+  @Header('X-Accel-Expires', '600')
+  targeted(@Session() session: Session<Data>) {
+    return { subject: session.subject ?? null };
+  }
+
+  @Get('targeted-head')
+  targetedHead(@Session() session: Session<Data>, @Res() reply: RawCarrier<ServerResponse>) {
+    const response = reply.raw ?? reply;
+    response.writeHead(200, {
+      'CDN-Cache-Control': 'public',
+      'X-Accel-Expires': '600',
+      'X-Session': String(session.subject),
+    });
+    response.end();
+  }
+
   @Get('no-cache')
   @Header('Cache-Control', 'no-cache')
   noCache(@Session() session: Session<Data>) {
@@ -141,7 +165,31 @@ function expectPrivate(answer: Answer) {
   expect(vary(answer).filter((one) => one === 'cookie' || one === '*')).toHaveLength(1);
 }
 
+const TARGETED = [
+  'cdn-cache-control',
+  'surrogate-control',
+  'cloudflare-cdn-cache-control',
+  'vercel-cdn-cache-control',
+  'netlify-cdn-cache-control',
+  'akamai-cache-control',
+  'edge-control',
+];
+
+/** nginx has a word of its own for it. */
+const FORBIDDEN = [...TARGETED.map((name) => [name, 'no-store']), ['x-accel-expires', '0']];
+
 describe.each(sites)('caches on %s', (site) => {
+  it('of CDNs keep nothing, whatever their own header fields say', async () => {
+    const { alice } = await open(site);
+    const answer = await alice.get('/cache/targeted');
+    expect(FORBIDDEN.map(([name]) => [name, answer.headers[name!]])).toEqual(FORBIDDEN);
+    const own = await alice.get('/cache/targeted-head');
+    expect(own.headers['cdn-cache-control']).toBe('no-store');
+    expect(own.headers['x-accel-expires']).toBe('0');
+    expectPrivate(own);
+    expect((await alice.get('/look')).headers['cdn-cache-control']).toBeUndefined();
+  });
+
   it.each([
     ['/look', 200],
     ['/me', 200],
@@ -185,7 +233,7 @@ describe.each(sites)('caches on %s', (site) => {
     expect(control(await nobody.get('/look'))).toEqual(['private']);
   });
 
-  it('hear what the application says where that is stricter', async () => {
+  it('get the application’s directives where those are stricter', async () => {
     const { alice } = await open(site);
     expect(control(await alice.get('/cache/no-store'))).toEqual(['no-store']);
     expect(control(await alice.get('/cache/private'))).toEqual(['Private', 'max-age=60']);
@@ -194,7 +242,7 @@ describe.each(sites)('caches on %s', (site) => {
     expect(control(await alice.get('/cache/raw'))).toEqual(['private', 'max-age=60']);
   });
 
-  it('are told once what the page varies by', async () => {
+  it('get each name in Vary once', async () => {
     const { alice } = await open(site);
     expect(vary(await alice.get('/cache/vary'))).toEqual(['accept-language', 'cookie']);
     expect(vary(await alice.get('/cache/vary-all'))).toEqual(['*']);
@@ -228,14 +276,14 @@ describe.each(sites)('caches on %s', (site) => {
     }
   });
 
-  it('may keep what a handler vouches for', async () => {
+  it('may keep a response that is @Cacheable()', async () => {
     const { alice } = await open(site);
     const answer = await alice.get('/cache/cacheable');
     expect(control(answer)).toEqual(['public', 'max-age=60']);
     expect(vary(answer)).not.toContain('cookie');
   });
 
-  it('are told in a 304, too', async () => {
+  it('get the directives in a 304, too', async () => {
     const { alice } = await open(site);
     const answer = await alice.get('/cache/etag', { headers: { 'if-none-match': '"1"' } });
     expect([answer.status, answer.body]).toEqual([304, '']);

@@ -258,7 +258,7 @@ describe('a given instance', () => {
 });
 
 describe('an application context without an HTTP adapter', () => {
-  it('starts, and says that there is no session', async () => {
+  it('starts, and reports that there is no session', async () => {
     const context = await NestFactory.createApplicationContext(
       { module: class {}, imports: [SessionModule.forRoot({ secret: SECRET })] } as never,
       { logger: false, abortOnError: false },

@@ -269,7 +269,7 @@ describe.each(platforms)('what a client learns on %s', (platform) => {
     expect((await browser.post('/show/twice')).status).toBe(503);
   });
 
-  it('never holds a token: nothing that is shown, logged, thrown or told does', async () => {
+  it('never contains a token: nor does anything that is logged, thrown or emitted', async () => {
     const { login, store, sink, events, clock, url } = await open(platform, { rotateGrace: '1s' });
     dumps.length = 0;
     const output: string[] = [];
@@ -338,7 +338,7 @@ function captureOutput(into: string[]): () => void {
 }
 
 describe.each(platforms)('events on %s', (platform) => {
-  it('tell of every turn in a session', async () => {
+  it('are emitted for every change in a session’s life', async () => {
     const { url, events, clock, app } = await open(platform, { rotateGrace: '1s' });
     const browser = new Browser(url);
     const told = () =>
@@ -410,7 +410,7 @@ describe.each(platforms)('events on %s', (platform) => {
     expect(told()).toEqual([{ type: 'tampered', id: '' }]);
   });
 
-  it('tell of guessing, once in ten bad tokens', async () => {
+  it('report guessing, once in ten bad tokens', async () => {
     const { url, events, clock } = await open(platform);
     const browser = new Browser(url);
     const guess = (i: number) =>
@@ -424,7 +424,7 @@ describe.each(platforms)('events on %s', (platform) => {
     expect(events).toHaveLength(1);
   });
 
-  it('tell of a record that cannot be read, and it is over', async () => {
+  it('report a record that cannot be read, and the session ends', async () => {
     const { login, store, events } = await open(platform);
     const browser = await login();
     store.tamper = () => {

@@ -162,5 +162,5 @@ describe.each(platforms)('the option exclude on %s', (platform) => {
     await fc.assert(property, { numRuns: 60 });
     // Otherwise the property says little.
     expect(Math.min(withSession, without)).toBeGreaterThan(20);
-  });
+  }, 120_000);
 });

@@ -143,7 +143,7 @@ describe.each(platforms)('the ways out on %s', (platform) => {
     expect(reused).toEqual([false, ...Array<boolean>(exits.length - 2).fill(true)]);
   });
 
-  it('stores the session of a client that goes away while its answer is held', async () => {
+  it('stores the session of a client that disconnects while its response is held', async () => {
     const { url, store } = await run(platform);
     const written = new Promise<void>((resolve) => (store.onWritten = () => resolve()));
     let release!: () => void;

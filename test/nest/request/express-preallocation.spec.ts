@@ -49,7 +49,7 @@ describe('an application of Express', () => {
     },
   );
 
-  it('that is mounted in a handler answers when the session is stored', async () => {
+  it('that is mounted in a handler responds when the session is stored', async () => {
     const { url } = await start('express', { controllers: [AppController, MountingController] });
     const browser = new Browser(url);
     const answer = await browser.post('/hand-on');

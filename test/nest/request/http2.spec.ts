@@ -1,9 +1,11 @@
 import { connect, type ClientHttp2Session } from 'node:http2';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { Controller, Get, Param, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import { SessionModule } from 'nest-sessions';
+import { SessionModule, SessionService } from 'nest-sessions';
 import { SECRET } from '../../support/platforms.js';
 import { SpyStore } from '../../support/spy-store.js';
 import { ExitsModule } from './exits.app.js';
@@ -12,6 +14,7 @@ import { ExitsModule } from './exits.app.js';
 async function run(store: SpyStore) {
   const module = await Test.createTestingModule({
     imports: [SessionModule.forRoot({ secret: SECRET, store }), ExitsModule],
+    controllers: [RecoveringController],
   }).compile();
   const app = module.createNestApplication(new FastifyAdapter({ http2: true } as never), { logger: false });
   await app.listen(0, '127.0.0.1');
@@ -25,6 +28,26 @@ async function get(client: ClientHttp2Session, path: string) {
   let body = '';
   for await (const chunk of stream) body += String(chunk);
   return { status: headers[':status'], cookies: headers['set-cookie'] as string[] | undefined, body };
+}
+
+/** Recovers from a head that Node refuses, and sends another one. */
+@Controller('recovers')
+class RecoveringController {
+  constructor(private readonly sessions: SessionService<{ a: number }>) {}
+
+  @Get(':how')
+  recover(@Param('how') how: string, @Res() reply: FastifyReply) {
+    this.sessions.current.data.a = 1;
+    const response = reply.hijack().raw;
+    try {
+      if (how === 'status') response.writeHead(99);
+      else response.writeHead(200, { etag: ['a', 'b'] as never });
+    } catch (error) {
+      response.removeHeader('etag');
+      response.statusCode = 200;
+      response.end((error as NodeJS.ErrnoException).code);
+    }
+  }
 }
 
 describe('the ways out over HTTP/2', () => {
@@ -58,5 +81,17 @@ describe('the ways out over HTTP/2', () => {
     expect(answer.status).not.toBe(503);
     store.fail('rejects', 'create');
     expect((await get(running.client, path)).status).toBe(503);
+  });
+
+  it.each([
+    ['status', 'ERR_HTTP2_STATUS_INVALID'],
+    ['header', 'ERR_HTTP2_HEADER_SINGLE_VALUE'],
+  ])('stores the session before a response that follows a refused head (%s)', async (how, code) => {
+    store.forget();
+    const answer = await get(running.client, `/recovers/${how}`);
+    expect([answer.status, answer.body]).toEqual([200, code]);
+    expect(store.writes).toEqual(['create']);
+    store.fail('rejects', 'create');
+    expect((await get(running.client, `/recovers/${how}`)).status).toBe(503);
   });
 });

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { Controller, Get, Res } from '@nestjs/common';
 import { Session, SessionService } from 'nest-sessions';
+import { z } from 'zod';
 import { sites } from '../../support/backends.js';
 import { Browser } from '../../support/browser.js';
 import { closeAll, start } from '../../support/platforms.js';
@@ -40,8 +41,8 @@ class LateController {
     const response = reply.raw ?? reply;
     response.write('first');
     await attempt(() => (session.data.n = 1));
-    await attempt(() => nested.list.push(2));
-    await attempt(() => delete (session.data as Partial<Data>).nested);
+    await attempt(() => nested?.list.push(2));
+    await attempt(() => delete session.data.nested);
     await attempt(() => session.update('n', () => 2));
     await attempt(() => this.sessions.login('alice'));
     await attempt(() => this.sessions.relogin());
@@ -66,7 +67,7 @@ class LateController {
 describe.each(sites)('changes after the head on %s', (site) => {
   beforeEach(() => (failures = []));
 
-  it('throw, each of them, and nothing of them is stored', async () => {
+  it('throw, each of them that cannot be stored, and nothing of them is stored', async () => {
     const { url } = await start(site, { controllers: [LateController] });
     const browser = new Browser(url);
     await browser.get('/seed');
@@ -76,7 +77,8 @@ describe.each(sites)('changes after the head on %s', (site) => {
       'ERR_HEAD_SENT',
       'TypeError',
       'ERR_HEAD_SENT',
-      'ERR_HEAD_SENT',
+      // Into a store update() writes at any time, see data-streams.spec.ts.
+      site.backend.writesWithoutResponse ? 'none' : 'ERR_HEAD_SENT',
       'ERR_HEAD_SENT',
       'ERR_HEAD_SENT',
       'ERR_HEAD_SENT',
@@ -84,6 +86,21 @@ describe.each(sites)('changes after the head on %s', (site) => {
       'ERR_HEAD_SENT',
     ]);
     expect(browser.cookie).toBe(before);
+    await browser.get('/late');
+    expect(failures[1]).toEqual({ code: 'TypeError' });
+  });
+
+  it('throw below an object that a schema froze by itself', async () => {
+    const data = z.object({
+      n: z.number().optional(),
+      nested: z
+        .object({ list: z.array(z.number()) })
+        .readonly()
+        .optional(),
+    });
+    const { url } = await start(site, { controllers: [LateController], options: { data } });
+    const browser = new Browser(url);
+    await browser.get('/seed');
     await browser.get('/late');
     expect(failures[1]).toEqual({ code: 'TypeError' });
   });

@@ -144,7 +144,7 @@ describe.each(platforms)('a callback of a client that several requests share, on
     expect((await bob.get('/shared/given')).json()).toEqual({ subject: 'bob' });
   });
 
-  it('says why, and what to do', async () => {
+  it('names the cause and the remedy', async () => {
     const { alice, sessions } = await open(platform);
     await alice.get('/shared/given');
     const failed = new Promise((resolve) =>
@@ -163,14 +163,14 @@ describe.each(platforms)('a callback of a client that several requests share, on
     });
   });
 
-  it('is told so by lists and by guards of contexts that are not HTTP, too', async () => {
+  it('gets the same error from lists and from guards of contexts that are not HTTP', async () => {
     const { alice, bob } = await open(platform);
     expect((await alice.get('/shared/external')).json()).toEqual({ subject: 'alice' });
     expect((await bob.get('/shared/listed')).json()).toEqual({ current: [false] });
     expect((await bob.get('/shared/external')).json()).toEqual({ error: 'Please log in.' });
   });
 
-  it('leaves alone the cookie of the request that opened the connection', async () => {
+  it('keeps the cookie of the request that opened the connection', async () => {
     const { alice, bob } = await open(platform);
     await alice.get('/shared/given');
     expect((await bob.post('/shared/revoked')).body).toBe('1');

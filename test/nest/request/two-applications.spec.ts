@@ -45,7 +45,7 @@ describe.each(platforms)('two applications on one host on %s', (platform) => {
     expect(answer.setCookies).toHaveLength(1);
   });
 
-  it('tell of a cookie in our form, and of none in another', async () => {
+  it('emit an event for a cookie in our form, and none for any other', async () => {
     const { browser, events, clock } = await run(platform);
     const values = [
       '',
@@ -83,7 +83,7 @@ describe.each(platforms)('a cookie in the legacy form on %s', (platform) => {
     expect(events.filter(({ type }) => type === 'rotated')).toEqual([]);
   });
 
-  it('ends nothing where the record does not know its secret', async () => {
+  it('ends nothing where the secret is unknown to the record', async () => {
     const { browser, events } = await run(platform);
     await browser.post('/login', { user: 'alice' });
     const { id } = tokenOf(browser.cookie);

@@ -4,9 +4,10 @@ import { cookieKeys, Session, SessionService, type SessionModuleOptions } from '
 import { FakeClock } from 'nest-sessions/testing';
 import { CookieJar } from 'tough-cookie';
 import { AppController, type Data } from '../../support/app.js';
+import { sites, type BackendSite } from '../../support/backends.js';
 import { Browser, send } from '../../support/browser.js';
 import { LogSink } from '../../support/log-sink.js';
-import { closeAll, platforms, SECRET, start, type PlatformName } from '../../support/platforms.js';
+import { closeAll, SECRET, start } from '../../support/platforms.js';
 import { SpyStore } from '../../support/spy-store.js';
 import { attributesOf, COOKIE, tokenOf } from '../../support/tokens.js';
 
@@ -52,21 +53,21 @@ class ManyController {
   }
 }
 
-async function open(platform: PlatformName, options: Partial<SessionModuleOptions> = {}, trustProxy = false) {
+async function open(site: BackendSite, options: Partial<SessionModuleOptions> = {}, trustProxy = false) {
   const store = new SpyStore();
   const sink = new LogSink();
-  const running = await start(platform, {
+  const running = await start(site, {
     controllers: [AppController, ManyController],
-    options: { store, ...options },
+    options: { store: site.backend.over(store), ...options },
     trustProxy,
     prepare: sink.attach,
   });
   return { ...running, store, sink, browser: new Browser(running.url) };
 }
 
-describe.each(platforms)('cookies on %s', (platform) => {
-  it('are bound to the host, Secure, HttpOnly and gone with the browser', async () => {
-    const { browser } = await open(platform);
+describe.each(sites)('cookies on %s', (site) => {
+  it('are bound to the host, Secure, HttpOnly and end with the browser', async () => {
+    const { browser } = await open(site);
     const [cookie, ...others] = (await browser.post('/login', { user: 'alice' })).setCookies;
     expect(others).toEqual([]);
     expect(cookie).toMatch(/^__Host-session=/);
@@ -74,7 +75,7 @@ describe.each(platforms)('cookies on %s', (platform) => {
   });
 
   it('hold an unquoted value of cookie octets', async () => {
-    const { browser } = await open(platform);
+    const { browser } = await open(site);
     for (let i = 0; i < 20; i++) {
       const [cookie] = (await browser.post('/login', { user: 'alice' })).setCookies;
       const value = cookie!.slice(COOKIE.length + 1, cookie!.indexOf(';'));
@@ -89,14 +90,14 @@ describe.each(platforms)('cookies on %s', (platform) => {
     ['what browsers take at most', { lifetime: '400d', idle: '400d' }, 400 * DAY],
     ['a shorter idle timeout', { lifetime: '31d', idle: '7d' }, 7 * DAY],
   ])('that are remembered live as long as the session, with %s', async (_, remember, seconds) => {
-    const { browser } = await open(platform, { ...(remember && { remember }) });
+    const { browser } = await open(site, { ...(remember && { remember }) });
     const [cookie] = (await browser.post('/login', { user: 'alice', remember: true })).setCookies;
     expect(Number(attributesOf(cookie!)['max-age'])).toBe(seconds);
     expect(seconds).toBeLessThanOrEqual(400 * DAY);
   });
 
   it('that are remembered never promise more than is left of the lifetime', async () => {
-    const { browser, clock } = await open(platform);
+    const { browser, clock } = await open(site);
     await browser.post('/login', { user: 'alice', remember: true });
     clock.advance('30d');
     const [cookie] = (await browser.get('/me')).setCookies;
@@ -114,28 +115,28 @@ describe.each(platforms)('cookies on %s', (platform) => {
       'https://app.example.com/',
     ],
     ['a strict one', { name: '__Secure-x', sameSite: 'strict' }, 'https://app.example.com/'],
-  ])('are deleted with the attributes they were set with: %s', async (_, cookie, site) => {
-    const { url } = await open(platform, { ...(cookie && { cookie }) });
+  ])('are deleted with the attributes they were set with: %s', async (_, cookie, page) => {
+    const { url } = await open(site, { ...(cookie && { cookie }) });
     const jar = new CookieJar(undefined, { prefixSecurity: 'strict' });
     for (const path of ['/logout', '/clear']) {
       const login = await send(`${url}/login`, 'POST', {}, { user: 'alice' });
-      await jar.setCookie(login.setCookies[0]!, site);
-      const held = await jar.getCookieString(site);
+      await jar.setCookie(login.setCookies[0]!, page);
+      const held = await jar.getCookieString(page);
       expect(held).not.toBe('');
       const logout = await send(url + path, 'POST', { cookie: held });
       expect(logout.setCookies).toHaveLength(1);
       const { expires, 'max-age': maxAge, ...rest } = attributesOf(logout.setCookies[0]!);
       expect(rest).toEqual(attributesOf(login.setCookies[0]!));
       expect([maxAge, expires]).toEqual(['0', 'Thu, 01 Jan 1970 00:00:00 GMT']);
-      await jar.setCookie(logout.setCookies[0]!, site);
+      await jar.setCookie(logout.setCookies[0]!, page);
       // Looking makes the jar drop what has expired.
-      expect(await jar.getCookies(site)).toEqual([]);
+      expect(await jar.getCookies(page)).toEqual([]);
       expect((await jar.serialize()).cookies).toEqual([]);
     }
   });
 
   it('are set at most once in a response, whatever the handler does', async () => {
-    const { browser, store } = await open(platform);
+    const { browser, store } = await open(site);
     await browser.post('/data', { a: 1 });
     const out = await browser.post('/many/in-and-out');
     expect([out.status, out.setCookies.length]).toEqual([200, 1]);
@@ -148,7 +149,7 @@ describe.each(platforms)('cookies on %s', (platform) => {
   });
 
   it('of the same name open the same session in either order', async () => {
-    const { url, browser, clock } = await open(platform);
+    const { url, browser, clock } = await open(site);
     const login = async (user: string) => {
       const [cookie] = (await send(`${url}/login`, 'POST', {}, { user })).setCookies;
       clock.advance('1s');
@@ -158,7 +159,7 @@ describe.each(platforms)('cookies on %s', (platform) => {
     const bob = await login('bob');
     const ended = await login('carol');
     await browser.post('/logout', undefined, { cookie: ended });
-    const forged = `${COOKIE}=s%3Aforged.token`;
+    const forged = site.backend.forgedCookie();
     for (const [one, other, subject] of [
       [alice, bob, 'bob'],
       [alice, ended, 'alice'],
@@ -182,7 +183,7 @@ describe.each(platforms)('cookies on %s', (platform) => {
   });
 
   it('by another name are other cookies, to the byte', async () => {
-    const { browser } = await open(platform);
+    const { browser } = await open(site);
     await browser.post('/login', { user: 'alice' });
     const value = browser.cookie.slice(COOKIE.length + 1);
     for (const cookie of [
@@ -210,14 +211,15 @@ describe.each(platforms)('cookies on %s', (platform) => {
       expect([cookie, (await browser.get('/me', { cookie })).status]).toEqual([cookie, 200]);
   });
 
-  it('never leave over plain HTTP for another host, and the log says what to do', async () => {
-    const { url, sink } = await open(platform);
+  it('are never sent over plain HTTP for another host, and the log names the remedy', async () => {
+    const { url, sink } = await open(site);
     const host = { host: 'app.example.com' };
     const answer = await send(`${url}/login`, 'POST', host, { user: 'alice' });
     expect(answer.setCookies).toEqual([]);
     const told = sink.lines.filter((line) => line.startsWith('error:') && line.includes('trust proxy'));
     expect(told).toHaveLength(1);
     expect(told[0]).toContain('app.example.com');
+    expect(told[0]).toMatch(/In a container.*http:\/\/localhost/);
     // Who trusts no proxy believes no header either.
     for (const [name, value] of [
       ['x-forwarded-proto', 'https'],
@@ -233,22 +235,42 @@ describe.each(platforms)('cookies on %s', (platform) => {
   it.each(['localhost', 'app.localhost:3000', '127.0.0.1', '127.8.9.10:80', '[::1]:3000'])(
     'leave over plain HTTP within this machine: %s',
     async (host) => {
-      const { url, sink } = await open(platform);
+      const { url, sink } = await open(site);
       expect((await send(`${url}/login`, 'POST', { host }, { user: 'alice' })).setCookies).toHaveLength(1);
       expect(sink.text).not.toContain('trust proxy');
     },
   );
 
+  it('leave for localhost from the bridge of a container, and from no proxy that names itself so', async () => {
+    const { app, url, sink } = await open(site);
+    let peer: string | undefined;
+    app.getHttpServer().on('connection', (socket: object) => {
+      Object.defineProperty(socket, 'remoteAddress', { get: () => peer });
+    });
+    const login = async (host: string) =>
+      (await send(`${url}/login`, 'POST', { host, connection: 'close' }, { user: 'alice' })).setCookies
+        .length;
+    peer = '172.17.0.1';
+    expect(await login('localhost:3000')).toBe(1);
+    expect(sink.text).not.toContain('trust proxy');
+    expect(await login('172.17.0.2:3000')).toBe(0);
+    peer = '203.0.113.7';
+    expect(await login('localhost:3000')).toBe(0);
+    // A Unix socket.
+    peer = undefined;
+    expect(await login('localhost')).toBe(0);
+  });
+
   it.each(['localhost.example.com', '127.0.0.1.example.com', 'notlocalhost', '10.0.0.1', '1127.0.0.1'])(
     'do not leave for a host that only looks like this machine: %s',
     async (host) => {
-      const { url } = await open(platform);
+      const { url } = await open(site);
       expect((await send(`${url}/login`, 'POST', { host }, { user: 'alice' })).setCookies).toEqual([]);
     },
   );
 
-  it('leave for another host where a trusted proxy vouches for TLS', async () => {
-    const { url, sink } = await open(platform, {}, true);
+  it('are sent for another host where a trusted proxy reports TLS', async () => {
+    const { url, sink } = await open(site, {}, true);
     const host = { host: 'app.example.com' };
     const https = await send(
       `${url}/login`,
@@ -268,16 +290,16 @@ describe.each(platforms)('cookies on %s', (platform) => {
     expect(http.setCookies).toEqual([]);
   });
 
-  it('leave over plain HTTP where the application asks for it', async () => {
-    const { url } = await open(platform, { cookie: { secure: false } });
+  it('are sent over plain HTTP where the application asks for it', async () => {
+    const { url } = await open(site, { cookie: { secure: false } });
     const [cookie] = (await send(`${url}/login`, 'POST', { host: 'intranet.example' }, { user: 'alice' }))
       .setCookies;
     expect(cookie).toMatch(/^session=/);
     expect(attributesOf(cookie!)).toEqual({ path: '/', httponly: '', samesite: 'Lax' });
   });
 
-  it('are not given to visitors whose session nobody changes, nor does the store hear of them', async () => {
-    const { browser, store } = await open(platform);
+  it('are not set for visitors whose session is unchanged, and the store is not called', async () => {
+    const { browser, store } = await open(site);
     for (const path of ['/untouched', '/look', '/many/glance', '/me', '/sensitive', '/fail', '/nowhere']) {
       for (const cookie of ['', 'theme=dark; other=1']) {
         const answer = await browser.get(path, { cookie });
@@ -289,11 +311,12 @@ describe.each(platforms)('cookies on %s', (platform) => {
   });
 
   it('signed with an old secret still open, and new ones are signed with the first', async () => {
-    const store = new SpyStore();
+    // One list of revocations for all nodes, as well.
+    const store = site.backend.over(new SpyStore());
     const clock = new FakeClock();
     const [old, next] = [SECRET, 'another-one-of-32-bytes-or-more-0123456789'];
     const node = async (secret: string[]) => {
-      const { url } = await start(platform, {
+      const { url } = await start(site, {
         controllers: [AppController],
         options: { store, clock, secret },
       });
@@ -319,6 +342,7 @@ describe.each(platforms)('cookies on %s', (platform) => {
 
 const OWN = 'a secret of the application itself';
 
+// It reads signed cookies, not sealed ones.
 describe('beside cookie-parser', () => {
   it('the cookie is one that it reads with cookieKeys()', async () => {
     const { url } = await start('express', {

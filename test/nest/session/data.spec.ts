@@ -1,18 +1,8 @@
 import { format, inspect } from 'node:util';
-import { Body, Controller, Get, HttpCode, Post, type Type } from '@nestjs/common';
-import { Type as Nested } from 'class-transformer';
-import { IsInt, IsOptional, IsString, Min, ValidateNested } from 'class-validator';
-import {
-  isSessionError,
-  Session,
-  SessionService,
-  type SessionEvent,
-  type SessionModuleOptions,
-  type StandardSchemaV1,
-} from 'nest-sessions';
-import { FakeClock } from 'nest-sessions/testing';
-import { z } from 'zod';
+import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { isSessionError, Session, SessionService, type SessionEvent } from 'nest-sessions';
 import { AppController } from '../../support/app.js';
+import { BackendSite, sites } from '../../support/backends.js';
 import { Browser } from '../../support/browser.js';
 import { closeAll, platforms, start, type PlatformName } from '../../support/platforms.js';
 import { SpyStore } from '../../support/spy-store.js';
@@ -60,11 +50,11 @@ class DataController {
   }
 }
 
-async function open(platform: PlatformName, options: Partial<SessionModuleOptions> = {}) {
+async function open(on: PlatformName | BackendSite) {
   const store = new SpyStore();
-  const running = await start(platform, {
+  const running = await start(on, {
     controllers: [AppController, DataController],
-    options: { store, ...options },
+    options: { store: on instanceof BackendSite ? on.backend.over(store) : store },
   });
   const events: SessionEvent[] = [];
   running.app.get(SessionService).events.subscribe((event) => events.push(event));
@@ -80,27 +70,23 @@ async function open(platform: PlatformName, options: Partial<SessionModuleOption
     expect(isSessionError(caught)).toBe(true);
     return caught as Error;
   };
-  /** What is stored after a first request put `initial` in and a second one did `what`. */
+  /** What a next request reads after a first one put `initial` in and a second one did `what`. */
   const after = async (initial: object, what: Act) => {
     await browser.post('/data', initial);
     store.forget();
     act = what;
     const answer = await browser.post('/write');
-    const stored = store.records()[0]?.data ?? {};
-    return {
-      status: answer.status,
-      data: Object.fromEntries(
-        Object.entries(stored).map(([key, text]) => [key, JSON.parse(text) as unknown]),
-      ),
-      commits: store.calls.filter(({ question }) => question === 'commit').map(({ args }) => args[1]),
-    };
+    // A store is told of a write by a commit, a sealed cookie is written by Set-Cookie.
+    const writes = store.count('commit') + answer.setCookies.length;
+    const { data } = (await browser.get('/look')).json<{ data: object }>();
+    return { status: answer.status, data, writes };
   };
   return { ...running, store, events, browser, run, refusal, after };
 }
 
 const CART = { items: [{ sku: 'book', count: 1 }], note: 'x' };
 
-describe.each(platforms)('session data on %s', (platform) => {
+describe.each(sites)('session data on %s', (site) => {
   it.each<[string, Act, object]>([
     ['a new key', (data) => (data.b = 2), { cart: CART, a: 1, b: 2 }],
     ['another value', (data) => (data.a = 'one'), { cart: CART, a: 'one' }],
@@ -151,12 +137,10 @@ describe.each(platforms)('session data on %s', (platform) => {
       { cart: CART, a: 1, toString: 'mine', constructor: 1 },
     ],
     ['all of it', (_, session) => (session.data = { z: 26 }), { z: 26 }],
-    ['an object with toJSON', (data) => (data.a = { toJSON: () => 'json' }), { cart: CART, a: 'json' }],
   ])('stores %s', async (_, what, expected) => {
-    const { after, browser } = await open(platform);
-    const { status, data, commits } = await after({ cart: CART, a: 1 }, what);
-    expect([status, data, commits.length]).toEqual([200, expected, 1]);
-    expect((await browser.get('/look')).json()).toMatchObject({ data: expected });
+    const { after } = await open(site);
+    const { status, data, writes } = await after({ cart: CART, a: 1 }, what);
+    expect([status, data, writes]).toEqual([200, expected, 1]);
   });
 
   it.each<[string, Act]>([
@@ -182,13 +166,13 @@ describe.each(platforms)('session data on %s', (platform) => {
     ['deleting what is not there', (data) => delete data.nothing],
     ['assigning undefined to what is not there', (data) => (data.nothing = undefined)],
   ])('writes nothing for %s', async (_, what) => {
-    const { after } = await open(platform);
-    const { status, data, commits } = await after({ cart: CART, a: 1 }, what);
-    expect([status, data, commits]).toEqual([200, { cart: CART, a: 1 }, []]);
+    const { after } = await open(site);
+    const { status, data, writes } = await after({ cart: CART, a: 1 }, what);
+    expect([status, data, writes]).toEqual([200, { cart: CART, a: 1 }, 0]);
   });
 
   it('looks like a plain object without a prototype', async () => {
-    const { browser, run } = await open(platform);
+    const { browser, run } = await open(site);
     await browser.post('/data', { cart: CART, a: 1 });
     const { result } = await run((data) => [
       { ...data },
@@ -215,40 +199,6 @@ describe.each(platforms)('session data on %s', (platform) => {
     expect((await browser.get('/key')).json()).toEqual({ cart: CART });
   });
 
-  it('writes only the keys that changed', async () => {
-    const { after } = await open(platform);
-    const { commits } = await after({ cart: CART, a: 1, b: 2 }, (data) => {
-      data.a = 2;
-      delete data.b;
-    });
-    expect(commits).toMatchObject([{ set: { a: '2' }, remove: ['b'] }]);
-    expect(JSON.stringify(commits)).not.toContain('cart');
-  });
-
-  it('neither parses nor touches the keys that nobody reads', async () => {
-    const { browser, store, run } = await open(platform);
-    await browser.post('/data', { a: 1, broken: 1 });
-    store.tamper = (record) => ({ ...record, data: { ...record.data, broken: '{no json' } });
-    expect(await run((data) => [data.a, 'broken' in data, Reflect.ownKeys(data)])).toMatchObject({
-      result: [1, true, ['a', 'broken']],
-    });
-    expect(await run((data) => (data.a = 2))).toMatchObject({ result: 2, state: 'dirty' });
-    store.tamper = undefined;
-    expect((await browser.get('/look')).json()).toMatchObject({ data: { a: 2, broken: 1 } });
-  });
-
-  it('that is damaged ends the session when it is read', async () => {
-    const { browser, store, events } = await open(platform);
-    await browser.post('/login', { user: 'alice' });
-    await browser.post('/data', { a: 1 });
-    store.tamper = (record) => ({ ...record, data: { a: '{no json' } });
-    events.length = 0;
-    const answer = await browser.get('/look');
-    expect([answer.status, answer.json()['code'], browser.cookie]).toEqual([401, 'ERR_LOGIN_REQUIRED', '']);
-    expect(events).toMatchObject([{ type: 'ended', reason: 'corrupt' }]);
-    expect(store.records()).toEqual([]);
-  });
-
   it.each<[string, Act]>([
     ['a BigInt', (data) => (data.a = 1n)],
     [
@@ -272,22 +222,18 @@ describe.each(platforms)('session data on %s', (platform) => {
         }),
     ],
   ])('refuses %s by name, and stores nothing', async (_, what) => {
-    const { after, refusal, browser } = await open(platform);
-    const { status, data, commits } = await after({ cart: CART, a: 1 }, what);
-    expect([status, data, commits]).toEqual([500, { cart: CART, a: 1 }, []]);
+    const { after, refusal, browser } = await open(site);
+    const { status, data, writes } = await after({ cart: CART, a: 1 }, what);
+    expect([status, data, writes]).toEqual([500, { cart: CART, a: 1 }, 0]);
     const told = await refusal(async (values, session) => {
       what(values, session);
       await session.commit();
     });
     expect(told).toMatchObject({ code: 'ERR_DATA_NOT_SERIALIZABLE' });
-    expect(told.message).toMatch(/session\.data\.(?:a|cart) cannot be written as JSON\. Store plain values/);
+    expect(told.message).toMatch(
+      /session\.data\.(?:a(?:\.self)?|cart\.items\[0\]\.count) cannot be written as JSON\. Store plain values/,
+    );
     expect((await browser.get('/look')).json()).toMatchObject({ data: { cart: CART, a: 1 } });
-  });
-
-  it('stores a Date as the text that JSON makes of it', async () => {
-    const { after } = await open(platform);
-    const { data } = await after({}, (values) => (values.at = new Date(0)));
-    expect(data).toEqual({ at: '1970-01-01T00:00:00.000Z' });
   });
 
   it.each<[string, Act]>([
@@ -303,19 +249,19 @@ describe.each(platforms)('session data on %s', (platform) => {
     ['__proto__ by update()', (_, session) => session.update('__proto__', () => ({ isAdmin: true }))],
     ['an accessor', (data) => Object.defineProperty(data, 'a', { get: () => 1, configurable: true })],
   ])('refuses as a key: %s', async (_, what) => {
-    const { refusal, store } = await open(platform);
+    const { browser, refusal, store } = await open(site);
     const told = await refusal(async (data, session) => {
       await what(data, session);
       return [data.isAdmin, ({} as Record<string, unknown>)['isAdmin']];
     });
     expect(told).toMatchObject({ code: 'ERR_DATA_KEY' });
-    expect(store.records()).toEqual([]);
+    expect([browser.cookie, store.records()]).toEqual(['', []]);
   });
 
   it.each(['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', '__defineGetter__'])(
     'pollutes nothing where a visitor chooses the keys: %s',
     async (key) => {
-      const { run, browser } = await open(platform);
+      const { run, browser } = await open(site);
       const { result } = await run((data) => {
         const before = data[key] === undefined && !(key in data);
         try {
@@ -335,7 +281,7 @@ describe.each(platforms)('session data on %s', (platform) => {
   );
 
   it('reads nothing that every object has, with the key as a parameter either', async () => {
-    const { run } = await open(platform);
+    const { run } = await open(site);
     const { result } = await run((data) =>
       ['toString', 'constructor', 'hasOwnProperty', 'valueOf', '__proto__', 'isPrototypeOf'].map(
         (key) => data[key] ?? null,
@@ -345,7 +291,7 @@ describe.each(platforms)('session data on %s', (platform) => {
   });
 
   it('can be put into a template, compared, logged and inspected', async () => {
-    const { run, browser } = await open(platform);
+    const { run, browser } = await open(site);
     await browser.post('/data', { cart: CART, a: 1 });
     const { result } = await run((data) => [
       `${data}`,
@@ -369,15 +315,6 @@ describe.each(platforms)('session data on %s', (platform) => {
     ]);
   });
 
-  it('that is damaged does not break a log', async () => {
-    const { run, browser, store } = await open(platform);
-    await browser.post('/data', { a: 1 });
-    store.tamper = (record) => ({ ...record, data: { a: '{no json' } });
-    expect(await run((data) => inspect(data))).toMatchObject({
-      result: '[unreadable session data]',
-    });
-  });
-
   it.each<[string, unknown]>([
     ['a text', 'text'],
     ['null', null],
@@ -391,7 +328,7 @@ describe.each(platforms)('session data on %s', (platform) => {
     ['an object with a key that cannot be one', JSON.parse('{"z": 1, "__proto__": {"a": 1}}')],
     ['an object with an empty key', { z: 1, '': 1 }],
   ])('is not replaced by %s', async (_, value) => {
-    const { browser, refusal } = await open(platform);
+    const { browser, refusal } = await open(site);
     await browser.post('/data', { cart: CART, a: 1 });
     const told = await refusal((__, session) => (session.data = value));
     expect(told.code).toMatch(/^ERR_DATA_(?:INVALID|KEY)$/);
@@ -409,13 +346,13 @@ describe.each(platforms)('session data on %s', (platform) => {
         })(),
     ],
   ])('is replaced by %s', async (_, value) => {
-    const { after } = await open(platform);
+    const { after } = await open(site);
     const { data } = await after({ cart: CART, a: 1 }, (__, session) => (session.data = value()));
     expect(data).toEqual({ z: 26 });
   });
 
   it('cannot be frozen', async () => {
-    const { after } = await open(platform);
+    const { after } = await open(site);
     const { data } = await after({ a: 1 }, (values) => {
       expect(() => Object.freeze(values)).toThrow(TypeError);
       values.b = 2;
@@ -424,7 +361,7 @@ describe.each(platforms)('session data on %s', (platform) => {
   });
 
   it('cannot have its prototype changed', async () => {
-    const { run } = await open(platform);
+    const { run } = await open(site);
     await run((data) => {
       try {
         Object.setPrototypeOf(data, { isAdmin: true });
@@ -436,115 +373,49 @@ describe.each(platforms)('session data on %s', (platform) => {
   });
 });
 
-class ShapeByClass {
-  @IsOptional() @IsString() theme?: string;
-  @IsInt() visits?: number;
-}
-
-const ShapeByZod = z.object({
-  theme: z.string().optional(),
-  cart: z.array(z.object({ sku: z.string(), count: z.number().int().min(1) })).optional(),
-  visits: z.number().int().optional(),
-});
-
-class ItemByClass {
-  @IsString() sku!: string;
-  @IsInt() @Min(1) count!: number;
-}
-
-class CartByClass {
-  @ValidateNested({ each: true }) @Nested(() => ItemByClass) cart?: ItemByClass[];
-}
-
-const StrictZod = z.strictObject({ theme: z.string().optional(), visits: z.number().int().optional() });
-
-describe.each(platforms)('validated data on %s', (platform) => {
-  const shapes: [string, Type | StandardSchemaV1][] = [
-    ['a class', ShapeByClass],
-    ['a Zod schema', ShapeByZod],
-    ['a strict Zod schema', StrictZod],
-  ];
-
-  /** A session from before the shape was introduced. */
-  async function aged(data: Type | StandardSchemaV1, old: object) {
-    const store = new SpyStore();
-    const clock = new FakeClock();
-    const before = await open(platform, { store, clock });
-    await before.browser.post('/login', { user: 'alice' });
-    await before.browser.post('/data', old);
-    const now = await open(platform, { store, clock, data });
-    const { cookie } = before.browser;
-    return { ...now, store, cookie, get: (path: string) => now.browser.get(path, { cookie }) };
-  }
-
-  it.each(shapes)('by %s: what no longer fits is dropped, and the login stays', async (_, shape) => {
-    const { get, events, store } = await aged(shape, { theme: 'dark', visits: 'many' });
-    expect((await get('/me')).json()).toEqual({ subject: 'alice' });
-    expect((await get('/look')).json()).toMatchObject({ subject: 'alice', data: { theme: 'dark' } });
-    expect((await get('/look')).body).not.toContain('visits');
-    expect(events).toMatchObject([{ type: 'data-dropped', keys: ['visits'], subject: 'alice' }]);
-    expect(store.records()[0]!.data).toEqual({ theme: '"dark"' });
+// A cookie is sealed and opened as a whole: no key is written alone, and damage breaks the seal.
+describe.each(platforms)('session data in a store on %s', (platform) => {
+  it('writes only the keys that changed', async () => {
+    const { after, store } = await open(platform);
+    await after({ cart: CART, a: 1, b: 2 }, (data) => {
+      data.a = 2;
+      delete data.b;
+    });
+    const commits = store.calls.filter(({ question }) => question === 'commit').map(({ args }) => args[1]);
+    expect(commits).toMatchObject([{ set: { a: '2' }, remove: ['b'] }]);
+    expect(JSON.stringify(commits)).not.toContain('cart');
   });
 
-  it.each(shapes.filter(([name]) => name !== 'a Zod schema'))(
-    'by %s: so are keys that it does not know',
-    async (_, shape) => {
-      const { get, events } = await aged(shape, { theme: 'dark', former: 1 });
-      expect((await get('/look')).json()).toMatchObject({ subject: 'alice', data: { theme: 'dark' } });
-      expect(events).toMatchObject([{ type: 'data-dropped', keys: ['former'] }]);
-    },
-  );
-
-  it.each(shapes)('by %s: what fits stays', async (_, shape) => {
-    const { get, events, store } = await aged(shape, { theme: 'dark', visits: 3 });
-    store.forget();
-    expect((await get('/look')).json()).toMatchObject({ data: { theme: 'dark', visits: 3 } });
-    expect(events).toEqual([]);
-    expect(store.count('commit')).toBe(0);
+  it('neither parses nor rewrites keys that are not read', async () => {
+    const { browser, store, run } = await open(platform);
+    await browser.post('/data', { a: 1, broken: 1 });
+    store.tamper = (record) => ({ ...record, data: { ...record.data, broken: '{no json' } });
+    expect(await run((data) => [data.a, 'broken' in data, Reflect.ownKeys(data)])).toMatchObject({
+      result: [1, true, ['a', 'broken']],
+    });
+    expect(await run((data) => (data.a = 2))).toMatchObject({ result: 2, state: 'dirty' });
+    store.tamper = undefined;
+    expect((await browser.get('/look')).json()).toMatchObject({ data: { a: 2, broken: 1 } });
   });
 
-  it.each(shapes)('by %s: a write that does not fit is refused, and nothing is stored', async (_, shape) => {
-    const { browser, store, refusal } = await open(platform, { data: shape });
-    await browser.post('/data', { theme: 'dark', visits: 1 });
-    const before = store.records();
-    act = (data) => Object.assign(data, { theme: 'light', visits: 'many' });
-    expect((await browser.post('/write')).status).toBe(500);
-    expect(store.records()).toEqual(before);
-    const told = await refusal(async (data, session) => {
-      data.visits = 1.5;
-      await session.commit();
-    });
-    expect(told).toMatchObject({ code: 'ERR_DATA_INVALID' });
-    expect(told.message).toMatch(/visits does not fit/);
-    expect(await refusal((_data, session) => session.update('visits', () => 'many'))).toMatchObject({
-      code: 'ERR_DATA_INVALID',
-    });
-    expect(store.records()).toEqual(before);
-    act = (data) => (data.visits = 2);
-    expect((await browser.post('/write')).status).toBe(200);
+  it('that is damaged ends the session when it is read', async () => {
+    const { browser, store, events } = await open(platform);
+    await browser.post('/login', { user: 'alice' });
+    await browser.post('/data', { a: 1 });
+    store.tamper = (record) => ({ ...record, data: { a: '{no json' } });
+    events.length = 0;
+    const answer = await browser.get('/look');
+    expect([answer.status, answer.json()['code'], browser.cookie]).toEqual([401, 'ERR_LOGIN_REQUIRED', '']);
+    expect(events).toMatchObject([{ type: 'ended', reason: 'corrupt' }]);
+    expect(store.records()).toEqual([]);
   });
 
-  it.each([
-    ['a class', CartByClass],
-    ['a Zod schema', ShapeByZod],
-  ] as [string, Type | StandardSchemaV1][])('by %s: nested values are checked', async (_, data) => {
-    const { browser } = await open(platform, { data });
-    expect((await browser.post('/data', { cart: [{ sku: 'book', count: 1 }] })).status).toBe(200);
-    act = (data) => (data.cart[0].count = 0);
-    expect((await browser.post('/write')).status).toBe(500);
-    expect((await browser.get('/look')).json()).toMatchObject({
-      data: { cart: [{ sku: 'book', count: 1 }] },
+  it('that is damaged does not break a log', async () => {
+    const { run, browser, store } = await open(platform);
+    await browser.post('/data', { a: 1 });
+    store.tamper = (record) => ({ ...record, data: { a: '{no json' } });
+    expect(await run((data) => inspect(data))).toMatchObject({
+      result: '[unreadable session data]',
     });
-  });
-
-  it('by a schema that takes its time for some values is refused with the remedy', async () => {
-    // What takes its time for every value is refused at boot, see boot.spec.ts.
-    const data = z.object({ theme: z.string().refine(async () => Promise.resolve(true)) });
-    const { refusal } = await open(platform, { data });
-    const told = await refusal(async (values, session) => {
-      values.theme = 'x';
-      await session.commit();
-    });
-    expect(told.message).toMatch(/validates asynchronously/);
   });
 });

@@ -13,10 +13,12 @@ import {
 import { Logout, SessionService, type SessionEvent, type SessionModuleOptions } from 'nest-sessions';
 import { FakeClock } from 'nest-sessions/testing';
 import type { SessionEngine } from '../../../lib/core/engine.js';
+import { SESSION_ENGINE } from '../../../lib/nest/options/tokens.js';
 import { AppController, type Data } from '../../support/app.js';
 import { Browser, send } from '../../support/browser.js';
 import { LogSink } from '../../support/log-sink.js';
-import { closeAll, platforms, start, type PlatformName } from '../../support/platforms.js';
+import { sites, type BackendSite } from '../../support/backends.js';
+import { closeAll, start } from '../../support/platforms.js';
 import { SpyStore } from '../../support/spy-store.js';
 import { COOKIE, legacyCookie, signedCookie, tokenOf } from '../../support/tokens.js';
 
@@ -44,6 +46,13 @@ class ByeController {
   @Logout()
   get() {
     return { ok: true };
+  }
+
+  @Post('by-service')
+  async byService() {
+    await this.sessions.logout();
+    await this.sessions.logout({ everywhere: true });
+    await this.sessions.clear();
   }
 
   @Post('throws')
@@ -94,12 +103,17 @@ class ByeController {
   }
 }
 
-async function open(platform: PlatformName, options: Partial<SessionModuleOptions> = {}, trustProxy = false) {
+interface OpenSetup {
+  options?: Partial<SessionModuleOptions>;
+  trustProxy?: boolean;
+}
+
+async function open(site: BackendSite, { options, trustProxy = false }: OpenSetup = {}) {
   const store = new SpyStore();
   const sink = new LogSink();
-  const running = await start(platform, {
+  const running = await start(site, {
     controllers: [AppController, ByeController],
-    options: { store, ...options },
+    options: { store: site.backend.over(store), ...options },
     trustProxy,
     prepare: sink.attach,
   });
@@ -114,14 +128,18 @@ async function open(platform: PlatformName, options: Partial<SessionModuleOption
   return { ...running, store, sink, login, events, sessions };
 }
 
+/** The id of its session, which only a store's token shows. */
+const idOf = async (browser: Browser) => (await browser.get('/look')).json<{ id: string }>().id;
+
 const statusOf = async (browser: Browser) => (await browser.get('/me')).status;
 
-describe.each(platforms)('ending on %s', (platform) => {
-  it('is final on every node', async () => {
+describe.each(sites)('ending a session on %s', (site) => {
+  it('rejects the token on every node after logout', async () => {
     const store = new SpyStore();
     const clock = new FakeClock();
-    const here = await open(platform, { store, clock });
-    const there = await open(platform, { store, clock });
+    const options = { clock, store: site.backend.over(store) };
+    const here = await open(site, { options });
+    const there = await open(site, { options });
     const browser = await here.login();
     const cookie = browser.cookie;
     const thief = new Browser(there.url);
@@ -137,8 +155,8 @@ describe.each(platforms)('ending on %s', (platform) => {
     expect(store.records()).toEqual([]);
   });
 
-  it('kills every token that the session ever had', async () => {
-    const { login, clock } = await open(platform);
+  it('rejects every token of the session, also the rotated ones, after logout', async () => {
+    const { login, clock } = await open(site);
     const browser = await login();
     const tokens = [browser.cookie];
     for (let turn = 0; turn < 3; turn++) {
@@ -155,8 +173,8 @@ describe.each(platforms)('ending on %s', (platform) => {
     for (const cookie of tokens) expect((await browser.get('/me', { cookie })).status).toBe(401);
   });
 
-  it('takes the cookie away, and twice is as good as once', async () => {
-    const { login, events } = await open(platform);
+  it('deletes the cookie at logout, and again at a second logout with the ended token', async () => {
+    const { login, events } = await open(site);
     const browser = await login();
     const cookie = browser.cookie;
     const first = await browser.post('/logout');
@@ -171,8 +189,8 @@ describe.each(platforms)('ending on %s', (platform) => {
     expect(events.filter((event) => event.type === 'ended')).toMatchObject([{ reason: 'logout' }]);
   });
 
-  it.each(['/logout', '/logout-everywhere', '/bye'])('is not done for another site: %s', async (path) => {
-    const { login } = await open(platform);
+  it.each(['/logout', '/logout-everywhere', '/bye'])('rejects a cross-site logout: %s', async (path) => {
+    const { login } = await open(site);
     const browser = await login();
     const method = path === '/bye' ? 'GET' : 'POST';
     for (const [name, value] of [
@@ -190,8 +208,21 @@ describe.each(platforms)('ending on %s', (platform) => {
     expect(await statusOf(browser)).toBe(401);
   });
 
-  it('has the browser forget what it stored, over HTTPS and at a logout alone', async () => {
-    const { url } = await open(platform, {}, true);
+  it('sends no Clear-Site-Data at logout by default', async () => {
+    const { url } = await open(site, { trustProxy: true });
+    const https = { host: 'app.example.com', 'x-forwarded-proto': 'https' };
+    const login = await send(`${url}/login`, 'POST', https, { user: 'alice' });
+    const cookie = login.setCookies[0]!.split(';', 1)[0]!;
+    const answer = await send(`${url}/logout`, 'POST', { ...https, cookie }, {});
+    expect(answer.setCookies[0]).toContain('Max-Age=0');
+    expect(answer.headers['clear-site-data']).toBeUndefined();
+  });
+
+  it('sends the chosen Clear-Site-Data over HTTPS at logout only', async () => {
+    const { url } = await open(site, {
+      trustProxy: true,
+      options: { clearSiteData: ['cookies', 'storage'] },
+    });
     const https = { host: 'app.example.com', 'x-forwarded-proto': 'https' };
     const post = async (path: string, cookie: string, headers: Record<string, string> = https) =>
       send(url + path, 'POST', { ...headers, cookie }, path === '/login' ? { user: 'alice' } : {});
@@ -210,11 +241,32 @@ describe.each(platforms)('ending on %s', (platform) => {
     expect(plain.headers['clear-site-data']).toBeUndefined();
   });
 
-  it('of one, of all others and of all hits exactly those', async () => {
-    const { login, store } = await open(platform);
+  it.each(['/clear', '/logout', '/logout-everywhere', '/bye/by-service'])(
+    'takes nothing from a visitor who has no session, neither cookies nor data: %s',
+    async (path) => {
+      const { url } = await open(site, {
+        trustProxy: true,
+        options: { clearSiteData: ['cookies', 'storage'] },
+      });
+      const https = { host: 'app.example.com', 'x-forwarded-proto': 'https' };
+      for (const cookie of ['', 'theme=dark', `${COOKIE}=of-another-application`]) {
+        const answer = await send(url + path, 'POST', { ...https, ...(cookie && { cookie }) }, {});
+        expect(answer.status).toBeLessThan(300);
+        expect([path, cookie, answer.setCookies, answer.headers['clear-site-data']]).toEqual([
+          path,
+          cookie,
+          [],
+          undefined,
+        ]);
+      }
+    },
+  );
+
+  it('ends exactly the sessions named: one, all others, all', async () => {
+    const { login, store } = await open(site);
     const [laptop, phone, tablet, other] = [await login(), await login(), await login(), await login('bob')];
     const all = [laptop, phone, tablet, other];
-    const { id } = tokenOf(phone.cookie);
+    const id = await idOf(phone);
     expect((await laptop.post(`/revoke/${id}`)).json()).toEqual({ ended: 1 });
     expect((await laptop.post(`/revoke/${id}`)).json()).toEqual({ ended: 0 });
     expect(await Promise.all(all.map(statusOf))).toEqual([200, 401, 200, 200]);
@@ -228,26 +280,26 @@ describe.each(platforms)('ending on %s', (platform) => {
     expect(store.records().map((record) => record.subject)).toEqual(['bob']);
   });
 
-  it('of its own session by its id takes the cookie away, too', async () => {
-    const { login } = await open(platform);
+  it('deletes the cookie when the current session is revoked by its id', async () => {
+    const { login } = await open(site);
     const browser = await login();
-    const answer = await browser.post(`/revoke/${tokenOf(browser.cookie).id}`);
+    const answer = await browser.post(`/revoke/${await idOf(browser)}`);
     expect([answer.json(), answer.setCookies.length, browser.cookie]).toEqual([{ ended: 1 }, 1, '']);
     expect(await statusOf(browser)).toBe(401);
   });
 
-  it("of another's session by its id is not done", async () => {
-    const { login, store } = await open(platform);
+  it('does not revoke a session of another subject by its id', async () => {
+    const { login, store } = await open(site);
     const [alice, bob] = [await login('alice'), await login('bob')];
-    expect((await bob.post(`/revoke/${tokenOf(alice.cookie).id}`)).json()).toEqual({ ended: 0 });
+    expect((await bob.post(`/revoke/${await idOf(alice)}`)).json()).toEqual({ ended: 0 });
     for (const id of ['', 'x', '__proto__', '%00', 'A'.repeat(22)])
       expect((await bob.post(`/revoke/${id}`)).status).toBeLessThan(500);
     expect(await Promise.all([alice, bob].map(statusOf))).toEqual([200, 200]);
     expect(store.records()).toHaveLength(2);
   });
 
-  it('is offered in a list that shows no secret', async () => {
-    const { login, store } = await open(platform);
+  it('lists the sessions of a subject without secrets', async () => {
+    const { login, store } = await open(site);
     const [laptop, phone] = [await login(), await login()];
     await login('bob');
     const answer = await laptop.get('/devices', { headers: { 'user-agent': 'Laptop' } });
@@ -282,8 +334,8 @@ describe.each(platforms)('ending on %s', (platform) => {
     expect(await Promise.all([laptop, phone].map(statusOf))).toEqual([200, 200]);
   });
 
-  it('of the old token comes with every login and change of privilege', async () => {
-    const { login } = await open(platform);
+  it('replaces the token at every login, regenerate and re-login', async () => {
+    const { login } = await open(site);
     const browser = await login();
     for (const act of [
       () => browser.post('/login', { user: 'alice' }),
@@ -293,14 +345,14 @@ describe.each(platforms)('ending on %s', (platform) => {
     ]) {
       const before = browser.cookie;
       expect((await act()).setCookies).toHaveLength(1);
-      expect(tokenOf(browser.cookie).secret).not.toBe(tokenOf(before).secret);
+      expect(browser.cookie).not.toBe(before);
       expect((await browser.get('/me', { cookie: before })).status).toBe(401);
       expect(await statusOf(browser)).toBe(200);
     }
   });
 
-  it('of the anonymous token comes with the login, and only listed data crosses', async () => {
-    const { url } = await open(platform);
+  it('replaces the anonymous session at login and keeps only the data named', async () => {
+    const { url } = await open(site);
     const browser = new Browser(url);
     await browser.post('/data', { cart: ['book'], isAdmin: true, subject: 'root' });
     const anonymous = browser.cookie;
@@ -316,8 +368,8 @@ describe.each(platforms)('ending on %s', (platform) => {
     );
   });
 
-  it('by clear() leaves neither session nor cookie', async () => {
-    const { login, store, events } = await open(platform);
+  it('ends the session and deletes the cookie at clear()', async () => {
+    const { login, store, events } = await open(site);
     const browser = await login();
     const captured = browser.cookie;
     expect((await browser.post('/clear')).status).toBe(200);
@@ -332,8 +384,8 @@ describe.each(platforms)('ending on %s', (platform) => {
     ['throws-and-redirects', 303],
     ['answers-409', 409],
     ['sends-422', 422],
-  ])('does not come about where the logout handler %s', async (path, status) => {
-    const { login, store } = await open(platform);
+  ])('does not end the session where the logout handler %s', async (path, status) => {
+    const { login, store } = await open(site);
     const browser = await login();
     const answer = await browser.post(`/bye/${path}`);
     expect([answer.status, answer.setCookies]).toEqual([status, []]);
@@ -341,19 +393,19 @@ describe.each(platforms)('ending on %s', (platform) => {
     expect(store.records()).toHaveLength(1);
   });
 
-  it('comes about where the logout handler answers by itself', async () => {
-    const { login, store } = await open(platform);
+  it('ends the session where the logout handler sends the response itself', async () => {
+    const { login, store } = await open(site);
     const browser = await login();
     expect((await browser.post('/bye/sends-200')).status).toBe(200);
     expect([browser.cookie, store.records()]).toEqual(['', []]);
   });
 
-  it('is not stopped by a listener that throws', async () => {
-    const { app, login, sessions, store, events, sink } = await open(platform);
+  it('ends the session though a listener throws', async () => {
+    const { app, login, sessions, store, events, sink } = await open(site);
     const browser = await login();
     const captured = browser.cookie;
     // The library's own listeners are called the same way.
-    app.get<SessionEngine>(Symbol.for('nest-sessions/engine')).events.listen(() => {
+    app.get<SessionEngine>(SESSION_ENGINE).events.listen(() => {
       throw new Error('of the library');
     });
     for (const problem of [new Error('listener'), 'text', undefined])

@@ -243,7 +243,7 @@ describe.each(platforms)('the handshake of a socket on %s', (platform) => {
     expect((await all.sessions.open(headers)).loggedIn).toBe(false);
   });
 
-  it('tells its address to protection', async () => {
+  it('passes its address to protection', async () => {
     const { app, sessions, url } = await open(platform, { protection: 'strong' });
     const loggedIn = async () => {
       const browser = new Browser(url);
@@ -293,7 +293,7 @@ describe('the handshake behind a proxy', () => {
     );
   });
 
-  it('on Express believes nobody without it', async () => {
+  it('on Express trusts no forwarded address without it', async () => {
     const { sessions, from } = await run('express', false);
     const forged = { 'x-forwarded-host': 'evil.example', origin: 'https://evil.example' };
     await expect(sessions.open(await from(forged))).rejects.toMatchObject({ code: 'ERR_CROSS_ORIGIN' });
@@ -301,7 +301,7 @@ describe('the handshake behind a proxy', () => {
     expect((await sessions.open(await from({ 'x-forwarded-for': '192.0.2.2' }))).loggedIn).toBe(true);
   });
 
-  it('on Fastify knows no address, unless it is given', async () => {
+  it('on Fastify has no address, unless it is given', async () => {
     const { sessions, from } = await run('fastify', true);
     expect((await sessions.open(await from({ 'x-forwarded-for': '192.0.2.2' }))).loggedIn).toBe(true);
     const request = await from({ 'x-forwarded-for': '192.0.2.2' });

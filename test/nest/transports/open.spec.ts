@@ -31,7 +31,7 @@ describe.each(sites)('the session of a handshake on %s', (site) => {
   if (site.backend.writesWithoutResponse) {
     it('can be changed, and ended, and then is over', async () => {
       const { app, sessions, browser } = await run(site);
-      const cookie = await loginAs(app, 'alice', { data: { n: 1 } });
+      const cookie = await loginAs<Data>(app, 'alice', { data: { n: 1 } });
       const session = await sessions.open({ cookie });
       await session.update('n', (n) => Number(n) + 1);
       session.data.seen = true;

@@ -34,7 +34,7 @@ describe('requestOf()', () => {
     expect(requestOf(contextOf(type, [request]))).toBeUndefined(),
   );
 
-  it('names a transport that it does not know', () => {
+  it('names an unknown transport', () => {
     expect(() => requestOf(contextOf('rmq', [request]))).toThrow(
       expect.objectContaining({
         code: 'ERR_NO_SESSION',

@@ -5,7 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { LoginGuard, Logout, Relogin, Session, SessionModule, SessionService } from 'nest-sessions';
-import { FakeClock, loginAs } from 'nest-sessions/testing';
+import { FakeClock, fakeSession, fakeSessionService, loginAs, sessionAgent } from 'nest-sessions/testing';
 
 export type Platform = 'express' | 'fastify';
 
@@ -54,6 +54,8 @@ export async function tellStory(platform: Platform, providers: Type[] = []): Pro
   try {
     await loginAndLogout(await app.getUrl());
     await helpers(app);
+    await agents(app);
+    await fakes();
   } finally {
     await app.close();
   }
@@ -81,6 +83,21 @@ async function helpers(app: INestApplication): Promise<void> {
   assert.equal((await ask(url, 'GET', '/sensitive', cookie)).status, 401);
   assert.equal(await app.get(SessionService).revoke(session!.id), 1);
   assert.equal((await ask(url, 'GET', '/me', cookie)).status, 401);
+}
+
+async function agents(app: INestApplication): Promise<void> {
+  const agent = sessionAgent(app);
+  await loginAs(agent, 'carol');
+  const thief = agent.copy();
+  assert.deepEqual((await thief.get('/me')).body, { subject: 'carol' });
+  assert.equal((await agent.post('/logout')).status, 201);
+  assert.equal((await thief.get('/me')).status, 401);
+}
+
+async function fakes(): Promise<void> {
+  const session = await fakeSession({ subject: 'dave' });
+  await new AppController(fakeSessionService(session)).login();
+  assert.equal(session.subject, 'alice');
 }
 
 const ask = (url: string, method: string, path: string, cookie?: string): Promise<Response> =>

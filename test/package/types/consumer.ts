@@ -4,7 +4,14 @@ import { PostgresStore } from 'nest-sessions/postgres';
 import { RedisStore } from 'nest-sessions/redis';
 import { SealedCookie } from 'nest-sessions/sealed';
 import { applyDelta, type SessionRecord } from 'nest-sessions/store';
-import { FakeClock, loginAs } from 'nest-sessions/testing';
+import {
+  FakeClock,
+  fakeSession,
+  fakeSessionService,
+  loginAs,
+  sessionAgent,
+  SessionTestingModule,
+} from 'nest-sessions/testing';
 import { Pool } from 'pg';
 import { createClient } from 'redis';
 
@@ -20,6 +27,7 @@ SessionModule.forRoot({ secret, clock, store: new MemoryStore(), lifetime: '31d'
 SessionModule.forRoot({ secret, store: new RedisStore({ client: createClient() }) });
 SessionModule.forRoot({ secret, store: new PostgresStore({ pool: new Pool() }) });
 SessionModule.forRoot({ secret, store: new SealedCookie() });
+SessionTestingModule.forRoot({ clock });
 // @ts-expect-error a duration has a unit that is known
 SessionModule.forRoot({ secret, lifetime: '31 moons' });
 // @ts-expect-error the secret is required
@@ -33,9 +41,13 @@ export async function use(
   sessions: SessionService,
   session: Session,
 ): Promise<string> {
-  session.data.cart.push('book');
+  session.data.cart?.push('book');
   // @ts-expect-error a cart holds texts
-  session.data.cart.push(1);
+  session.data.cart?.push(1);
   await sessions.login('alice', { keep: ['cart'] });
-  return loginAs(app, 'alice');
+  const fake = fakeSessionService(await fakeSession({ subject: 'alice', data: { cart: ['book'] } }));
+  fake.current.data.cart?.push('pen');
+  // @ts-expect-error a cart holds texts
+  await fakeSession({ data: { cart: [1] } });
+  return loginAs(sessionAgent(app), 'alice');
 }

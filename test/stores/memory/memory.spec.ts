@@ -116,7 +116,7 @@ describe('the memory store', () => {
     expect(store.size).toBe(10);
   });
 
-  it('says nothing of sessions of anonymous visitors that have to go', () => {
+  it('emits nothing for evicted sessions of anonymous visitors', () => {
     const { fill, warnings } = open({ maxCount: 10 });
     fill(50);
     expect(warnings).toEqual([]);
@@ -261,7 +261,7 @@ describe('the memory store', () => {
     expect(store.load('a')).toMatchObject({ record: { ...times, ...later } });
   });
 
-  it('lets an application change what it was told of a device', () => {
+  it('lets an application change a listed device without changing the stored one', () => {
     const { store, record } = open();
     store.create(record('a', { subject: 'alice', device: { ip: '192.0.2.1' } }), MINUTE);
     const [listed] = store.list('alice');
@@ -287,7 +287,7 @@ describe('the memory store', () => {
     expect(store.list('bob')).toHaveLength(3);
   });
 
-  it('sweeps out what nobody asks for any more', () => {
+  it('removes expired sessions', () => {
     const { store, fill, clock, record } = open();
     fill(1_000);
     store.create(record('lasting'), 600 * MINUTE);
@@ -297,7 +297,7 @@ describe('the memory store', () => {
     expect(store.size).toBe(1);
   });
 
-  it('forgets the word of a departed session in time', () => {
+  it('removes a tombstone when it expires', () => {
     const { store, record, clock } = open();
     store.create(record('a'), MINUTE);
     store.destroy('a', { reason: 'replaced', ttl: 10_000 });
@@ -448,7 +448,7 @@ describe.each(platforms)('the memory store under %s', (platform) => {
     expect(median).toBeLessThan(800_000);
   }, 300_000);
 
-  it('logs nobody out for visitors who begin sessions without end', async () => {
+  it('logs no user out while visitors begin any number of sessions', async () => {
     const store = new MemoryStore({ maxCount: 5 });
     const { app, url } = await start(platform, { controllers: [AppController], options: { store } });
     const cookies = [await loginAs(app, 'alice'), await loginAs(app, 'bob')];
@@ -466,7 +466,7 @@ describe.each(platforms)('the memory store under %s', (platform) => {
     for (const cookie of cookies) expect((await browser.get('/poll', { cookie })).status).toBe(200);
   });
 
-  it('lets nobody in again whose session had to make room', async () => {
+  it('does not reopen a session that was evicted', async () => {
     const store = new MemoryStore({ maxCount: 3 });
     const { app, url } = await start(platform, { controllers: [AppController], options: { store } });
     const cookies = [];

@@ -52,7 +52,7 @@ describePostgres('PostgreSQL that fails', (server) => {
       return browser;
     }
 
-    it('answers 503 in time while the database hangs, deletes no cookie, and goes on after it', async () => {
+    it('responds with 503 in time while the database hangs, keeps the cookie, and recovers', async () => {
       const { url } = await node();
       const browser = await loggedIn(url);
       server().pause();
@@ -74,7 +74,7 @@ describePostgres('PostgreSQL that fails', (server) => {
       expect((await browser.post('/data', { a: 2 })).status).toBe(200);
     });
 
-    it('answers 503 while the database is gone, and goes on without a restart of the application', async () => {
+    it('responds with 503 while the database is down, and recovers without a restart of the application', async () => {
       const { url, events } = await node();
       const other = await node();
       const browser = await loggedIn(url);
@@ -107,7 +107,7 @@ describePostgres('PostgreSQL that fails', (server) => {
       expect(browser.cookie).toBe('');
     });
 
-    it('is no crash where connections break that nobody is using', async () => {
+    it('does not crash when idle connections break', async () => {
       const { url, pool } = await node();
       const browser = await loggedIn(url);
       expect(pool.idleCount).toBeGreaterThan(0);

@@ -35,7 +35,7 @@ jest.setTimeout(60_000);
 
 describePostgres('applications over PostgreSQL', (server) => {
   describe.each(platforms)('on %s', (platform) => {
-    it('ask one statement for a read and two for a change', async () => {
+    it('take one statement for a read and two for a change', async () => {
       const { url, statements } = await startNode(platform, server(), { table });
       const sent = async (act: () => Promise<{ status: number }>): Promise<string[]> => {
         statements.length = 0;
@@ -70,7 +70,7 @@ describePostgres('applications over PostgreSQL', (server) => {
       expect(verbs(statements)).toEqual(['read', 'UPDATE']);
     });
 
-    it('share sessions: a logout on one is a 401 on the other at once, and both tell of it', async () => {
+    it('share sessions: after a logout on one the other responds with 401 at once, and both emit the event', async () => {
       const one = await startNode(platform, server(), { table });
       const two = await startNode(platform, server(), { table });
       const browser = new Browser(one.url);

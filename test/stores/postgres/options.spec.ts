@@ -10,17 +10,28 @@ describe('the options of PostgresStore', () => {
     ['no options', undefined, /pool: give a Pool of the package pg: new PostgresStore/],
     ['no pool', {}, /pool: give a Pool/],
     ['an address', { pool: 'postgres://localhost' }, /pool: give a Pool/],
+    ['a client', { pool: new pg.Client() }, /pool: give a Pool of the package pg/],
+    [
+      'a pool alone',
+      pool,
+      /^PostgresStore: pool: give a Pool of the package pg: new PostgresStore\(.*\}\)\.$/,
+    ],
     ['an empty table', { pool, table: '' }, /table: a name of letters/],
     ['a table with a quote', { pool, table: 'a"; DROP TABLE users; --' }, /table: a name of letters/],
     ['a table with a line break', { pool, table: 'sessions\n' }, /table: a name of letters/],
     ['a table in a database', { pool, table: 'db.schema.sessions' }, /table: a name of letters/],
-    ['a table whose indexes would have no name', { pool, table: 'a'.repeat(49) }, /at most 48/],
+    [
+      'a table whose name leaves no room for the suffix of an index',
+      { pool, table: 'a'.repeat(52) },
+      /at most 51/,
+    ],
     ['events as a text', { pool, events: 'no' }, /events: true or false/],
     [
-      'an option of another store',
-      { pool, tableName: 'x' },
-      /Unknown option "tableName"\. .*Known options: pool, table, events\./,
+      'an unknown option',
+      { pool, rows: 1 },
+      /Unknown option "rows"\. .*Known options: pool, table, events\./,
     ],
+    ['an option of another store', { pool, tableName: 'x' }, /Unknown option "tableName": write table\./],
   ])('refuse %s', (_, options, message) => {
     const make = (): unknown => new PostgresStore(options as PostgresStoreOptions);
     expect(make).toThrow(message);

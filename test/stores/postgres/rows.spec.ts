@@ -86,7 +86,7 @@ describePostgres('the table of PostgresStore', (server) => {
       expect(await store.load(record.id)).toMatchObject({ record });
     });
 
-    it('is what an error asks for where the table is missing', async () => {
+    it('is named by the error where the table is missing', async () => {
       const store = new PostgresStore({ pool: server().pool(), table: 'nowhere' });
       await expect(store.load('x')).rejects.toThrow(/await store\.migrate\(\)/);
     });
@@ -105,7 +105,7 @@ describePostgres('the table of PostgresStore', (server) => {
       expect(Object.keys((await store.destroy(record.id))!.data)).toEqual(['x\0']);
     });
 
-    it('answers for an id that PostgreSQL cannot have, and refuses such a subject', async () => {
+    it('finds nothing for an id that PostgreSQL cannot store, and refuses such a subject', async () => {
       const { store } = await aStore();
       expect(await store.load('a\0b')).toBeUndefined();
       expect(await store.destroy('\ud800')).toBeUndefined();
@@ -177,7 +177,7 @@ describePostgres('the table of PostgresStore', (server) => {
     });
   });
 
-  describe('an ending that leaves a word', () => {
+  describe('an ending that leaves a tombstone', () => {
     const tombstone = { reason: 'replaced', ttl: HOUR } as const;
 
     it('waits for whoever writes, and returns what they wrote', async () => {
@@ -206,7 +206,7 @@ describePostgres('the table of PostgresStore', (server) => {
   });
 
   describe('the sweep', () => {
-    it('leaves no row of 10,000 expired sessions, and none but those goes', async () => {
+    it('deletes the rows of 10,000 expired sessions, and no others', async () => {
       const { store, table, count } = await aStore();
       await expired(table, 10_000);
       const [live, departed] = [aRecord(), aRecord()];
@@ -259,7 +259,7 @@ describePostgres('the table of PostgresStore', (server) => {
         await server().ask(`DROP TABLE ${table}`);
         jest.advanceTimersByTime(60_000);
         await until(() => warnings.length > 0);
-        expect(warnings[0]).toMatch(/could not be swept out.*store\.migrate/);
+        expect(warnings[0]).toMatch(/could not be deleted.*store\.migrate/);
         store.close();
         expect(jest.getTimerCount()).toBe(0);
       } finally {

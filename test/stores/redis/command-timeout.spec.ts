@@ -28,7 +28,7 @@ describe('a command that node-redis cannot send', () => {
     jest.useRealTimers();
   });
 
-  it('is given up when it is five seconds old, up to a quarter of a second less beside others, and says why', async () => {
+  it('fails with the reason after five seconds, or up to a quarter of a second earlier beside other commands', async () => {
     const client = await nodeRedis(NOWHERE, { awaited: false });
     const store = new RedisStore({ client });
     const first = asked(store);
@@ -52,13 +52,13 @@ describe('a command that node-redis cannot send', () => {
     expect(later.error?.message).toBe(first.error?.message);
   });
 
-  it('waits as long as the application wants, where it said so', async () => {
+  it('waits for as long as the application has configured', async () => {
     const client = await nodeRedis(NOWHERE, { awaited: false, commandOptions: { timeout: 30 } });
     // The driver counts on its own timers, which are real; ours stand still.
     await expect(new RedisStore({ client }).load(ID)).rejects.not.toThrow('no connection');
   });
 
-  it('leaves the next ones their own time', async () => {
+  it('gives the next commands their full time', async () => {
     const client = await nodeRedis(NOWHERE, { awaited: false });
     const store = new RedisStore({ client });
     const first = asked(store);

@@ -67,7 +67,7 @@ describeWithRedis('the events of RedisStore', () => {
     ]);
   });
 
-  it.each(drivers)('are told once, also where they are published again (%s)', async (_driver, connect) => {
+  it.each(drivers)('are received once, even if published twice (%s)', async (_driver, connect) => {
     const [one, two] = [aNode(await connect(server.url)), aNode(await connect(server.url))];
     two.store.subscribe((event) => two.heard.push(event));
     await until(async () => (await subscribers()) === 1, 'the subscription');

@@ -203,7 +203,7 @@ describeWithRedis('several nodes over Redis', () => {
       expect((await second.get('/me')).status).toBe(200);
     });
 
-    it('let 20 logins at once on two nodes leave 3', async () => {
+    it('keep 3 sessions of 20 parallel logins on two nodes', async () => {
       const apps = await Promise.all(
         drivers.map(async ([, connect]) =>
           startOverRedis(platform, { client: await connect(server.url), options: { maxSessions: 3 } }),

@@ -140,7 +140,7 @@ describeWithRedis('records in Redis', () => {
   describe('in time', () => {
     const keys = async () => Number(await server.cli('DBSIZE'));
 
-    it('leave nothing: of 10,000 sessions that expired no key is left', async () => {
+    it('leave no key of 10,000 expired sessions', async () => {
       const { store, record } = await bound(await ioRedis(server.url));
       for (let i = 0; i < 10; i++) {
         const some = Array.from({ length: 1_000 }, (_, n) =>
@@ -152,7 +152,7 @@ describeWithRedis('records in Redis', () => {
       await until(async () => (await keys()) === 0, 'an empty server', 30_000);
     }, 60_000);
 
-    it('leave nothing when they are logged out either', async () => {
+    it('leave no key after a logout either', async () => {
       const { store, record } = await bound(await nodeRedis(server.url));
       const some = Array.from({ length: 50 }, (_, i) => record({ subject: `user ${i % 5}` }));
       await Promise.all(some.map(async (one) => store.create(one, 60_000)));
@@ -297,7 +297,7 @@ describeWithRedis('records in Redis', () => {
         expect(await store.list('alice')).toHaveLength(1);
       });
 
-      it('writes nothing about it for a session of nobody', async () => {
+      it('writes no index entry for a session without a subject', async () => {
         const { store, record } = await bound(await nodeRedis(server.url));
         const one = record();
         await store.create(one, MINUTE);

@@ -209,7 +209,7 @@ describeWithRedis('subjects in Redis', () => {
         expect(ended).toHaveLength(COUNT);
         expect((await browser.get('/me')).status).toBe(401);
         expect(await app.service.list(subject)).toEqual([]);
-      }, 120_000);
+      }, 300_000);
 
       it('read no more than they need to list a page, to make room, or to reject', async () => {
         const { one, seen } = await counting();
@@ -229,9 +229,12 @@ describeWithRedis('subjects in Redis', () => {
         expect(await spent(() => one.create(aRecord({ subject }), HOUR, evicting))).toBeLessThan(1_200);
         expect(await one.load(`copy-${COUNT - 1}`)).toEqual({ ended: 'evicted' });
         expect(await one.load('copy-1')).toMatchObject({ record: { subject } });
-        expect(await one.list(subject)).toHaveLength(COUNT - 499);
         await one.close();
-      }, 120_000);
+        // node-redis drops commands that wait to be sent for 5 seconds, which so many may do on a slow machine.
+        const other = bound(await ioRedis(server.url));
+        expect(await other.list(subject)).toHaveLength(COUNT - 499);
+        await other.close();
+      }, 300_000);
     });
   });
 });

@@ -28,7 +28,7 @@ import {
 
 afterEach(closeAll);
 
-/** Writes down what is thrown, and lets Nest answer. */
+/** Records what is thrown, and lets Nest respond. */
 class Noting extends BaseExceptionFilter {
   constructor(
     readonly failures: unknown[],
@@ -78,7 +78,7 @@ const status = async (browser: Browser, cookie?: string): Promise<number> =>
 const expires = (answer: Answer): boolean => answer.setCookies.some((one) => one.includes('Max-Age=0'));
 
 describe.each(table)('sealed cookies on %s with the format %s', (platform, format) => {
-  it('a cookie that was copied before logout is dead after it', async () => {
+  it('rejects a cookie that was copied before logout', async () => {
     const { url } = await run(platform, { format });
     const browser = await loggedIn(url);
     const captured = browser.cookie;
@@ -90,7 +90,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect(expires(refused)).toBe(true);
   });
 
-  it('and so is every version that was rolled, rotated or changed before', async () => {
+  it('rejects every earlier cookie of a session after logout: rolled, rotated or changed', async () => {
     const { url, clock } = await run(platform, { format });
     const browser = await loggedIn(url);
     const captured = new Set([browser.cookie]);
@@ -105,7 +105,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     for (const cookie of captured) expect(await status(browser, cookie)).toBe(401);
   });
 
-  it('writes no cookie for a request that changes nothing within rollEvery', async () => {
+  it('sets no cookie for a request that changes nothing within rollEvery', async () => {
     const { url, clock } = await run(platform, { format });
     const browser = await loggedIn(url);
     clock.advance('59s');
@@ -118,14 +118,14 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect((await browser.get('/fail?kind=x')).setCookies).toEqual([]);
   });
 
-  it('leaves a visitor alone who has no session', async () => {
+  it('sets no cookie for a visitor without a session', async () => {
     const { url } = await run(platform, { format });
     const browser = new Browser(url);
     expect((await browser.get('/untouched')).setCookies).toEqual([]);
     expect((await browser.get('/look')).setCookies).toEqual([]);
   });
 
-  it('ends when nothing was heard of it for the idle timeout, whatever the browser keeps', async () => {
+  it('expires at the idle timeout, also if the browser keeps the cookie', async () => {
     const { url, clock } = await run(platform, { format }, { idle: '30m' });
     const browser = await loggedIn(url);
     const captured = browser.cookie;
@@ -135,7 +135,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect(await status(browser, captured)).toBe(401);
   });
 
-  it('ends at its lifetime, whatever the activity', async () => {
+  it('expires at the end of its lifetime, also if it is active', async () => {
     const { url, clock } = await run(platform, { format }, { idle: '30m', lifetime: '2h' });
     const browser = await loggedIn(url);
     for (let i = 0; i < 11; i++) {
@@ -146,7 +146,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect(await status(browser)).toBe(401);
   });
 
-  it('holds what the timeouts were when it was sealed, not what they are now', async () => {
+  it('is not extended by timeouts that are configured after it was sealed', async () => {
     const revocations = new MemoryRevocations();
     const before = await run(platform, { format, revocations }, { idle: '10m', lifetime: '1h' });
     const captured = (await loggedIn(before.url)).cookie;
@@ -161,7 +161,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect((await new Browser(after.url).get('/poll', { cookie: captured })).status).toBe(401);
   });
 
-  it('keeps data, and a re-login window', async () => {
+  it('keeps data and the time of the last proof', async () => {
     const { url, clock } = await run(platform, { format });
     const browser = await loggedIn(url);
     await browser.post('/data', { cart: { items: ['a', 'ü', '😀'] }, 'a "key"': 'x\n|.y', n: 1 });
@@ -185,7 +185,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect((await browser.get('/otp')).status).toBe(200);
   });
 
-  it('a re-login kills the cookies before it; the client that is late does not lose the new one', async () => {
+  it('a re-login voids the cookies before it, and a late request with one does not expire the new cookie', async () => {
     const { url, clock } = await run(platform, { format });
     const browser = await loggedIn(url);
     const before = browser.cookie;
@@ -201,7 +201,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect(await status(browser)).toBe(200);
   });
 
-  it('a superseded cookie is no alarm while its successor was not presented', async () => {
+  it('a superseded cookie is not reuse before its successor was presented', async () => {
     const { url, clock, events } = await run(platform, { format });
     const browser = await loggedIn(url);
     const before = browser.cookie;
@@ -213,7 +213,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect(await status(browser, lost)).toBe(200);
   });
 
-  it('a superseded cookie that comes back after the grace ends the session', async () => {
+  it('a superseded cookie that is presented after the grace ends the session', async () => {
     const { url, clock, events } = await run(platform, { format });
     const browser = await loggedIn(url);
     const before = browser.cookie;
@@ -234,7 +234,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     );
   });
 
-  it('a re-login starts the lifetime anew', async () => {
+  it('a re-login restarts the lifetime', async () => {
     const { url, clock } = await run(platform, { format }, { idle: '2h', lifetime: '2h' });
     const browser = await loggedIn(url);
     clock.advance('1h');
@@ -261,7 +261,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
       data: {},
       state: 'new',
     });
-    // Late with a cookie that was replaced a moment ago: the new one is left to the client.
+    // A late request with a cookie that was replaced a moment ago does not expire the new one.
     expect((await browser.get('/look', { cookie: first })).setCookies).toEqual([]);
     expect(await status(browser)).toBe(200);
   });
@@ -272,7 +272,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     const bob = await loggedIn(url, 'bob');
     const all = async () => Promise.all([one, two, three, bob].map((browser) => status(browser)));
     const id = async (browser: Browser) => (await browser.get('/look')).json()['id'] as string;
-    // Bob names a session that is not his.
+    // Bob gives the id of another user's session.
     expect((await bob.post(`/revoke/${await id(one)}`)).status).toBe(200);
     expect(await all()).toEqual([200, 200, 200, 200]);
     await two.post(`/revoke/${await id(one)}`);
@@ -290,7 +290,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect(await status(bob)).toBe(401);
   });
 
-  it('a session that was left alone may be regenerated after the others were revoked', async () => {
+  it('a session that was kept can be regenerated after the others were revoked', async () => {
     const { url, clock } = await run(platform, { format });
     const [one, two] = [await loggedIn(url), await loggedIn(url)];
     clock.advance('1m');
@@ -342,14 +342,14 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect((await browser.get('/look')).json()).toMatchObject({ data: { small: 'x' } });
   }
 
-  it('logs what grew when the cookie would be too large, and never sends that', async () => {
+  it('logs the keys that grew if the cookie would be too large, and does not send it', async () => {
     const sink = new LogSink();
     await writesTooMuch({ prepare: sink.attach });
     expect(sink.text).toMatch(TOO_LARGE);
     expect(sink.text).not.toContain('xxxx');
   });
 
-  it('throws what grew to the filters, with the interceptor bound', async () => {
+  it('with the interceptor bound, exception filters receive the error with the keys that grew', async () => {
     const failures: unknown[] = [];
     await writesTooMuch({
       providers: [{ provide: APP_INTERCEPTOR, useExisting: SessionInterceptor }],
@@ -363,7 +363,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     ]);
   });
 
-  it('never sends more octets than a browser keeps', async () => {
+  it('sends no cookie larger than browsers accept', async () => {
     const { url } = await run(platform, { format });
     const browser = await loggedIn(url);
     for (let size = 1_500; size < 4_000; size += 250) {
@@ -377,7 +377,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     }
   });
 
-  it('is refused by the memory list of another process', async () => {
+  it('a memory list rejects the cookies of another process', async () => {
     const { url, clock } = await run(platform, { format });
     const captured = (await loggedIn(url)).cookie;
     const restarted = await run(platform, { format }, { clock });
@@ -386,7 +386,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect(expires(refused)).toBe(true);
   });
 
-  it('without a list nothing can be revoked, and nothing pretends to be', async () => {
+  it('without a list every call that revokes throws', async () => {
     const { url, sessions } = await run(platform, { format, revocations: false });
     const browser = await loggedIn(url);
     const captured = browser.cookie;
@@ -401,11 +401,11 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     const again = await loggedIn(url);
     const out = await again.post('/logout');
     expect([out.status, expires(out)]).toEqual([200, true]);
-    // What that does not do.
+    // The copy stays valid.
     expect(await status(browser, captured)).toBe(200);
   });
 
-  it('lists nothing without an index', async () => {
+  it('cannot list sessions without an index', async () => {
     const { url, sessions } = await run(platform, { format });
     const browser = await loggedIn(url);
     await expect(sessions.list('alice')).rejects.toMatchObject({ code: 'ERR_LIST_UNAVAILABLE' });
@@ -433,7 +433,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect(index.size).toBe(0);
   });
 
-  it('an entry of the index opens nothing', async () => {
+  it('an entry of the index opens no session', async () => {
     const index = new MemoryStore();
     const { url } = await run(platform, { format, index });
     const browser = await loggedIn(url);
@@ -443,7 +443,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect(JSON.parse(kept)).toMatchObject({ record: { data: {} } });
   });
 
-  it('what is tampered with is anonymous and an event, the same bytes for all', async () => {
+  it('a tampered cookie is anonymous, emits an event, and gets the same response as an ended one', async () => {
     const { url, events } = await run(platform, { format });
     const browser = await loggedIn(url);
     const real = browser.cookie;
@@ -464,7 +464,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect(events.filter(({ type }) => type === 'tampered')).toHaveLength(forged.length);
   });
 
-  it('the cookie of another application of the same kind is told, and left alone', async () => {
+  it('the cookie of another application with sealed cookies emits an event and is not expired', async () => {
     const { url, events } = await run(platform, { format });
     const other = await run(platform, { format }, { secret: 'another-application-Q7d0cS1m9xKzv3H5n8Bf' });
     const { cookie } = await loggedIn(other.url);
@@ -474,7 +474,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect(await status(new Browser(other.url), cookie)).toBe(200);
   });
 
-  it('a cookie of ours whose time is over is expired, and no alarm', async () => {
+  it('an outdated cookie of our own is expired and emits no tampered event', async () => {
     const { url, clock, events } = await run(platform, { format });
     const browser = await loggedIn(url);
     clock.advance('32d');
@@ -482,7 +482,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect(events.map(({ type }) => type)).not.toContain('tampered');
   });
 
-  it('of a foreign and a genuine cookie the genuine one counts, whatever stands beside it', async () => {
+  it('of a foreign and a genuine cookie the genuine one opens the session, in any order', async () => {
     const { url } = await run(platform, { format });
     const { cookie } = await loggedIn(url);
     const forged = Array.from({ length: 9 }, (_, i) => `${cookie.slice(0, -4)}${i}AAA`);
@@ -491,7 +491,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect(await status(browser, [cookie, ...forged].join('; '))).toBe(200);
   });
 
-  it('regenerate keeps the id, and the cookies before it are dead at once', async () => {
+  it('regenerate keeps the id and voids the cookies before it at once', async () => {
     const { url, events } = await run(platform, { format });
     const browser = await loggedIn(url);
     await browser.post('/data', { kept: 1, dropped: 2 });
@@ -524,7 +524,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     },
   );
 
-  it('logs out everywhere with a superseded cookie, until its time is over', async () => {
+  it('logs out everywhere with a superseded cookie within its grace', async () => {
     const { url, clock } = await run(platform, { format });
     const [one, two] = [await loggedIn(url), await loggedIn(url)];
     const before = one.cookie;
@@ -541,7 +541,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect([await status(three, present), await status(four)]).toEqual([401, 200]);
   });
 
-  it('refuses a change that no cookie can carry to the client', async () => {
+  it('rejects a change outside of a response, which cannot set a cookie', async () => {
     const { url, sessions } = await run(platform, { format });
     const browser = await loggedIn(url);
     const session = await sessions.open({ cookie: browser.cookie });
@@ -553,7 +553,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect(await status(browser)).toBe(401);
   });
 
-  it("opens the same cookie anew for each request: what one has changed and not sealed is no other one's", async () => {
+  it('opens the same cookie for each request with its own data: unsaved changes are not shared', async () => {
     const { url, sessions } = await run(platform, { format });
     const browser = await loggedIn(url);
     await browser.post('/data', { cart: ['a'] });
@@ -566,7 +566,7 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
     expect((await sessions.open({ cookie })).data).toEqual({ cart: ['a'] });
   });
 
-  it('shows its value to nobody but the cookie', async () => {
+  it('shows the cookie value in no inspection, JSON or event', async () => {
     const { inspect } = await import('node:util');
     const { url, sessions, events } = await run(platform, { format });
     const browser = await loggedIn(url);
@@ -579,7 +579,10 @@ describe.each(table)('sealed cookies on %s with the format %s', (platform, forma
   });
 });
 
-/** Counts what is recorded, or fails to record it. */
+/** An object with methods that do nothing. */
+const methods = (...names: string[]) => Object.fromEntries(names.map((name) => [name, () => undefined]));
+
+/** Counts the recorded entries, or fails to record them. */
 class Counted extends MemoryRevocations {
   added = 0;
   failing = false;
@@ -592,7 +595,7 @@ class Counted extends MemoryRevocations {
 }
 
 describe.each(platforms)('sealed cookies on %s', (platform) => {
-  it('a rotation that is enforced kills the predecessor after its grace', async () => {
+  it('an enforced rotation voids the predecessor after its grace', async () => {
     const { url, clock } = await run(
       platform,
       { enforceRotation: true },
@@ -607,7 +610,7 @@ describe.each(platforms)('sealed cookies on %s', (platform) => {
     clock.advance('9s');
     expect(await status(browser, before)).toBe(200);
     clock.advance('1s');
-    // No alarm while the successor was not presented.
+    // Not reuse before the successor was presented.
     expect(await status(browser, before)).toBe(401);
     expect(await status(browser)).toBe(200);
     clock.advance('9s');
@@ -618,22 +621,24 @@ describe.each(platforms)('sealed cookies on %s', (platform) => {
     expect(await status(browser)).toBe(401);
   });
 
-  it('the grace opens the session to the immediate predecessor alone, and is one for those before it', async () => {
+  it('within the grace the immediate predecessor opens the session, and earlier cookies are not reuse', async () => {
     const { url, clock, events } = await run(
       platform,
       { enforceRotation: true },
-      { rotateEvery: '5s', rollEvery: '5s' },
+      { rotateEvery: '11s', rollEvery: '1s' },
     );
     const browser = await loggedIn(url);
     const first = browser.cookie;
-    clock.advance('5s');
+    clock.advance('11s');
     await browser.get('/me');
-    clock.advance('5s');
+    clock.advance('10s');
     await browser.get('/me');
-    // It was valid until a moment ago.
+    clock.advance('1s');
+    await browser.get('/me');
+    // It was valid a moment ago.
     expect(await status(browser, first)).toBe(401);
     expect(await status(browser)).toBe(200);
-    clock.advance('9s');
+    clock.advance('8s');
     const now = browser.cookie;
     expect((await browser.get('/poll', { cookie: first })).status).toBe(401);
     expect((await browser.get('/poll', { cookie: now })).status).toBe(200);
@@ -644,7 +649,7 @@ describe.each(platforms)('sealed cookies on %s', (platform) => {
     expect((await browser.get('/poll', { cookie: now })).status).toBe(401);
   });
 
-  it('a confirmation takes one entry a rotation, and no cookie', async () => {
+  it('confirms a rotation with one write to the list and without a cookie', async () => {
     const revocations = new Counted();
     const { url, clock } = await run(
       platform,
@@ -660,7 +665,7 @@ describe.each(platforms)('sealed cookies on %s', (platform) => {
     expect(revocations.size).toBe(1);
   });
 
-  it('a confirmation that the list did not take fails nobody, and is made up for', async () => {
+  it('a failed confirmation fails no request and is repeated by the next one', async () => {
     const revocations = new Counted();
     const { url, clock, events } = await run(platform, { revocations });
     const browser = await loggedIn(url);
@@ -679,7 +684,7 @@ describe.each(platforms)('sealed cookies on %s', (platform) => {
     expect(await status(browser)).toBe(401);
   });
 
-  it('a rotation that is not enforced takes no entry of the list', async () => {
+  it('a rotation that is not enforced writes no entry', async () => {
     const revocations = new MemoryRevocations();
     const { url, clock } = await run(platform, { revocations }, { rotateEvery: '15m' });
     const browser = await loggedIn(url);
@@ -690,7 +695,7 @@ describe.each(platforms)('sealed cookies on %s', (platform) => {
     expect(revocations.size).toBe(0);
   });
 
-  it('two nodes with one list agree', async () => {
+  it('a logout at one node is known to another with the same list', async () => {
     const revocations = new MemoryRevocations();
     const one = await run(platform, { revocations });
     const two = await run(platform, { revocations }, { clock: one.clock });
@@ -701,7 +706,7 @@ describe.each(platforms)('sealed cookies on %s', (platform) => {
     expect(await status(new Browser(two.url), captured)).toBe(401);
   });
 
-  it('a key takes three steps to change, and nobody is logged out in between', async () => {
+  it('a key is replaced in three steps without logging users out', async () => {
     const revocations = new MemoryRevocations();
     const old = 'the-old-one-Q7d0cS1m9xKzv3H5n8BfLwRt';
     const next = 'the-next-one-J2k8Zp4VyXc6Nq1WsEgTbUa';
@@ -719,7 +724,7 @@ describe.each(platforms)('sealed cookies on %s', (platform) => {
     expect((await new Browser(third.url).get('/me', { cookie: browser.cookie })).status).toBe(401);
   });
 
-  it('scs: key sets that are shared with another implementation, one after the other', async () => {
+  it('scs: replaces one shared key set by another', async () => {
     const set = (tid: string) => ({
       tid,
       key: createHash('md5').update(`key ${tid}`).digest(),
@@ -741,7 +746,7 @@ describe.each(platforms)('sealed cookies on %s', (platform) => {
     expect(Buffer.from(rolled.split('|')[2]!, 'base64url').toString()).toBe('april');
   });
 
-  it('liu: S is what the application makes of the request', async () => {
+  it('liu: opens only with the text that bindTo returned at login', async () => {
     const { url } = await run(platform, {
       format: 'liu',
       bindTo: (request) => request?.headers['x-device'] as string | undefined,
@@ -758,16 +763,30 @@ describe.each(platforms)('sealed cookies on %s', (platform) => {
   });
 });
 
-describe('options that contradict each other', () => {
-  it.each([
-    [{ format: 'jwe' }, /format: one of/],
-    [{ compress: 'deflate' }, /compress: only the format 'scs'/],
-    [{ bindTo: () => 'x' }, /bindTo: only the format 'liu'/],
-    [{ keySets: [] }, /keySets: only the format 'scs'/],
-    [{ revocations: false, enforceRotation: true }, /enforceRotation: it needs a list/],
-    [{ revocations: {} }, /revocations: a MemoryRevocations/],
-    [{ index: {} }, /index: a store/],
-  ])('%j', (options, message) => {
+describe('options of SealedCookie', () => {
+  const set = (change: object) => [{ tid: 'a', key: Buffer.alloc(16), hmacKey: Buffer.alloc(20), ...change }];
+
+  it.each<[RegExp, object]>([
+    [/Unknown option "formats"/, { formats: 'scs' }],
+    [/format: one of/, { format: 'jwe' }],
+    [/compress: only the format 'scs'/, { compress: 'deflate' }],
+    [/bindTo: only the format 'liu'/, { bindTo: () => 'x' }],
+    [/keySets: only the format 'scs'/, { keySets: [] }],
+    [/enforceRotation: it needs a list/, { revocations: false, enforceRotation: true }],
+    [/revocations: a MemoryRevocations/, { revocations: {} }],
+    [/revocations: a MemoryRevocations/, { revocations: { ...methods('bind', 'check', 'add') } }],
+    [/index: a store/, { index: {} }],
+    [/index: a store/, { index: { ...methods('create') } }],
+    [/keySets: a list of key sets/, { format: 'scs', keySets: {} }],
+    [/keySets: give at least one/, { format: 'scs', keySets: [] }],
+    [/keySets: a tid has/, { format: 'scs', keySets: [null] }],
+    [/keySets: a tid has/, { format: 'scs', keySets: set({ tid: 'ü' }) }],
+    [/the key of "a" must be/, { format: 'scs', keySets: set({ key: Buffer.alloc(15) }) }],
+    [/the key of "a" must be/, { format: 'scs', keySets: set({ key: 'x'.repeat(16) }) }],
+    [/the hmacKey of "a" must be/, { format: 'scs', keySets: set({ hmacKey: Buffer.alloc(15) }) }],
+    [/compress is false/, { format: 'scs', keySets: set({ compress: 'gzip' }) }],
+    [/two key sets have the tid "a"/, { format: 'scs', keySets: [...set({}), ...set({})] }],
+  ])('the constructor rejects options: %s', (message, options) => {
     expect(() => new SealedCookie(options as SealedCookieOptions)).toThrow(
       expect.objectContaining({ code: 'ERR_OPTIONS', message: expect.stringMatching(message) as string }),
     );

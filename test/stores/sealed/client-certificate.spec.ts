@@ -19,7 +19,7 @@ interface Identity {
   cert: Buffer;
 }
 
-/** A key and a certificate that it signed itself: what counts is that a client proves to have the key. */
+/** A key and a self-signed certificate: the binding needs only the proof of the key. */
 function identity(name: string): Identity {
   const directory = mkdtempSync(join(tmpdir(), 'sessions-certificate-'));
   const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
@@ -97,19 +97,22 @@ describeWith(
     let app: INestApplication;
     afterEach(() => app.close());
 
-    it.each(platforms)('opens only where the same certificate is proved, on %s', async (platform) => {
-      app = await run(platform, server);
-      const { status, cookie } = await ask(app, owner, '/login', undefined, { user: 'alice' });
-      expect(status).toBe(200);
-      expect((await ask(app, owner, '/me', cookie)).status).toBe(200);
-      expect((await ask(app, thief, '/me', cookie)).status).toBe(401);
-      expect((await ask(app, undefined, '/me', cookie)).status).toBe(401);
-      expect((await ask(app, owner, '/me', cookie)).status).toBe(200);
-      expect((await ask(app, owner, '/logout', cookie, {})).status).toBe(200);
-      expect((await ask(app, owner, '/me', cookie)).status).toBe(401);
-    });
+    it.each(platforms)(
+      'opens a cookie only for a client with the same certificate, on %s',
+      async (platform) => {
+        app = await run(platform, server);
+        const { status, cookie } = await ask(app, owner, '/login', undefined, { user: 'alice' });
+        expect(status).toBe(200);
+        expect((await ask(app, owner, '/me', cookie)).status).toBe(200);
+        expect((await ask(app, thief, '/me', cookie)).status).toBe(401);
+        expect((await ask(app, undefined, '/me', cookie)).status).toBe(401);
+        expect((await ask(app, owner, '/me', cookie)).status).toBe(200);
+        expect((await ask(app, owner, '/logout', cookie, {})).status).toBe(200);
+        expect((await ask(app, owner, '/me', cookie)).status).toBe(401);
+      },
+    );
 
-    it.each(platforms)('logs nobody in without one, on %s', async (platform) => {
+    it.each(platforms)('rejects a login without a certificate, on %s', async (platform) => {
       app = await run(platform, server);
       const refused = await ask(app, undefined, '/login', undefined, { user: 'alice' });
       expect([refused.status, refused.cookie]).toEqual([500, undefined]);

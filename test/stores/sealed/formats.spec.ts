@@ -26,7 +26,7 @@ describe.each(formats)('the format %s', (format, codecOf) => {
   const codec = codecOf([CURRENT]);
   const open = (value: string) => codec.open(value, NOW, undefined);
 
-  it('gives back what was sealed, and shows none of it', () => {
+  it('opens what it sealed, and the value contains no plain text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 600 }), (content) => {
         const marked = `a-secret-to-keep ${content}`;
@@ -38,14 +38,14 @@ describe.each(formats)('the format %s', (format, codecOf) => {
     );
   });
 
-  it('has cookie-octets alone, and never the same twice', () => {
+  it('uses only cookie-octets, and a new value each time', () => {
     const values = new Set(Array.from({ length: 10_000 }, () => codec.seal('the same state', envelope)));
     expect(values.size).toBe(10_000);
     // cookie-octet (RFC 6265 §4.1.1)
     for (const value of values) expect(value).toMatch(/^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+$/);
   });
 
-  it('opens nothing of which one bit is another', () => {
+  it('rejects a value with any bit flipped', () => {
     const value = codec.seal('{"role":"user"}', envelope);
     for (let at = 0; at < value.length; at++) {
       for (let bit = 0; bit < 8; bit++) {
@@ -56,7 +56,7 @@ describe.each(formats)('the format %s', (format, codecOf) => {
     }
   });
 
-  it('opens nothing that is cut, grown or stitched together', () => {
+  it('rejects a value that is truncated, extended or joined with another', () => {
     const [one, other] = [codec.seal('one', envelope), codec.seal('another', envelope)];
     const dot = separator[format]!;
     fc.assert(
@@ -86,7 +86,7 @@ describe.each(formats)('the format %s', (format, codecOf) => {
     }
   });
 
-  it('opens nothing after a boundary was moved', () => {
+  it('rejects a value with a separator moved', () => {
     const value = codec.seal('state', { ...envelope, subject: 'user12345' });
     const dot = separator[format]!;
     for (let at = 0; at < value.length; at++) {
@@ -98,7 +98,7 @@ describe.each(formats)('the format %s', (format, codecOf) => {
     }
   });
 
-  it('opens no text at all that it did not make', () => {
+  it('rejects arbitrary text, whole or as a field', () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.string({ unit: 'binary' }), fc.base64String(), fc.constant('__proto__')),
@@ -114,12 +114,12 @@ describe.each(formats)('the format %s', (format, codecOf) => {
     );
   });
 
-  it('does not throw at a tag of one byte', () => {
+  it('rejects a tag of one byte without throwing', () => {
     const parts = codec.seal('x', envelope).split(separator[format]!);
     expect(open(parts.with(-1, 'AA').join(separator[format]))).toBeUndefined();
   });
 
-  it('takes a new key in three steps', () => {
+  it('replaces a key in three steps', () => {
     const [before, during, after] = [codecOf([OLD]), codecOf([CURRENT, OLD]), codecOf([CURRENT])];
     const old = before.seal('state', envelope);
     const fresh = during.seal('state', envelope);
@@ -135,7 +135,7 @@ describe.each(formats)('the format %s', (format, codecOf) => {
   });
 });
 
-it('no format opens the cookie of another', () => {
+it('no format opens a value of another', () => {
   for (const [from, codecOf] of formats) {
     const value = codecOf([CURRENT]).seal('state', envelope);
     for (const [to, other] of formats)
@@ -146,7 +146,7 @@ it('no format opens the cookie of another', () => {
 describe('the format sealed', () => {
   const codec = new SealedFormat([CURRENT], NAME);
 
-  it("opens with Node's crypto alone, as it is documented", () => {
+  it("can be opened with Node's crypto as documented", () => {
     const value = codec.seal('what is inside');
     const [version, kid, rest] = value.split('.') as [string, string, string];
     const bytes = Buffer.from(rest, 'base64url');
@@ -161,7 +161,7 @@ describe('the format sealed', () => {
     );
   });
 
-  it('knows no version but its own and no key that is not in the ring', () => {
+  it('rejects another version and an unknown key id', () => {
     const value = codec.seal('x');
     const [, kid] = value.split('.') as [string, string];
     expect(codec.open(value.replace('v1', 'v2'))).toBeUndefined();
@@ -183,26 +183,26 @@ describe('the vector of RFC 6896', () => {
   const ATIME = 1_347_265_955;
   const codec = new ScsFormat([set], HOUR);
 
-  it('is what we write, to the byte', () => {
+  it('is written byte for byte', () => {
     const iv = Buffer.from('tL3lJPf2nUSFMN6dtVXJTw', 'base64url');
     expect(codec.write(Buffer.from('a state string'), ATIME, iv)).toBe(VECTOR);
   });
 
-  it('is what we read', () => {
+  it('is read', () => {
     expect(codec.read(VECTOR, ATIME * 1000)?.toString()).toBe('a state string');
   });
 
-  it('ages from ATIME in decimal seconds (erratum 3557)', () => {
+  it('expires by ATIME in decimal seconds (erratum 3557)', () => {
     expect(codec.read(VECTOR, ATIME * 1000 + HOUR)?.toString()).toBe('a state string');
     expect(codec.read(VECTOR, ATIME * 1000 + HOUR + 1_000)).toBeUndefined();
   });
 
-  it('refuses the key of 15 bytes that the appendix prints', () => {
+  it('rejects the key of 15 bytes in the appendix', () => {
     const printed = { ...set, key: Buffer.from('123456789abcdef') };
     expect(() => new ScsFormat([printed], HOUR)).toThrow(expect.objectContaining({ code: 'ERR_OPTIONS' }));
   });
 
-  it('refuses ATIME in hexadecimal, as the text of the RFC has it', () => {
+  it('rejects ATIME in hexadecimal, as in the text of the RFC', () => {
     const fields = `pzSOjcNui9-HWS_Qk1Pwpg|${Buffer.from(ATIME.toString(16)).toString('base64url')}|dGlk|tL3lJPf2nUSFMN6dtVXJTw`;
     const tag = createHmac('sha1', set.hmacKey).update(fields).digest('base64url');
     expect(codec.read(`${fields}|${tag}`, ATIME * 1000)).toBeUndefined();
@@ -211,7 +211,7 @@ describe('the vector of RFC 6896', () => {
 
 describe('the format scs', () => {
   it.each([false, 'deflate', 'zlib'] as const)(
-    'is read with compression %s, whatever is set by now',
+    'reads a value with compression %s, also if another is configured now',
     (compress) => {
       const [set] = ScsFormat.keySets([CURRENT], NAME, compress);
       const value = new ScsFormat([set!], HOUR).seal('state '.repeat(50), envelope);
@@ -222,7 +222,7 @@ describe('the format scs', () => {
     },
   );
 
-  it('is decrypted by three calls of Node', () => {
+  it("can be decrypted with Node's crypto", () => {
     const [set] = ScsFormat.keySets([CURRENT], NAME);
     const value = new ScsFormat([set!], HOUR).seal('a state', envelope);
     const fields = value.split('|');
@@ -234,7 +234,7 @@ describe('the format scs', () => {
     expect(decipher.update(data!, undefined, 'utf8') + decipher.final('utf8')).toBe('a state');
   });
 
-  it('stops at a bomb', () => {
+  it('rejects a decompression bomb', () => {
     const set: ScsKeySet = {
       tid: 'bomb',
       key: randomBytes(16),
@@ -255,7 +255,7 @@ describe('the format liu', () => {
   const codec = new LiuFormat([sk]);
   const bound = { ...envelope, binding: 'thumbprint of a key' };
 
-  it('is decrypted and checked by a few calls of Node', () => {
+  it("can be decrypted and verified with Node's crypto", () => {
     const value = codec.seal('the data', bound);
     const [user, expiration, data, tag] = value.split('|') as [string, string, string, string];
     expect(Buffer.from(user, 'base64url').toString()).toBe('alice');
@@ -270,20 +270,20 @@ describe('the format liu', () => {
     expect(hmac(k, `${user}|${expiration}|${inside.join('|')}`).toString('base64url')).toBe(tag);
   });
 
-  it('opens only with the S it was made with', () => {
+  it('opens only with the S of sealing', () => {
     const value = codec.seal('the data', bound);
     expect(codec.open(value, NOW, 'thumbprint of a key')).toBe('the data');
     expect(codec.open(value, NOW, 'thumbprint of another key')).toBeUndefined();
     expect(codec.open(value, NOW, undefined)).toBeUndefined();
   });
 
-  it('expires', () => {
+  it('rejects an expired value', () => {
     const value = codec.seal('the data', envelope);
     expect(codec.open(value, NOW + HOUR - 1, undefined)).toBe('the data');
     expect(codec.open(value, NOW + HOUR, undefined)).toBeUndefined();
   });
 
-  it('does not let a user take digits from the expiration', () => {
+  it('rejects digits moved between user and expiration', () => {
     const value = codec.seal('the data', { ...envelope, subject: 'user1' });
     const [user, expiration, ...rest] = value.split('|') as [string, string, ...string[]];
     const renamed = Buffer.from('user').toString('base64url');
@@ -295,7 +295,7 @@ describe('the format liu', () => {
 });
 
 describe('strict base64url', () => {
-  it('takes one text for the same bytes, and no other', () => {
+  it('accepts exactly one text for the same bytes', () => {
     expect(decodeStrictly('AA')).toEqual(Buffer.from([0]));
     for (const other of ['AB', 'AA=', 'AA==', 'A A', 'AA\n', 'A', '+/+/'])
       expect(decodeStrictly(other)).toBeUndefined();

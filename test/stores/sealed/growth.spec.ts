@@ -14,13 +14,13 @@ const format = new SealedFormat([createSecretKey(Buffer.from(SECRET))], NAME);
 const FORMER = `[1,"an-id",2,"epoch",900,1000,2000,3000,4000,5000,1,7,{"pwd":1000},"alice",{"ip":"192.0.2.1"},[["cart",3],["n",1]]]\n[1]5`;
 const FORMER_ANONYMOUS = '[1,"an-id",0,"",900,1000,2000,3000,4000,5000,0,0,{},null,null,[]]\n';
 
-/** The parts of a head by which the former version knows it for its own, and where it finds the device. */
+/** The parts of a head by which the former version recognises the layout, and where it reads the device. */
 const headOf = (text: string): unknown[] => JSON.parse(text.slice(0, text.indexOf('\n'))) as unknown[];
 const START = 5;
 const DEVICE = 14;
 
 describe('the content of a sealed cookie', () => {
-  it('of the former version is opened, begins where it started, and is written as it was', () => {
+  it('of the former version is read, with createdAt from startedAt, and written unchanged', () => {
     const content = readContent(FORMER)!;
     expect(content).toMatchObject({
       id: 'an-id',
@@ -48,7 +48,7 @@ describe('the content of a sealed cookie', () => {
     expect(writeContent(anonymous)).toBe(FORMER_ANONYMOUS);
   });
 
-  it('is one that the former version opens: as many parts, the start where it was, the rest beside the device', () => {
+  it('is readable by the former version: same number of parts, new fields beside the device', () => {
     const content = readContent(FORMER)!;
     const record = { ...content.record, startedAt: 1_500, extra: NEWER_FIELDS };
     const text = writeContent({ ...content, record });
@@ -60,7 +60,7 @@ describe('the content of a sealed cookie', () => {
     expect(readContent(text)!.record).toEqual(record);
   });
 
-  it('is read as it was written, with and without device, subject and fields of a newer version', () => {
+  it('round-trips with and without device, subject and fields of a newer version', () => {
     const content = readContent(FORMER_ANONYMOUS)!;
     const people = [{}, { subject: 'alice', device: {} }, { subject: 'alice', device: { userAgent: 'ü' } }];
     for (const whose of people) {
@@ -104,7 +104,7 @@ describe.each(platforms)('a session in a sealed cookie on %s', (platform) => {
     expect((await browser.get('/look')).json()).toMatchObject({ data: { b: 2, c: 3 } });
   });
 
-  it('tells when it began after a re-login, and since when its lifetime counts', async () => {
+  it('keeps createdAt after a re-login and moves startedAt', async () => {
     const { browser, clock, text } = await login();
     const begun = clock.now();
     clock.advance('5m');

@@ -10,7 +10,7 @@ import { hosts, startHost, type RevocationHost } from '../../support/revocation-
 
 const LIMITS = { idle: 30 * 60_000, lifetime: 31 * 86_400_000 };
 
-/** An index that waits where the spec wants something to happen meanwhile. */
+/** An index whose create can be held. */
 class SlowIndex extends MemoryStore {
   held: Gate | undefined;
 
@@ -88,7 +88,7 @@ describe.each(hosts)('logins while all sessions are revoked, over a list in %s',
 
   const refused = { code: 'ERR_LOGIN_REVOKED' };
 
-  it('a login right after it succeeds, at this node and another, and the next revocation ends it', async () => {
+  it('a login right after the revocation succeeds on both nodes, and the next revocation ends it', async () => {
     const [one, two] = [await node(), await node()];
     const subject = newSubject();
     for (let i = 0; i < 3; i++) {
@@ -102,7 +102,7 @@ describe.each(hosts)('logins while all sessions are revoked, over a list in %s',
     }
   });
 
-  it('a login that was called before it and reads the list after it is refused', async () => {
+  it('a login that began before the revocation and reads the list after it is refused', async () => {
     const [one, two] = [await node(), await node()];
     const subject = newSubject();
     const proof = one.proof(subject);
@@ -111,7 +111,7 @@ describe.each(hosts)('logins while all sessions are revoked, over a list in %s',
     expect(await opens(one, await login(one, subject))).toBe(true);
   });
 
-  it('nor does one get by that is spared by name, or that of a subject of which another node knew more', async () => {
+  it('a login in progress is also refused if the revocations keep other sessions', async () => {
     const [one, two] = [await node(), await node()];
     const subject = newSubject();
     const proof = one.proof(subject);
@@ -120,11 +120,11 @@ describe.each(hosts)('logins while all sessions are revoked, over a list in %s',
     await expect(login(two, subject, proof)).rejects.toMatchObject(refused);
   });
 
-  it('a login that read the list before it, and is answered after it, has a token that opens nothing', async () => {
+  it('a login that read the list before the revocation and completes after it gets a void token', async () => {
     const index = new SlowIndex();
     const [one, two] = [await node(index), await node()];
     const subject = newSubject();
-    // Both know of one before, so that the token is issued later than now.
+    // Both know earlier revocations, so that the token is issued later than now.
     await two.destroyAll(subject, [], () => undefined);
     await two.destroyAll(subject, [], () => undefined);
     index.held = gate();
@@ -135,7 +135,7 @@ describe.each(hosts)('logins while all sessions are revoked, over a list in %s',
     expect(await opens(one, await pending)).toBe(false);
   });
 
-  it('a login that knew of more revocations than whoever revokes has a token that opens nothing', async () => {
+  it('a login that knew more revocations than the revoking node gets a void token', async () => {
     const index = new SlowIndex();
     const [one, two, three] = [await node(index), await node(), await node()];
     const subject = newSubject();
@@ -165,11 +165,11 @@ describe.each(hosts)('logins while all sessions are revoked, over a list in %s',
     expect(await opens(one, await pending)).toBe(false);
   });
 
-  /** One that another node recorded with a clock that is ahead, and that began before the login. */
+  /** A revocation by a node whose clock is ahead, which began before the login. */
   const revocationLike = (subject: string) =>
     subjectRevocationOf(subject, clock.now() + 1_500, clock.now() + 3_600_000, { at: clock.now() - 1 });
 
-  it('a login that is held before the index is refused by it, and leaves nothing in it', async () => {
+  it('the index refuses a login that is held before it, and lists nothing', async () => {
     const index = new SlowIndex();
     const one = await node(index);
     const subject = newSubject();

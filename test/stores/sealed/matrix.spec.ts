@@ -11,9 +11,9 @@ import { AppController } from '../../support/app.js';
 import { Browser } from '../../support/browser.js';
 import { closeAll, platforms, SECRET, start, type PlatformName } from '../../support/platforms.js';
 
-/** One cell of the matrix in docs/security.md a spec: what each kind of cookie stops, and what it does not. */
+/** One spec for each cell of the matrix in docs/security.md: what each kind of cookie prevents, and what it does not. */
 
-/** The routes as one writes them with cookie-session: a signed cookie, read by the client, with all state in it. */
+/** Routes with cookie-session: a signed cookie with all state, readable by the client. */
 @Controller()
 class SignedController {
   @Post('login')
@@ -118,7 +118,7 @@ describe('replay after logout', () => {
       'in a store': null,
       'in a store, rotated': null,
     }),
-  )('%s, on %s: the copy is the session of %s', async (kind, platform, subject) => {
+  )('%s, on %s: the copy opens the session of %s', async (kind, platform, subject) => {
     const app = await kinds[kind](platform);
     const [browser, copy] = await cookieOf(app);
     await browser.post('/logout', {}, { headers: { cookie: copy } });
@@ -134,18 +134,18 @@ describe('replay after expiry', () => {
       'in a store': null,
       'in a store, rotated': null,
     }),
-  )('%s, on %s: the copy is the session of %s', async (kind, platform, subject) => {
+  )('%s, on %s: the copy opens the session of %s', async (kind, platform, subject) => {
     const app = await kinds[kind](platform);
     const [, copy] = await cookieOf(app);
     app.clock.advance('31m');
     expect((await app.seen(copy)).subject).toBe(subject);
   });
 
-  it('signed: what the server checks has no time in it', async () => {
+  it('signed: the signed value contains no expiry', async () => {
     const app = await kinds.signed();
     const [, copy] = await cookieOf(app);
     const value = Buffer.from(/cs=([^;]+)/.exec(copy)![1]!, 'base64').toString();
-    // Only the attribute for the browser has one, and a thief has no use for that.
+    // Only the attribute for the browser has one, which an attacker ignores.
     expect(JSON.parse(value)).toEqual({ user: 'alice' });
   });
 });
@@ -159,23 +159,26 @@ describe('before expiry, from another machine', () => {
       'in a store': 'alice',
       'in a store, rotated': 'alice',
     }),
-  )('%s, on %s: the copy is the session of %s', async (kind, platform, subject) => {
+  )('%s, on %s: the copy opens the session of %s', async (kind, platform, subject) => {
     const app = await kinds[kind](platform);
     const [, copy] = await cookieOf(app);
     expect((await app.seen(copy)).subject).toBe(subject);
   });
 
-  it.each(platforms)('in a store, rotated, on %s: found when the old token comes again', async (platform) => {
-    const app = await kinds['in a store, rotated'](platform);
-    const [browser, copy] = await cookieOf(app);
-    app.clock.advance('15m');
-    await browser.get('/me');
-    // The grace begins when the new token is presented.
-    await browser.get('/me');
-    app.clock.advance('11s');
-    expect((await app.seen(copy)).subject).toBeNull();
-    expect((await browser.get('/me')).status).toBe(401);
-  });
+  it.each(platforms)(
+    'in a store, rotated, on %s: detected when the old token is presented again',
+    async (platform) => {
+      const app = await kinds['in a store, rotated'](platform);
+      const [browser, copy] = await cookieOf(app);
+      app.clock.advance('15m');
+      await browser.get('/me');
+      // The grace starts when the new token is presented.
+      await browser.get('/me');
+      app.clock.advance('11s');
+      expect((await app.seen(copy)).subject).toBeNull();
+      expect((await browser.get('/me')).status).toBe(401);
+    },
+  );
 });
 
 describe('fixation', () => {
@@ -186,7 +189,7 @@ describe('fixation', () => {
     return { cookie, victim: pairs(login.setCookies) };
   };
 
-  it('signed: planted data is part of the login', async () => {
+  it('signed: planted data becomes part of the login', async () => {
     const app = await kinds.signed();
     const { victim } = await planted(app);
     expect(await app.seen(victim)).toMatchObject({ subject: 'alice', data: { isAdmin: true } });
@@ -200,7 +203,7 @@ describe('fixation', () => {
       'in a store, rotated': null,
     }),
   )(
-    '%s, on %s: what was planted is not logged in, and crosses no login; itself it is %s',
+    '%s, on %s: the planted cookie is not logged in and its data does not survive the login; the cookie itself is %s',
     async (kind, platform, open) => {
       const app = await kinds[kind](platform);
       const { cookie, victim } = await planted(app);
@@ -213,7 +216,7 @@ describe('fixation', () => {
 });
 
 describe('leak of what the server keeps', () => {
-  it.each(platforms)('sealed with a list, on %s: it names nobody, and opens nothing', async (platform) => {
+  it.each(platforms)('sealed with a list, on %s: contains no subject and no token', async (platform) => {
     const list = revocations();
     const app = await startWith(platform, { store: new SealedCookie({ revocations: list }) });
     const [browser, cookie] = await cookieOf(app);
@@ -221,7 +224,7 @@ describe('leak of what the server keeps', () => {
     await browser.post('/relogin', {});
     await browser.post('/logout-everywhere');
     const dump = JSON.stringify(list.recorded);
-    // A re-login, the end of the session, and twice that of all.
+    // A re-login, twice the end of all, and the end of the session.
     expect(list.recorded).toHaveLength(4);
     expect(dump).not.toContain('alice');
     for (const one of [cookie, before, browser.cookie]) if (one) expect(dump).not.toContain(one.slice(-20));
@@ -231,7 +234,7 @@ describe('leak of what the server keeps', () => {
 });
 
 describe('leak of the key', () => {
-  it.each(platforms)('sealed, on %s: whoever has it is whom they like', async (platform) => {
+  it.each(platforms)('sealed, on %s: the key can forge a session of any user', async (platform) => {
     const app = await kinds['sealed with a list'](platform);
     const [, own] = await cookieOf(app);
     const format = new SealedFormat([createSecretKey(Buffer.from(SECRET))], '__Host-session');

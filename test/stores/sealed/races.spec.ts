@@ -10,7 +10,7 @@ afterEach(closeAll);
 
 let held: Gate;
 
-/** Handlers that wait where the spec wants something to happen meanwhile. */
+/** Handlers that wait until the spec lets them go on. */
 @Controller('slow')
 class SlowController {
   constructor(private readonly sessions: SessionService<Record<string, unknown>>) {}
@@ -70,8 +70,8 @@ const table = platforms.flatMap(([platform]) =>
   ways.flatMap((way) => endings.map(([ending, path]) => [platform, way, ending, path] as const)),
 );
 
-describe.each(table)('on %s a slow %s that a %s overtakes', (platform, way, _ending, path) => {
-  it('hands out no cookie that opens anything', async () => {
+describe.each(table)('on %s a slow %s overtaken by a %s', (platform, way, _ending, path) => {
+  it('gets no valid cookie', async () => {
     const { url, browser, status, cookiesOf } = await run(platform);
     const { cookie } = browser;
     const slow = new Browser(url).post(`/slow/${way}`, undefined, { cookie });
@@ -80,13 +80,13 @@ describe.each(table)('on %s a slow %s that a %s overtakes', (platform, way, _end
     held.open();
     const answer = await slow;
     for (const late of [cookie, ...cookiesOf(answer)]) expect(await status(late)).toBe(401);
-    // A roll is no reason to fail; whoever wanted to write is told that it is not written.
+    // A missed roll is not an error; a write that was not stored is.
     expect(answer.status).toBe(way === 'roll' ? 200 : 401);
   });
 });
 
 describe.each(platforms)('races on %s', (platform) => {
-  it('a slow write that a re-login overtakes gives no cookie of the new kind', async () => {
+  it('a slow write overtaken by a re-login gets no valid cookie', async () => {
     const { url, browser, status, cookiesOf } = await run(platform);
     const { cookie } = browser;
     const slow = new Browser(url).post('/slow/write', undefined, { cookie });
@@ -99,7 +99,7 @@ describe.each(platforms)('races on %s', (platform) => {
     expect(await status(browser.cookie)).toBe(200);
   });
 
-  it('of two re-logins at once one wins, and the other leaves no second line of cookies', async () => {
+  it('of concurrent re-logins one succeeds, and the others get no valid cookie', async () => {
     const { url, browser, status, cookiesOf } = await run(platform);
     const { cookie } = browser;
     const answers = await Promise.all([1, 2, 3].map(() => new Browser(url).post('/relogin', {}, { cookie })));
@@ -109,7 +109,7 @@ describe.each(platforms)('races on %s', (platform) => {
     expect(await status(fresh[0]!)).toBe(200);
   });
 
-  it('50 requests across a rotation: none fails, and the session lives on', async () => {
+  it('50 concurrent requests at a rotation all succeed, and the session stays live', async () => {
     const { url, clock, browser, status, cookiesOf } = await run(platform);
     const { cookie } = browser;
     clock.advance('16m');
@@ -121,7 +121,7 @@ describe.each(platforms)('races on %s', (platform) => {
     for (const late of answers.slice(0, 5).flatMap(cookiesOf)) expect(await status(late)).toBe(200);
   });
 
-  it('several cookies in one request: the order does not matter', async () => {
+  it('the order of several cookies in one request does not matter', async () => {
     const { url, browser } = await run(platform);
     const [good, bad] = [browser.cookie, '__Host-session=v1.AAAAAAAA.AAAA'];
     const other = new Browser(url);

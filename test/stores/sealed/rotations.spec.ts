@@ -39,7 +39,7 @@ describe.each(table)('enforced rotations over a list in %s, on %s', (name, platf
 
   const count = (type: string) => events.filter((event) => event.type === type && !event.remote).length;
 
-  it(`${PARALLEL} parallel requests at a rotation log nobody out, and rotate once`, async () => {
+  it(`${PARALLEL} parallel requests at a rotation all succeed and rotate once`, async () => {
     const nodes = [await node(), await node()];
     for (let user = 0; user < USERS; user++) {
       const browser = new Browser(nodes[0]!.url);
@@ -52,7 +52,7 @@ describe.each(table)('enforced rotations over a list in %s, on %s', (name, platf
       );
       expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
       expect(count('rotated')).toBe(1);
-      // Whichever answer came last.
+      // The browser keeps the cookie of the response that arrives last: any of them.
       for (const { list } of nodes) await list.sync();
       for (const { setCookies } of answers) {
         expect(setCookies).toHaveLength(1);
@@ -67,7 +67,7 @@ describe.each(table)('enforced rotations over a list in %s, on %s', (name, platf
     }
   }, 60_000);
 
-  it('a confirmation at one node brings the end forward at the other', async () => {
+  it('a confirmation at one node starts the grace at the other', async () => {
     const [one, two] = [await node(), await node()];
     const browser = new Browser(one.url);
     await browser.post('/login', { user: 'alice' });
@@ -81,7 +81,7 @@ describe.each(table)('enforced rotations over a list in %s, on %s', (name, platf
     expect(await at(one.url, browser.cookie)).toBe(200);
     clock.advance('5s');
     await two.list.sync();
-    // Another node that has not heard of it says so later; what ends earlier stands.
+    // A later confirmation by another node does not extend the grace.
     expect(await at(two.url, browser.cookie)).toBe(200);
     clock.advance('4s');
     expect([await at(two.url, before), count('reused')]).toEqual([401, 0]);
@@ -99,7 +99,7 @@ describe.each(hosts)('a list in %s', (name) => {
   }, 60_000);
   afterAll(() => host.stop(), 60_000);
 
-  it('takes a confirmation in place of a rotation of the same rank, and of two the earlier one', async () => {
+  it('replaces a rotation by its confirmation, and keeps the earlier of two confirmations', async () => {
     const clock = new FakeClock();
     const context = { clock, clockInjected: true, timeout: 5_000, warn: () => undefined };
     const lists = [await host.list(), await host.list()] as const;
@@ -122,12 +122,12 @@ describe.each(hosts)('a list in %s', (name) => {
       await lists[0].add(entry({ confirmed: now + 5_000, older: now + 5_000 }));
       expect(await verdict()).toEqual({ live: false, why: 'superseded', lately: true });
       expect(await lists[0].add(entry({ confirmed: now + 9_000, older: now + 9_000 }))).toBe(false);
-      // Nor does what says less.
+      // Neither does an unconfirmed one.
       expect(await lists[0].add(entry({}))).toBe(false);
       clock.advance('5s');
       expect(await verdict()).toEqual({ live: false, why: 'reused' });
       expect(await lists[0].add(entry({ confirmed: now, older: now }))).toBe(true);
-      // A node that reads all of it from the start knows the same.
+      // A node that reads the list from the beginning has the same verdict.
       const third = await host.list();
       third.bind(context);
       await third.sync();

@@ -11,12 +11,12 @@ import { closeClients, drivers } from '../../support/redis-clients.js';
 import { describeWithRedis, startRedis, stopServers, type RedisServer } from '../../support/servers.js';
 import { until } from '../../support/until.js';
 
-/** Long enough that no question for what is new falls into a spec. */
+/** Long enough that no polling happens during a spec. */
 const staleness = '10m';
 
 const REQUESTS = 100;
 
-/** Counts what the server was asked by 100 unchanged requests, and by a logout to show that it counts. */
+/** Counts the queries of 100 unchanged requests, and of a logout to show that queries are counted. */
 async function count(
   platform: PlatformName,
   revocations: RevocationList,
@@ -62,7 +62,7 @@ describeWithRedis('round trips to a list in Redis', () => {
     monitor.stdout.on('data', (lines: Buffer) => seen.push(...lines.toString().trim().split('\n')));
     try {
       await until(() => seen.length > 0, 'the monitor');
-      // A mark of our own comes through last, so what was before it has been seen.
+      // The monitor shows commands in order, so everything before the mark has been seen.
       let marks = 0;
       const asked = async () => {
         const mark = `mark-${marks++}`;

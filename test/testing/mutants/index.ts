@@ -1,5 +1,6 @@
 import { committing } from './committing.js';
 import { destroying } from './destroying.js';
+import { diagnosing } from './diagnosing.js';
 import { expiring } from './expiring.js';
 import { growing } from './growing.js';
 import { isolating } from './isolating.js';
@@ -25,4 +26,5 @@ export const MUTANTS = [
   ...revoking,
   ...racing,
   ...telling,
+  ...diagnosing,
 ];

@@ -1,37 +1,36 @@
 import { hkdfSync, type KeyObject } from 'node:crypto';
 
-/** What a format knows of a token besides its content. */
+/** What a format may store beside the content. */
 export interface Envelope {
   /** Milliseconds since the epoch. */
   lastSeenAt: number;
   /** Milliseconds since the epoch. */
   expiresAt: number;
   subject: string | undefined;
-  /** What ties the cookie to its bearer, where the format has a place for it. */
+  /** The text that the cookie is bound to, in formats that support it. */
   binding: string | undefined;
 }
 
-/** Turns a session's content into a cookie value and back. Knows nothing of what the content says. */
+/** Turns a session's content into a cookie value and back. The content is an opaque text. */
 export interface SealedCodec {
-  /** Whether it is for the value alone to say what it opens to, so that this may be remembered. */
-  readonly byValueAlone: boolean;
-  /** Confidential, authentic, and different each time. */
+  /** True if the result of {@link open} depends only on the value, not on time or binding, so that it can be cached. */
+  readonly cacheable: boolean;
+  /** Encrypts and authenticates. The result differs each time, also for the same content. */
   seal(content: string, envelope: Envelope): string;
-  /** Whether the value looks like one of this format, whoever sealed it. */
+  /** Whether the value has the form of this format, whichever key sealed it. */
   hasForm(value: string): boolean;
   /**
-   * The content, or `undefined` for whatever this codec did not seal itself, whatever is wrong with it. Never
-   * throws.
+   * The content, or `undefined` for any value that this codec did not seal with one of its keys. Never throws.
    *
    * @param now milliseconds since the epoch
    */
   open(value: string, now: number, binding: string | undefined): string | undefined;
 }
 
-/** A secret and what it is kept as: text in the options, a key object here. */
+/** The secrets of the application as key objects; the first seals, all of them open. */
 export type KeyRing = readonly KeyObject[];
 
-/** Bytes for one purpose (RFC 5869), so that no key serves two. */
+/** Derives a key for one purpose by HKDF-SHA256 (RFC 5869), so that no key serves two. */
 export function derive(
   secret: KeyObject,
   purpose: string,
@@ -44,8 +43,8 @@ export function derive(
 const NO_SALT = new Uint8Array(0);
 
 /**
- * The bytes of unpadded base64url, or `undefined` if these bytes would be written in another way: Node
- * overlooks foreign characters and stray bits at the end, so that altered text would give the same bytes.
+ * The bytes of a text in unpadded base64url; `undefined` if the text is not their only encoding. Node ignores foreign
+ * characters and surplus bits at the end, so that an altered text could decode to the same bytes.
  */
 export function decodeStrictly(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, 'base64url');

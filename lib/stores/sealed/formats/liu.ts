@@ -11,7 +11,7 @@ import { decodeStrictly, derive, type Envelope, type KeyRing, type SealedCodec }
 const IV = 16;
 const BLOCK = 16;
 
-/** IV and one block at least, and a MAC of 32 bytes. The user is empty where nobody is logged in. */
+/** At least an IV and one block, and a MAC of 32 bytes. The user is empty in an anonymous session. */
 const FORM = /^[\w-]*\|[1-9]\d{0,14}\|[\w-]{43,}\|[\w-]{43}$/;
 
 /**
@@ -19,16 +19,16 @@ const FORM = /^[\w-]*\|[1-9]\d{0,14}\|[\w-]{43,}\|[\w-]{43}$/;
  *
  *     user|expiration|(data)k|HMAC(user|expiration|data|S, k)     k = HMAC(user|expiration, sk)
  *
- * with HMAC-SHA256 and AES-256-CBC, the IV before the ciphertext. Every field is base64url without padding but
- * the expiration, which is decimal seconds; user, data and S are encoded inside the MACs as well, so that no
- * boundary between fields can be moved.
+ * with HMAC-SHA256 and AES-256-CBC, the IV before the ciphertext. Every field is base64url without padding, except the
+ * expiration, which is decimal seconds. User, data and S are encoded inside the MACs as well, so that no boundary
+ * between fields can be moved.
  *
- * Its flaws are kept for compatibility: the MAC is over the plaintext, so decryption comes first; one key serves
- * two uses, and all cookies of a user that expire in the same second; the user is visible. There is no key id
- * either, so each key of the ring is tried.
+ * The flaws of the protocol are kept for compatibility: the MAC covers the plaintext, so decryption comes first; one
+ * key encrypts and authenticates, and is shared by all cookies of a user that expire in the same second; the user is
+ * visible. There is no key id, so each key of the ring is tried.
  */
 export class LiuFormat implements SealedCodec {
-  readonly byValueAlone = false;
+  readonly cacheable = false;
   readonly #keys: KeyRing | readonly Buffer[];
 
   /** @param keys server keys `sk`, 32 bytes; the first seals, all of them open */
@@ -41,7 +41,7 @@ export class LiuFormat implements SealedCodec {
   }
 
   seal(content: string, { subject = '', expiresAt, binding = '' }: Envelope): string {
-    // Rounded up: the content tells to the millisecond, and a session is not to end before that.
+    // Rounded up: the content has the expiry in milliseconds, and the cookie must not expire before it.
     const known = `${encode(subject)}|${Math.ceil(expiresAt / 1000)}`;
     const key = hmac(this.#keys[0]!, known);
     const iv = randomBytes(IV);
@@ -73,8 +73,8 @@ export class LiuFormat implements SealedCodec {
 }
 
 /**
- * A wrong padding is not told apart from a wrong MAC, neither by the result nor by leaving the MAC out: that
- * difference would let an attacker decrypt byte by byte (Vaudenay 2002).
+ * With a wrong padding the MAC is still computed, and the result is the same as for a wrong MAC. A difference in result
+ * or time would let an attacker decrypt byte by byte (Vaudenay 2002).
  */
 function openWith(
   sk: KeyObject | Buffer,
@@ -92,7 +92,7 @@ function openWith(
   return equal && wellPadded ? data.toString('utf8') : undefined;
 }
 
-/** PKCS#7 (RFC 5652 §6.3). Looks at every byte of the last block, whatever the first ones say. */
+/** PKCS#7 (RFC 5652 §6.3). Always reads every byte of the last block, so that the time does not depend on them. */
 function unpad(padded: Buffer): { data: Buffer; wellPadded: boolean } {
   const length = padded[padded.length - 1]!;
   let wrong = length === 0 || length > BLOCK ? 1 : 0;

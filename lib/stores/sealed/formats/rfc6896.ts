@@ -1,9 +1,9 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { deflateRawSync, deflateSync, inflateRawSync, inflateSync } from 'node:zlib';
-import { SessionError } from '../../../core/util/errors.js';
+import { wrongOption } from '../../../core/util/options.js';
 import { decodeStrictly, derive, type Envelope, type KeyRing, type SealedCodec } from './format.js';
 
-/** `deflate` is RFC 1951 as the RFC has it; `zlib` wraps it (RFC 1950), as libscs does. */
+/** `deflate` is raw DEFLATE (RFC 1951), as RFC 6896 specifies; `zlib` is DEFLATE in a zlib wrapper (RFC 1950), as in libscs. */
 export type ScsCompression = false | 'deflate' | 'zlib';
 
 /** Keys and algorithms under one name (RFC 6896 §3.2.2). */
@@ -14,18 +14,20 @@ export interface ScsKeySet {
   key: Uint8Array;
   /** HMAC-SHA1: at least 16 bytes, independent of `key`. */
   hmacKey: Uint8Array;
-  /** @default false */
+  /** DEFLATE before encryption. @default false */
   compress?: ScsCompression;
 }
 
 const IV = 16;
 const AES_KEY = 16;
 const HMAC_KEY = 20;
+const MIN_HMAC_KEY = 16;
+const COMPRESSIONS: readonly unknown[] = [undefined, false, 'deflate', 'zlib'];
 
-/** A cookie has 4 kB. What inflates to more than this is no session of ours, but a bomb. */
+/** Maximum size of an inflated session, in bytes. A cookie has 4 kB at most, so more than this is a decompression bomb. */
 const MAX_INFLATED = 64 * 1024;
 
-/** The last but one is an IV of 16 bytes, the last a tag of 20. */
+/** The fourth field is an IV of 16 bytes, the last a tag of 20. */
 const FORM = /^[\w-]+\|[\w-]+\|[\w-]+\|[\w-]{22}\|[\w-]{27}$/;
 
 /**
@@ -33,12 +35,12 @@ const FORM = /^[\w-]+\|[\w-]+\|[\w-]+\|[\w-]{22}\|[\w-]{27}$/;
  *
  *     scs-cookie-value = eDATA "|" eATIME "|" eTID "|" eIV "|" eAUTHTAG
  *
- * each base64url without padding. DATA is AES-128-CBC of the state, ATIME the time of the last contact in
- * decimal seconds (erratum 3557; §3.2.1 says hexadecimal), AUTHTAG the HMAC-SHA1 of the four fields as they are
- * written. Appendix A encrypts with a key of 15 bytes; erratum 4085 has the vector with 16.
+ * each field in base64url without padding. DATA is the state in AES-128-CBC, ATIME the time of the last contact in
+ * decimal seconds (erratum 3557; §3.2.1 says hexadecimal), AUTHTAG the HMAC-SHA1 of the four encoded fields. Appendix A
+ * encrypts with a key of 15 bytes; erratum 4085 has the test vector for 16 bytes.
  */
 export class ScsFormat implements SealedCodec {
-  readonly byValueAlone = false;
+  readonly cacheable = false;
   readonly #sets: ReadonlyMap<string, ScsKeySet>;
   readonly #current: ScsKeySet;
   readonly #maxAge: number;
@@ -46,18 +48,19 @@ export class ScsFormat implements SealedCodec {
   /**
    * @param sets the first seals, all of them open
    * @param maxAge `session_max_age`, in milliseconds
+   * @throws SessionError `ERR_OPTIONS` for sets that {@link keySetsComplaint} complains about
    */
   constructor(sets: readonly ScsKeySet[], maxAge: number) {
-    for (const set of sets) check(set);
-    if (sets.length === 0) throw wrong('give at least one');
+    const complaint = keySetsComplaint(sets);
+    if (complaint !== undefined) throw wrongOption('SealedCookie', `keySets: ${complaint}`);
     this.#sets = new Map(sets.map((set) => [encode(Buffer.from(set.tid)), set]));
     this.#current = sets[0]!;
     this.#maxAge = maxAge;
   }
 
   /**
-   * Key sets of an application's secrets. For each there is one with compression and one without, so that
-   * nobody is logged out when that is changed: the TID names the algorithms, too.
+   * Key sets that are derived from the application's secrets: one for each secret and kind of compression, so that
+   * existing cookies still open when `compress` changes. The TID identifies the algorithms as well as the keys.
    */
   static keySets(secrets: KeyRing, cookieName: string, compress: ScsCompression = false): ScsKeySet[] {
     const kinds: ScsCompression[] = [false, 'deflate', 'zlib'];
@@ -87,7 +90,7 @@ export class ScsFormat implements SealedCodec {
     return this.read(value, now)?.toString('utf8');
   }
 
-  /** The outbound transform (§3.2.5) with everything given; {@link seal} takes a new IV each time. */
+  /** The outbound transform (§3.2.5) with a given IV; {@link seal} uses a new one each time. */
   write(state: Buffer, atime: number, iv: Buffer): string {
     const { key, hmacKey, tid, compress = false } = this.#current;
     const cipher = createCipheriv('aes-128-cbc', key, iv);
@@ -96,7 +99,7 @@ export class ScsFormat implements SealedCodec {
     return `${fields}|${encode(tagOf(fields, hmacKey))}`;
   }
 
-  /** The inbound transform (§3.2.6): five fields, TID, tag, age, decryption, inflation. Any failure discards all. */
+  /** The inbound transform (§3.2.6): checks fields, TID, tag and age, then decrypts and inflates. `undefined` at any failure. */
   read(value: string, now: number): Buffer | undefined {
     const fields = value.split('|', 6);
     if (fields.length !== 5 || fields.includes('')) return undefined;
@@ -144,14 +147,25 @@ function expand(state: Buffer, compress: ScsCompression): Buffer {
   return compress === 'zlib' ? inflateSync(state, limit) : inflateRawSync(state, limit);
 }
 
-function check({ tid, key, hmacKey, compress }: ScsKeySet): void {
-  if (!/^[\x21-\x7e]{1,64}$/.test(tid)) throw wrong('a tid has 1 to 64 visible ASCII characters');
-  if (key.length !== AES_KEY)
-    throw wrong(`the key of "${tid}" has ${key.length} bytes instead of ${AES_KEY}`);
-  if (hmacKey.length < 16) throw wrong(`the hmacKey of "${tid}" has less than 16 bytes`);
-  if (![undefined, false, 'deflate', 'zlib'].includes(compress))
-    throw wrong(`compress is false, 'deflate' or 'zlib'`);
+/** What is wrong with a list of key sets, as part of a message; `undefined` for a valid list. Never contains a key. */
+export function keySetsComplaint(sets: readonly (Partial<ScsKeySet> | null)[]): string | undefined {
+  if (sets.length === 0) return 'give at least one.';
+  for (const set of sets) {
+    const complaint = keySetComplaint(set ?? {});
+    if (complaint !== undefined) return complaint;
+  }
+  const tids = sets.map((set) => set!.tid!);
+  const twice = tids.find((tid, at) => tids.indexOf(tid) !== at);
+  return twice === undefined ? undefined : `two key sets have the tid "${twice}".`;
 }
 
-const wrong = (what: string): SessionError =>
-  new SessionError('ERR_OPTIONS', `SealedCookie: keySets: ${what}.`);
+function keySetComplaint({ tid, key, hmacKey, compress }: Partial<ScsKeySet>): string | undefined {
+  if (typeof tid !== 'string' || !/^[\x21-\x7e]{1,64}$/.test(tid))
+    return 'a tid has 1 to 64 visible ASCII characters.';
+  if (!(key instanceof Uint8Array) || key.length !== AES_KEY)
+    return `the key of "${tid}" must be a Buffer or Uint8Array of ${AES_KEY} bytes.`;
+  if (!(hmacKey instanceof Uint8Array) || hmacKey.length < MIN_HMAC_KEY)
+    return `the hmacKey of "${tid}" must be a Buffer or Uint8Array of at least ${MIN_HMAC_KEY} bytes.`;
+  if (!COMPRESSIONS.includes(compress)) return "compress is false, 'deflate' or 'zlib'.";
+  return undefined;
+}

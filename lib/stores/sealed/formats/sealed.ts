@@ -7,7 +7,7 @@ const TAG = 16;
 const KEY = 32;
 const NONCE = 12;
 
-/** Six bytes, 8 characters: tells the keys of a ring apart and nothing about them. */
+/** Bytes of a key id, 8 characters in base64url: it identifies a key of the ring and reveals nothing about it. */
 const KID = 6;
 
 /** version "." kid "." base64url of salt and tag at least */
@@ -23,12 +23,12 @@ interface RingKey {
  *
  *     v1.<kid>.<base64url(salt16 ‖ ciphertext ‖ tag16)>
  *
- * AES-256-GCM; key and nonce by HKDF-SHA256 from the secret, the salt and the name of the cookie. A key a
- * cookie keeps far from the 2³² random nonces that one GCM key may see (NIST SP 800-38D §8.3). Version,
- * key id and name are authenticated as well, so a value is good for nothing but what it was made for.
+ * AES-256-GCM; key and nonce by HKDF-SHA256 from the secret, the salt and the name of the cookie. Each cookie has a key
+ * of its own, because one GCM key allows 2³² random nonces at most (NIST SP 800-38D §8.3). Version, key id and name are
+ * authenticated as well, so a value is valid only under the name that it was sealed for.
  */
 export class SealedFormat implements SealedCodec {
-  readonly byValueAlone = true;
+  readonly cacheable = true;
   readonly #ring: ReadonlyMap<string, RingKey>;
   readonly #current: RingKey;
   readonly #name: string;
@@ -77,7 +77,7 @@ export class SealedFormat implements SealedCodec {
     decipher.setAuthTag(sealed.subarray(end));
     const content = decipher.update(sealed.subarray(SALT, end), undefined, 'utf8');
     try {
-      // Compares the tag, in constant time; nothing of the content counts before.
+      // Compares the tag in constant time. The content is not used before.
       return content + decipher.final('utf8');
     } catch {
       return undefined;
@@ -93,6 +93,6 @@ export class SealedFormat implements SealedCodec {
   }
 }
 
-/** A key object: for bytes Node 24 throws and catches twice to learn that they are none. */
+/** A key object, because Node 24 throws and catches two errors internally when it is given bytes. */
 const keyOf = (material: Buffer): KeyObject => createSecretKey(material.subarray(0, KEY));
 const nonceOf = (material: Buffer): Buffer => material.subarray(KEY);

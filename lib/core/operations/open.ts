@@ -1,0 +1,155 @@
+import { cookieValues } from '../token/cookie.js';
+import type { DataHooks } from '../model/data.js';
+import type { EngineContext, ProtectionVerdict } from '../request/engine-context.js';
+import type { EndReason } from '../events/events.js';
+import { GuessCounter } from './guess-counter.js';
+import type { Client, OpenedToken, OpenResult, RejectedToken, SessionHandle } from '../storage/backend.js';
+import { isSuspect } from '../model/policy.js';
+import { plainDevice } from '../model/record.js';
+import { REJECTIONS } from '../model/reject-reason.js';
+import type { Awaitable } from '../storage/store.js';
+import { RequestState } from '../request/request-state.js';
+
+/** Maximum number of tokens of one header that are queried from the store. */
+const MAX_CANDIDATES = 8;
+
+/** From the Cookie header to the request state. */
+export class Opening {
+  readonly #context: EngineContext;
+  readonly #hooks: (state: RequestState) => DataHooks;
+  readonly #guesses: GuessCounter;
+
+  constructor(context: EngineContext, hooks: (state: RequestState) => DataHooks) {
+    this.#context = context;
+    this.#hooks = hooks;
+    this.#guesses = new GuessCounter(context.config.clock);
+  }
+
+  /** The session that a Cookie header stands for. Of several cookies the live one counts, and of those the newest. */
+  open(cookieHeader: string | undefined, client: Client): Awaitable<RequestState> {
+    const values = cookieValues(cookieHeader, this.#context.config.cookie.name);
+    if (values.length === 0) return this.#state(client);
+    const opened =
+      values.length === 1 ? this.#context.backend.open(values[0]!, client) : this.#openBest(values, client);
+    return opened instanceof Promise
+      ? opened.then((found) => this.#admit(found, client))
+      : this.#admit(opened, client);
+  }
+
+  /** The state of a request whose session could not be loaded: neither anonymous nor logged in. */
+  refuse(client: Client, refusal: Error): RequestState {
+    const state = this.#state(client);
+    state.unavailable(refusal);
+    return state;
+  }
+
+  /**
+   * Queries genuine tokens first, so that injected cookies of the same name cannot hide ours. The number of values is
+   * bounded by the size of the header (Node's `maxHeaderSize`).
+   */
+  async #openBest(values: string[], client: Client): Promise<OpenResult> {
+    const { backend } = this.#context;
+    const distinct = [...new Set(values)].sort();
+    const genuine = distinct.filter((value) => backend.isGenuine(value, client));
+    const candidates = (genuine.length > 0 ? genuine : distinct).slice(0, MAX_CANDIDATES);
+    const all = await Promise.all(candidates.map(async (value) => backend.open(value, client)));
+    return all.reduce((best, one) => (this.#outranks(one, best) ? one : best));
+  }
+
+  /** An order that does not depend on that of the header: alive before rejected, then the newer, then by id. */
+  #outranks(one: OpenResult, other: OpenResult): boolean {
+    const [left, right] = [this.#live(one), this.#live(other)];
+    if (!left || !right) return left !== undefined || (!right && this.#rank(one) > this.#rank(other));
+    if (left.startedAt !== right.startedAt) return left.startedAt > right.startedAt;
+    // Of one session the present token counts, not the predecessor that leads to it.
+    return left.id === right.id ? isPresent(one) : left.id > right.id;
+  }
+
+  #live(opened: OpenResult) {
+    if (opened.kind === 'rejected') return undefined;
+    const { record } = opened.handle;
+    return this.#context.timeoutOf(record, opened.now) === undefined ? record : undefined;
+  }
+
+  #rank(opened: OpenResult): number {
+    const why =
+      opened.kind === 'rejected' ? opened.why : this.#context.timeoutOf(opened.handle.record, opened.now);
+    return why === undefined ? Infinity : REJECTIONS[why].rank;
+  }
+
+  #admit(opened: OpenResult, client: Client): Awaitable<RequestState> {
+    if (opened.kind === 'rejected')
+      return opened.why === 'reused' ? this.#endReused(opened, client) : this.#reject(opened, client);
+    const timeout = this.#context.timeoutOf(opened.handle.record, opened.now);
+    if (timeout) return this.#discard(opened.handle, timeout, client);
+    return this.#protect(opened, client);
+  }
+
+  #protect(opened: OpenedToken, client: Client): Awaitable<RequestState> {
+    const { handle } = opened;
+    const state = this.#state(client);
+    state.opened(opened);
+    const verdict = this.#verdict(state, handle);
+    if (verdict === 'ok') return state;
+    this.#context.emit(state, { type: 'suspicious', verdict });
+    if (verdict === 'end') return this.#discard(handle, 'protection', client);
+    state.suspected(!isSuspect(handle.record.factors));
+    return state;
+  }
+
+  #verdict(state: RequestState, handle: SessionHandle): ProtectionVerdict {
+    const { protect } = this.#context.config;
+    const then = handle.record.device;
+    return protect && then ? protect(state.device, plainDevice(then)) : 'ok';
+  }
+
+  /** An anonymous state in place of a session that is over, with its cookie taken away. */
+  async #discard(handle: SessionHandle, reason: EndReason, client: Client): Promise<RequestState> {
+    await this.#context.destroy(handle, reason);
+    const state = this.#state(client);
+    state.discarded();
+    return state;
+  }
+
+  /** A copy of a replaced token was used after its grace. The holder of the present token may be the thief, so the session ends. */
+  async #endReused(token: RejectedToken, client: Client): Promise<RequestState> {
+    const ended = token.former && (await this.#context.backend.destroy(token.former.handle));
+    return this.#reject({ ...token, ...(ended && { ended }) }, client);
+  }
+
+  #reject(token: RejectedToken, client: Client): RequestState {
+    const state = this.#state(client);
+    state.rejected(token, REJECTIONS[token.why].cookie);
+    this.#report(token, client);
+    return state;
+  }
+
+  #report({ why, id, ended }: RejectedToken, client: Client): void {
+    const { event, guess, ends } = REJECTIONS[why];
+    if (event) {
+      const subject = ended?.subject;
+      const at = this.#context.config.clock.now();
+      this.#context.events.emit({ type: event, id, at, ...(subject !== undefined && { subject }) });
+    }
+    if (guess) this.#countGuess(client);
+    if (ended && ends) this.#context.ended(ended, ends);
+  }
+
+  #countGuess({ ip }: Client): void {
+    const count = ip === undefined ? undefined : this.#guesses.count(ip);
+    if (count === undefined) return;
+    this.#context.events.emit({
+      type: 'guessing',
+      id: '',
+      at: this.#context.config.clock.now(),
+      ip: ip!,
+      count,
+    });
+  }
+
+  #state(client: Client): RequestState {
+    return new RequestState(this.#context.config.clock, client, this.#hooks);
+  }
+}
+
+const isPresent = (opened: OpenResult): boolean => opened.kind === 'live' && opened.present;

@@ -1,0 +1,55 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { IncomingMessage } from 'node:http';
+import type { ExecutionContext } from '@nestjs/common';
+import { isHttp, requestOf } from '../transports/request-of.js';
+import type { RequestSession } from './request-session.js';
+import { policyOf } from './session.metadata.js';
+
+const REQUEST_SESSION = Symbol.for('nest-sessions/request-session');
+
+type Carrier = { [REQUEST_SESSION]?: RequestSession };
+
+/** @param session `undefined` to add only the property, for a session that is attached later */
+export function attach(request: IncomingMessage, session: RequestSession | undefined): void {
+  (request as Carrier)[REQUEST_SESSION] = session;
+}
+
+export function attached(request: IncomingMessage): RequestSession | undefined {
+  return (request as Carrier)[REQUEST_SESSION];
+}
+
+// One storage for all copies of this module in the process.
+const STORAGE = Symbol.for('nest-sessions/storage');
+type Storage = AsyncLocalStorage<RequestSession>;
+const shared = globalThis as { [STORAGE]?: Storage };
+
+export const storage: Storage = (shared[STORAGE] ??= new AsyncLocalStorage<RequestSession>());
+
+/**
+ * The session of the current request, from the asynchronous context. A callback of a socket keeps the context of the
+ * request that opened the socket, so a session whose request is finished is not returned.
+ */
+export function currentSession(): RequestSession | undefined {
+  const found = storage.getStore();
+  return found?.over ? undefined : found;
+}
+
+/**
+ * The session of a handler's request. Without a request in the handler's arguments, as under GraphQL, the asynchronous
+ * context provides it.
+ *
+ * @throws SessionHttpException 503 if the session could not be loaded
+ */
+export function sessionOf(context: ExecutionContext): RequestSession | undefined {
+  const current = lookUp(context);
+  if (current?.state.refusal !== undefined) current.refuse(policyOf(context));
+  return current;
+}
+
+function lookUp(context: ExecutionContext): RequestSession | undefined {
+  const request = requestOf(context);
+  const found = request && attached(request.raw ?? request);
+  if (found || isHttp(context)) return found;
+  // An upgraded connection does not pass through the entry, so the asynchronous context belongs to another request.
+  return request?.headers?.upgrade === undefined ? currentSession() : undefined;
+}

@@ -1,0 +1,53 @@
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type HttpServer,
+  type MiddlewareConsumer,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import type { SessionSettings } from '../options/session.settings.js';
+import { SESSION_SETTINGS } from '../options/tokens.js';
+import { CookiePath } from './cookie-path.js';
+import { excludeWarning } from './exclude-check.js';
+import { ExcludeProbe } from './exclude-probe.js';
+import { RouteTable } from './route-table.js';
+
+const logger = new Logger('nest-sessions');
+
+/** Compares the options `exclude` and `cookie.path` with the routes, once these are known, and warns of what cannot be meant. */
+@Injectable()
+export class RouteChecks implements OnApplicationBootstrap {
+  readonly #settings: SessionSettings;
+  readonly #cookiePath: CookiePath;
+  readonly #table = new RouteTable();
+  #probes: readonly ExcludeProbe[] = [];
+
+  constructor(
+    @Inject(SESSION_SETTINGS) settings: SessionSettings,
+    @Inject(CookiePath) cookiePath: CookiePath,
+  ) {
+    this.#settings = settings;
+    this.#cookiePath = cookiePath;
+  }
+
+  /** To be called before the routes are registered, by applications that have an HTTP adapter. */
+  watch(adapter: HttpServer, consumer: MiddlewareConsumer): void {
+    this.#table.watch(adapter);
+    this.#probes = this.#settings.exclude.map((entry) => new ExcludeProbe(entry, consumer));
+  }
+
+  onApplicationBootstrap(): void {
+    const { routes } = this.#table;
+    const isExcluded = (method: string, path: string): boolean =>
+      this.#probes.some((probe) => probe.matches(method, path));
+    const withSession = routes.filter(({ method, path }) => !isExcluded(method, path));
+    const warnings = [
+      this.#cookiePath.observe(withSession),
+      ...this.#probes.map((probe) =>
+        excludeWarning({ entry: probe.entry, matches: (...request) => probe.matches(...request) }, routes),
+      ),
+    ];
+    for (const warning of warnings) if (warning !== undefined) logger.warn(warning);
+  }
+}

@@ -1,0 +1,84 @@
+import { timeoutOf } from '../../../core/model/policy.js';
+import type { RejectReason } from '../../../core/model/reject-reason.js';
+import type { Client, OpenResult, RejectedToken } from '../../../core/storage/backend.js';
+import type { Awaitable } from '../../../core/storage/store.js';
+import type { Verdict } from '../../../revocations/revocation-list.js';
+import type { SealedContext } from '../context.js';
+import { SealedHandle } from '../handle.js';
+import type { Content } from '../payload.js';
+import { isPending, sessionIsLive, verdictOf } from '../verdict.js';
+
+type Opened = OpenResult<SealedHandle>;
+
+/** Checks length, form, version, key, seal, times and revocation, in this order. */
+export function openCookie(context: SealedContext, value: string, client: Client): Awaitable<Opened> {
+  const { sealer, list } = context;
+  const binding = sealer.bindingOf(client);
+  const content = sealer.open(value, binding);
+  if (!content) return rejected(sealer.hasForm(value) ? 'tampered' : 'foreign');
+  if (!isInTime(context, content)) return rejected('unknown', content.id);
+  const handle = new SealedHandle(content, value, binding, true);
+  const waiting = list?.fresh();
+  return waiting ? waiting.then(() => checkRevocation(context, handle)) : checkRevocation(context, handle);
+}
+
+/** Within the times that were sealed in, and within the ones that are configured now. */
+function isInTime(context: SealedContext, { record, expiresAt, endsAt }: Content): boolean {
+  const now = context.now();
+  if (!(now < expiresAt && now < endsAt)) return false;
+  return timeoutOf(record, context.limitsOf(record), now) === undefined;
+}
+
+function checkRevocation(context: SealedContext, handle: SealedHandle): Opened {
+  const { id } = handle.content;
+  const verdict = verdictOf(context, handle.content);
+  if (verdict.live) return opened(context, handle, verdict);
+  const { why } = verdict;
+  if (sessionIsLive(verdict)) {
+    const former = { handle, everywhere: why === 'superseded' };
+    return { ...rejected(why, id), former, lately: why === 'superseded' && verdict.lately };
+  }
+  return { ...rejected(why, id), lately: why === 'replaced' };
+}
+
+function opened(
+  context: SealedContext,
+  handle: SealedHandle,
+  { version, rotation }: Verdict & { live: true },
+): Opened {
+  const current = atVersion(context, handle, version);
+  const renewed = current !== handle;
+  const confirms = !renewed && isPending(rotation);
+  return {
+    kind: 'live',
+    handle: current,
+    now: context.now(),
+    skew: context.skew,
+    present: !renewed,
+    renewed,
+    confirms,
+  };
+}
+
+/** The handle at the present version of its session; `undefined` if the session ended or the token opens it no more. */
+export async function reloadSession(
+  context: SealedContext,
+  handle: SealedHandle,
+): Promise<SealedHandle | undefined> {
+  await context.list?.fresh();
+  const verdict = verdictOf(context, handle.content);
+  return verdict.live ? atVersion(context, handle, verdict.version) : undefined;
+}
+
+/**
+ * For a late request with a predecessor: the successor that the request which rotated received. `rotatedAt` is now, so
+ * that this request does not rotate again.
+ */
+function atVersion(context: SealedContext, handle: SealedHandle, version: number): SealedHandle {
+  const { content, binding } = handle;
+  if (version === content.version) return handle;
+  const record = { ...content.record, rotatedAt: context.now() };
+  return context.sealer.seal({ ...content, version, record }, binding, record.data);
+}
+
+const rejected = (why: RejectReason, id = ''): RejectedToken<SealedHandle> => ({ kind: 'rejected', why, id });

@@ -1,0 +1,73 @@
+import { withoutValues } from '../../core/storage/health/driver-error.js';
+import { isSessionError, unavailable } from '../../core/util/errors.js';
+import { reported } from '../../core/storage/health/store-health.js';
+import type { Awaitable, CallReports } from '../../core/storage/store.js';
+import type {
+  Revocation,
+  RevocationContext,
+  RevocationList,
+  SealedToken,
+  Verdict,
+} from '../../revocations/revocation-list.js';
+
+/** A list of revocations whose calls are reported, also of an application's own list. A lookup in its memory is no call. */
+export class WatchedList implements RevocationList {
+  readonly #list: RevocationList;
+  readonly #health: CallReports;
+
+  constructor(list: RevocationList, health: CallReports) {
+    this.#list = list;
+    this.#health = health;
+  }
+
+  bind(context: RevocationContext): void {
+    this.#list.bind(context);
+  }
+
+  fresh(): void | Promise<void> {
+    const waiting = this.#list.fresh();
+    return waiting && reported(this.#health.read, waiting);
+  }
+
+  sync(): void | Promise<void> {
+    const waiting = this.#list.sync();
+    return waiting && reported(this.#health.read, waiting);
+  }
+
+  get epoch(): string {
+    return this.#list.epoch;
+  }
+
+  get lag(): number {
+    return this.#list.lag;
+  }
+
+  get skew(): number {
+    return this.#list.skew;
+  }
+
+  check(token: SealedToken): Verdict {
+    return this.#list.check(token);
+  }
+
+  revokedSince(subject: string): number {
+    return this.#list.revokedSince(subject);
+  }
+
+  revokedAt(subject: string): number {
+    return this.#list.revokedAt(subject);
+  }
+
+  add(revocation: Revocation): Promise<boolean> {
+    return reported(this.#health.write, this.#list.add(revocation)).catch(failAsUnavailable);
+  }
+
+  close(): Awaitable<void> {
+    return this.#list.close();
+  }
+}
+
+/** A list of an application's own may reject with the error of its driver. */
+function failAsUnavailable(error: unknown): never {
+  throw isSessionError(error) ? error : unavailable(withoutValues(error));
+}
