@@ -76,8 +76,10 @@ export default tseslint.config(
             ),
             layer('store', ['./core']),
             layer('nest', ['./core', './http', './stores']),
-            // loginAs asks the application for its engine, by the name that the module gave to it.
-            layer('testing', ['./core', './nest/options/tokens.ts']),
+            layer('testing', ['./core', './nest', './stores/memory']),
+            layer('attack', []),
+            // A program of its own, which no application loads.
+            { target: './lib/!(attack)/**/*', from: './lib/attack', message: LAYERS },
             {
               target: './lib/nest/!(session.module.ts)',
               from: './lib/stores',
@@ -91,7 +93,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['lib/{core,http,revocations,stores}/**/*.ts'],
+    files: ['lib/{attack,core,http,revocations,stores}/**/*.ts'],
     rules: packages(
       [...FRAMEWORK, ...DRIVERS],
       'These layers know no framework, and no driver but by its types.',
@@ -119,7 +121,7 @@ export default tseslint.config(
   },
   {
     // Their packages, or a build, may not be there: what they are, their own compilers check.
-    files: ['{bench,sample}/**/*.ts'],
+    files: ['{bench,sample,test/soak}/**/*.ts'],
     extends: [tseslint.configs.disableTypeChecked],
     rules: { 'import-x/no-unresolved': 'off' },
   },

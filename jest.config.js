@@ -3,8 +3,12 @@ export default {
   testEnvironment: 'node',
   // No spec waits for a timeout; a machine that is busy with other things may be slow all the same.
   testTimeout: 30_000,
+  // Modules of ESM stay in memory after their suite. A worker starts anew before its garbage collection takes over.
+  workerIdleMemoryLimit: '1GB',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
+  setupFilesAfterEnv: ['<rootDir>/test/support/no-disclosure.ts'],
+  testSequencer: '<rootDir>/test/support/long-suites-first.js',
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^nest-sessions$': '<rootDir>/lib/index.ts',

@@ -6,14 +6,14 @@ export default {
   testMatch: [
     '<rootDir>/test/core/**/*.spec.ts',
     '<rootDir>/test/http/**/*.spec.ts',
-    '<rootDir>/test/revocations/revocation-table.spec.ts',
+    '<rootDir>/test/revocations/{revocation-table,session-entry}.spec.ts',
   ],
   testPathIgnorePatterns: [
     '/node_modules/',
     // Applications on both adapters.
-    '/test/http/invalid-calls\\.spec',
+    '/test/http/response/invalid-calls\\.spec',
     '/test/core/token/keys\\.spec',
     // Thousands of responses over sockets.
-    '/test/http/late-calls\\.spec',
+    '/test/http/response/late-calls\\.spec',
   ],
 };

@@ -5,14 +5,15 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const home = `${root}.cache/nest11`;
+const PACKAGES = ['common', 'core', 'platform-express', 'platform-fastify', 'testing', 'microservices'];
 const manifest = JSON.stringify({
   private: true,
-  dependencies: Object.fromEntries(
-    ['common', 'core', 'platform-express', 'platform-fastify', 'testing'].map((name) => [
-      `@nestjs/${name}`,
-      '^11.0.0',
-    ]),
-  ),
+  dependencies: {
+    ...Object.fromEntries(PACKAGES.map((name) => [`@nestjs/${name}`, '^11.0.0'])),
+    // The major that goes with Nest 11.
+    '@nestjs/apollo': '^13.0.0',
+    '@nestjs/graphql': '^13.0.0',
+  },
 });
 
 install();
