@@ -4,7 +4,8 @@ import { format, resolveConfig } from 'prettier';
 import { STEPS } from './ablation.js';
 import { chart } from './chart.js';
 import { contender, contenders, nameOn, PLATFORMS, type Platform } from './contenders.js';
-import { goalsOf, verdictOf, type Goal } from './goals.js';
+import { goalsOf, verdictOf, type Goal, type GoalRun } from './goals.js';
+import { CENTRAL } from './memory.js';
 import { profiles } from './profiles.js';
 import type { Results } from './results.js';
 import { inText, type Spread } from './statistics.js';
@@ -60,7 +61,7 @@ function filledIn(text: string, all: Results[]): string {
 
 function goals(results: Results): string {
   if (!results.goals) return '';
-  const rows = goalsOf(results.node, results.goals).map((goal) => [
+  const rows = goalsOf(results.node, ratiosOf(results.goals, results)).map((goal) => [
     goal.title,
     goal.platform ? TITLES[goal.platform] : '',
     bound(goal),
@@ -71,6 +72,13 @@ function goals(results: Results): string {
   const head = ['logged-in read', 'adapter', 'goal', 'by requests per second', 'by CPU time', ''];
   return `${caption(results)}\n\n${table(head, rows)}${caches(results)}`;
 }
+
+/** Growth and memory are each compared within themselves, so goals of speed alone (`--speed`) take them from their own tables. */
+const ratiosOf = (run: GoalRun, { growth = [], memory = [] }: Results): GoalRun => ({
+  ...run,
+  growth: run.growth.length > 0 ? run.growth : growth,
+  memory: run.memory.length > 0 ? run.memory : memory.filter(({ sessions }) => sessions === CENTRAL),
+});
 
 const bound = ({ goal, most }: Goal): string =>
   goal === undefined ? '–' : `${most ? '≤' : '≥'} ${goal.toFixed(2)}`;
