@@ -143,7 +143,7 @@ function clockOf(options: ConcealedOptions | undefined): Clock {
   return options?.clock ?? systemClock;
 }
 
-function settingsOf(options: ConcealedOptions, clock: Clock): SessionSettings {
+function settingsOf(options: ConcealedOptions, clock: Clock): Promise<SessionSettings> {
   return resolveSettings(clock === systemClock ? options : { ...options, clock });
 }
 

@@ -51,7 +51,7 @@ export async function fakeSession<T extends object>(
   options: SessionTestingOptions = {},
 ): Promise<Session<T>> {
   const { secret, ...all } = SessionTestingModule.options(options);
-  const settings = resolveSettings({ ...all, secret: new Concealed(secret) });
+  const settings = await resolveSettings({ ...all, secret: new Concealed(secret) });
   const engine = createEngine(all.store, settings);
   const cookie = await storeSession('fakeSession()', engine, given);
   const current = await enter(engine, settings, cookie && pairOf(cookie));

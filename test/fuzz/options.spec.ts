@@ -77,9 +77,9 @@ const value = fc.oneof(odd, text, fc.bigInt(), fc.constant(Symbol('odd')));
 const option = fc.oneof(value, fc.dictionary(fc.constantFrom(...NESTED), value, { noNullPrototype: false }));
 
 /** What the call threw that is none of the errors for wrong options. */
-function wrongError(call: () => unknown): unknown {
+async function wrongError(options: unknown): Promise<unknown> {
   try {
-    call();
+    await resolveSettings(options as never);
     return undefined;
   } catch (error) {
     return isSessionError(error) && error.code === 'ERR_OPTIONS' && !error.message.includes(SECRET)
@@ -89,28 +89,28 @@ function wrongError(call: () => unknown): unknown {
 }
 
 describe('the options', () => {
-  it('of any value are resolved, or refused with ERR_OPTIONS and without the secret', () => {
-    fc.assert(
-      fc.property(fc.dictionary(fc.constantFrom(...NAMES), option), (options) => {
-        expect(wrongError(() => resolveSettings({ secret: SECRET, ...options } as never))).toBeUndefined();
+  it('of any value are resolved, or refused with ERR_OPTIONS and without the secret', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.dictionary(fc.constantFrom(...NAMES), option), async (options) => {
+        expect(await wrongError({ secret: SECRET, ...options })).toBeUndefined();
       }),
       { numRuns: 3_000 },
     );
   });
 
-  it.each(NAMES)('%s takes any value, or refuses it with ERR_OPTIONS', (name) => {
-    fc.assert(
-      fc.property(option, (given) => {
-        expect(wrongError(() => resolveSettings({ secret: SECRET, [name]: given } as never))).toBeUndefined();
+  it.each(NAMES)('%s takes any value, or refuses it with ERR_OPTIONS', async (name) => {
+    await fc.assert(
+      fc.asyncProperty(option, async (given) => {
+        expect(await wrongError({ secret: SECRET, [name]: given })).toBeUndefined();
       }),
       { numRuns: 300 },
     );
   });
 
-  it('of a secret of any value are resolved, or refused with ERR_OPTIONS', () => {
-    fc.assert(
-      fc.property(fc.oneof(value, fc.array(value)), (secret) => {
-        expect(wrongError(() => resolveSettings({ secret } as never))).toBeUndefined();
+  it('of a secret of any value are resolved, or refused with ERR_OPTIONS', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(value, fc.array(value)), async (secret) => {
+        expect(await wrongError({ secret })).toBeUndefined();
       }),
       { numRuns: 1_000 },
     );

@@ -5,7 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { checkTarball } from './tarball.js';
+import { checkTarball, checkWeight } from './tarball.js';
 import { makeApplication } from './applications.js';
 import { check, report, run } from './checks.js';
 import { nodes } from './nodes.js';
@@ -26,6 +26,7 @@ async function testPackage() {
     makeApplication(home, tarball, 12),
     nodes(home),
     checkTarball(tarball),
+    checkWeight(home, tarball),
   ]);
   await nest11.typeChecks();
   await nest12.typeChecks();

@@ -31,6 +31,11 @@ export function byClass(shape: Type): DataParser {
   };
 }
 
+/** The keys that a class decorates: others are refused when they are stored. */
+export const keysOfClass = (shape: Type): readonly string[] => [
+  ...new Set(rulesFor(shape).map(({ propertyName }) => propertyName)),
+];
+
 /** The rules that a property and what is below it break, by their names: messages may contain values. */
 function faultsOf(error: ValidationError): DataFault[] {
   const key = error.property;

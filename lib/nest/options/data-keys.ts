@@ -1,19 +1,6 @@
-import type { Type } from '@nestjs/common';
-import { getMetadataStorage } from 'class-validator';
 import { nearest, wrongOption } from '../../core/util/options.js';
 import { shown } from '../../core/util/texts.js';
 import type { StandardSchemaV1 } from './standard-schema.js';
-
-/** The keys that a class or an object schema of Zod names; `undefined` where there may be others, or it is not known. */
-export function keysOfData(shape: Type | StandardSchemaV1): readonly string[] | undefined {
-  return '~standard' in shape ? keysOfSchema(shape) : keysOfClass(shape);
-}
-
-/** Every key of a class has a decorator of class-validator; others are refused when they are stored. */
-function keysOfClass(shape: Type): readonly string[] | undefined {
-  const found = getMetadataStorage().getTargetValidationMetadatas(shape, '', false, false);
-  return found.length > 0 ? [...new Set(found.map(({ propertyName }) => propertyName))] : undefined;
-}
 
 interface MaybeObjectSchema {
   shape?: unknown;
@@ -21,7 +8,11 @@ interface MaybeObjectSchema {
   def?: { type?: unknown; catchall?: { def?: { type?: unknown } } };
 }
 
-function keysOfSchema({ shape, def }: StandardSchemaV1 & MaybeObjectSchema): readonly string[] | undefined {
+/** The keys that an object schema of Zod names; `undefined` where there may be others, or it is not known. */
+export function keysOfSchema({
+  shape,
+  def,
+}: StandardSchemaV1 & MaybeObjectSchema): readonly string[] | undefined {
   if (typeof shape !== 'object' || shape === null || def?.type !== 'object') return undefined;
   const closed = def.catchall === undefined || def.catchall.def?.type === 'never';
   return closed ? Object.keys(shape) : undefined;

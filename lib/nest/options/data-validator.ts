@@ -5,17 +5,46 @@ import type { DataParser, ParsedData } from '../../core/model/data-schema.js';
 import { wrongOption } from '../../core/util/options.js';
 import { isSessionError, SessionError } from '../../core/util/errors.js';
 import { keyShown } from '../../core/util/texts.js';
-import { byClass } from './data-class.js';
+import { keysOfSchema } from './data-keys.js';
 import type { StandardIssue, StandardSchemaV1 } from './standard-schema.js';
 
-/**
- * Reads and validates a session's data, key by key. A key that is absent is never at fault: sessions fill up over time.
- *
- * @throws SessionError `ERR_OPTIONS` for a schema that validates asynchronously, or that does not accept empty data
- */
-export function dataParser(shape: Type | StandardSchemaV1): DataParser {
-  return '~standard' in shape ? bySchema(acceptsNothing(shape)) : byClass(shape);
+/** What the option `data` comes to. */
+export interface DataReader {
+  /** Reads and validates, key by key. A key that is absent is never at fault: sessions fill up over time. */
+  parse: DataParser;
+  /** All keys that the data can have; `undefined` where there may be others, or it is not known. */
+  keys: readonly string[] | undefined;
 }
+
+/**
+ * @throws SessionError `ERR_OPTIONS` for a schema that validates asynchronously, or that does not accept empty data; for a
+ * class where class-validator is not installed
+ */
+export async function dataReader(shape: Type | StandardSchemaV1): Promise<DataReader> {
+  if ('~standard' in shape) return { parse: bySchema(acceptsNothing(shape)), keys: keysOfSchema(shape) };
+  const { byClass, keysOfClass } = await readersOfClasses();
+  return { parse: byClass(shape), keys: keysOfClass(shape) };
+}
+
+/** class-validator is large, and only applications that give a class need it. */
+async function readersOfClasses(): Promise<typeof import('./data-class.js')> {
+  try {
+    return await import('./data-class.js');
+  } catch (cause) {
+    if (!isModuleMissing(cause)) throw cause;
+    throw new SessionError(
+      'ERR_OPTIONS',
+      'SessionModule: data: a class needs the packages class-validator and class-transformer, and one of them is not installed. Run "npm install class-validator class-transformer", or give a Standard Schema.',
+      { cause },
+    );
+  }
+}
+
+/** Of an ES module, and of CommonJS. */
+const isModuleMissing = (error: unknown): boolean =>
+  error instanceof Error &&
+  'code' in error &&
+  (error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'MODULE_NOT_FOUND');
 
 /** A schema that always takes its time is known at boot; one that does for some values alone, when these come. */
 function bySchema(shape: StandardSchemaV1): DataParser {

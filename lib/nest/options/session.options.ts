@@ -53,8 +53,8 @@ export interface SessionModuleOptions<T extends object = object> {
   /** How the session cookie is named and written. @default `__Host-session`, `Secure`, `HttpOnly`, `SameSite=Lax`, `Path=/` */
   cookie?: CookieOptions;
   /**
-   * What a session may hold: a class with class-validator decorators, or a Standard Schema (Zod, Valibot, …)
-   * that validates synchronously. Stored data that no longer fits is dropped, key by key. @default none: data is not validated
+   * What a session may hold: a class with class-validator decorators (with that package and class-transformer), or a Standard
+   * Schema (Zod, Valibot, …) that validates synchronously. Stored data that no longer fits is dropped, key by key. @default none: data is not validated
    */
   data?: Type<T> | StandardSchemaV1;
   /** How many sessions a subject may have at a time. @default no limit */

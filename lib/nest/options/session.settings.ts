@@ -11,8 +11,7 @@ import type { Device } from '../../core/model/record.js';
 import type { RenderFailure } from '../request/failure-content.js';
 import { asHttp } from '../request/session.exceptions.js';
 import { resolveCookie } from './cookie.settings.js';
-import { keysOfData } from './data-keys.js';
-import { dataParser } from './data-validator.js';
+import { dataReader } from './data-validator.js';
 import { checkModuleOptions } from './shapes/options.shape.js';
 import { revealSecret, type ConcealedOptions } from './module-definition.js';
 import type { ExcludedRoute, SessionModuleOptions } from './session.options.js';
@@ -43,7 +42,15 @@ export interface SessionSettings {
  *
  * @throws SessionError `ERR_OPTIONS`
  */
-export function resolveSettings(given: ConcealedOptions): SessionSettings {
+export async function resolveSettings(given: ConcealedOptions): Promise<SessionSettings> {
+  const settings = resolveOwnSettings(given);
+  if (!given.data) return settings;
+  const { parse, keys } = await dataReader(given.data);
+  return { ...settings, engine: { ...settings.engine, parse }, dataKeys: keys };
+}
+
+/** All of them but for `data`, whose validator may have to be loaded. @throws SessionError `ERR_OPTIONS` */
+export function resolveOwnSettings(given: ConcealedOptions): SessionSettings {
   const options = revealSecret(given);
   checkModuleOptions(options);
   const all = withDefaults(options);
@@ -61,7 +68,6 @@ export function resolveSettings(given: ConcealedOptions): SessionSettings {
       maxSessions: all.maxSessions,
       onExceeded: all.onExceeded,
       protect: all.protection,
-      parse: all.data,
       storeTimeout: all.storeTimeout,
       clock: all.clock,
       asThrown: asHttp,
@@ -69,7 +75,7 @@ export function resolveSettings(given: ConcealedOptions): SessionSettings {
       reloginWithin: all.relogin.within,
     },
     clockInjected: options.clock != null,
-    dataKeys: options.data ? keysOfData(options.data) : undefined,
+    dataKeys: undefined,
     login: all.login,
     relogin: all.relogin,
     ...all.crossOrigin,
@@ -82,7 +88,7 @@ export function resolveSettings(given: ConcealedOptions): SessionSettings {
   };
 }
 
-/** Every option with its default and in the form that it has from then on; `store` is for the module to make. */
+/** Every option with its default and in the form that it has from then on, but for what the module makes of `store` and `data`. */
 function withDefaults(options: SessionModuleOptions) {
   const { secret, maxSessions, rotateEvery } = options;
   return {
@@ -99,7 +105,6 @@ function withDefaults(options: SessionModuleOptions) {
       url: options.relogin?.url ?? undefined,
     },
     cookie: resolveCookie(options.cookie ?? {}),
-    data: options.data ? dataParser(options.data) : undefined,
     maxSessions: maxSessionsOf(maxSessions ?? undefined),
     onExceeded: options.onExceeded ?? 'evict-oldest',
     discloseEviction: options.discloseEviction ?? true,
@@ -111,7 +116,7 @@ function withDefaults(options: SessionModuleOptions) {
     strict: options.strict ?? false,
     renderFailure: options.renderFailure ?? undefined,
     clock: options.clock ?? systemClock,
-  } satisfies Record<Exclude<keyof SessionModuleOptions, 'store'>, unknown>;
+  } satisfies Record<Exclude<keyof SessionModuleOptions, 'store' | 'data'>, unknown>;
 }
 
 function assertRolls(

@@ -1,5 +1,5 @@
 import { SessionError } from '../../../lib/core/util/errors.js';
-import { resolveSettings } from '../../../lib/nest/options/session.settings.js';
+import { resolveOwnSettings } from '../../../lib/nest/options/session.settings.js';
 import { must, type Target } from '../engine/target.js';
 
 const SECRET = 'nRr1hT0m3yq6Zb8s5Vx2Kc9Wd4Jf7Lg0PaQeUiOtYp';
@@ -38,7 +38,7 @@ function check(input: string): void {
   const given = parsed(input);
   if (!given) return;
   try {
-    checkSettings(resolveSettings(given.options as never));
+    checkSettings(resolveOwnSettings(given.options as never));
   } catch (error) {
     must(
       error instanceof SessionError && error.code === 'ERR_OPTIONS',
@@ -51,7 +51,7 @@ function check(input: string): void {
 }
 
 /** What the rest of the library relies on. */
-function checkSettings({ engine, relogin }: ReturnType<typeof resolveSettings>): void {
+function checkSettings({ engine, relogin }: ReturnType<typeof resolveOwnSettings>): void {
   const { limits, rememberLimits, rollEvery, rotateEvery, grace, storeTimeout, cookie } = engine;
   const spans = [limits.idle, limits.lifetime, rememberLimits.idle, rememberLimits.lifetime, rollEvery];
   must(
@@ -133,7 +133,7 @@ export const optionsTarget: Target = {
     const given = parsed(input);
     if (!given) return;
     try {
-      resolveSettings(given.options as never);
+      resolveOwnSettings(given.options as never);
     } catch (error) {
       if (!(error instanceof SessionError)) throw error;
     }

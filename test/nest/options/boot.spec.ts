@@ -21,7 +21,7 @@ import { FakeClock } from 'nest-sessions/testing';
 import { z } from 'zod';
 import { expireCookie, setCookie } from '../../../lib/core/token/cookie.js';
 import { Concealed } from '../../../lib/core/util/concealed.js';
-import { resolveSettings } from '../../../lib/nest/options/session.settings.js';
+import { resolveOwnSettings } from '../../../lib/nest/options/session.settings.js';
 import { AppController } from '../../support/app.js';
 import { Browser } from '../../support/browser.js';
 import { closeAll, SECRET, start } from '../../support/platforms.js';
@@ -870,7 +870,7 @@ describe('cookie options that pass at boot', () => {
 
   function accepted(cookie: SessionModuleOptions['cookie']) {
     try {
-      return resolveSettings({ secret: new Concealed(SECRET), cookie }).engine.cookie;
+      return resolveOwnSettings({ secret: new Concealed(SECRET), cookie }).engine.cookie;
     } catch (error) {
       expect(error).toMatchObject({ code: 'ERR_OPTIONS' });
       return undefined;

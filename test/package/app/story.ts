@@ -56,6 +56,7 @@ export async function tellStory(platform: Platform, providers: Type[] = []): Pro
     await helpers(app);
     await agents(app);
     await fakes();
+    await withoutValidator();
   } finally {
     await app.close();
   }
@@ -98,6 +99,18 @@ async function fakes(): Promise<void> {
   const session = await fakeSession({ subject: 'dave' });
   await new AppController(fakeSessionService(session)).login();
   assert.equal(session.subject, 'alice');
+}
+
+/** No application needs class-validator, but for one that gives a class. */
+async function withoutValidator(): Promise<void> {
+  class Data {
+    theme?: string;
+  }
+  await assert.rejects(fakeSession({}, { data: Data }), ({ code, message }: Error & { code?: string }) => {
+    assert.equal(code, 'ERR_OPTIONS');
+    assert.match(message, /npm install class-validator class-transformer/);
+    return true;
+  });
 }
 
 const ask = (url: string, method: string, path: string, cookie?: string): Promise<Response> =>
