@@ -17,6 +17,8 @@ const ABOUT = {
   redis: '`RedisStore`, `RedisRevocations`',
   postgres: '`PostgresStore`, `PostgresRevocations`',
   sealed: '`SealedCookie`, `MemoryRevocations`, and what a list of revocations implements',
+  terminus: '`SessionHealthIndicator`',
+  swagger: '`createDocument()`',
   store: 'for authors of stores',
 };
 

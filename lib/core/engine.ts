@@ -191,6 +191,11 @@ export class SessionEngine {
     return (await this.#context.backend.diagnose?.()) ?? [];
   }
 
+  /** @throws SessionError `ERR_STORE_UNAVAILABLE` if the store does not respond in time */
+  ping(): Promise<void> {
+    return this.#context.backend.ping();
+  }
+
   close(): Awaitable<void> {
     return this.#context.backend.close();
   }

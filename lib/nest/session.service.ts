@@ -226,6 +226,16 @@ export class SessionService<T extends object = SessionData> {
   }
 
   /**
+   * Resolves if the store responds within `storeTimeout`, for a health check. With sealed cookies it asks for the list of
+   * revocations and the index; without them there is nothing to ask.
+   *
+   * @throws SessionError `ERR_STORE_UNAVAILABLE`
+   */
+  ping(): Promise<void> {
+    return this.#engine.ping();
+  }
+
+  /**
    * The session of a WebSocket's handshake, from its request or, where there is none, its headers. It can be read,
    * changed with `update()` and `commit()`, and ended; it does not roll, and what needs a new cookie throws
    * `ERR_NO_RESPONSE`.

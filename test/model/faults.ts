@@ -63,6 +63,7 @@ const inBackend = (
       destroyAll: (...args) => real.destroyAll(...args),
       publish: (event) => real.publish(event),
       subscribe: (listener) => real.subscribe(listener),
+      ping: () => real.ping(),
       close: () => real.close(),
     };
     return { ...whole, ...change(real, store, context.clock) };

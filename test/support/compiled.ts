@@ -30,9 +30,10 @@ const MANIFEST = {
   type: 'module',
   exports: {
     '.': './lib/index.js',
-    './store': './lib/store/index.js',
-    './testing': './lib/testing/index.js',
-    './*': './lib/stores/*/index.js',
+    './redis': './lib/stores/redis/index.js',
+    './postgres': './lib/stores/postgres/index.js',
+    './sealed': './lib/stores/sealed/index.js',
+    './*': './lib/*/index.js',
   },
 };
 

@@ -168,6 +168,8 @@ export interface SessionBackend<H extends SessionHandle = SessionHandle> {
   subscribe(listener: (event: SessionEvent) => void): void;
   /** What is wrong with the store, at start. A store that fails or does not respond in time is a problem as well. */
   diagnose?(): Promise<StoreProblem[]>;
+  /** @throws SessionError `ERR_STORE_UNAVAILABLE` if the store does not respond in time */
+  ping(): Promise<void>;
   close(): Awaitable<void>;
 }
 

@@ -226,6 +226,10 @@ export class StoreBackend implements SessionBackend<StoreHandle> {
     this.#events.subscribe(listener);
   }
 
+  ping(): Promise<void> {
+    return this.#calls.ping();
+  }
+
   diagnose(): Promise<StoreProblem[]> {
     return problemsOf('store', this.#store, this.#timeout);
   }

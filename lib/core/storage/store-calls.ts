@@ -1,4 +1,5 @@
 import type { Clock } from '../util/clock.js';
+import { newId } from '../token/ids.js';
 import { isSessionError, unavailable } from '../util/errors.js';
 import type { BackendContext } from './backend.js';
 import { StoreHealth } from './health/store-health.js';
@@ -46,12 +47,21 @@ export class StoreCalls {
     return response;
   }
 
+  /** @throws SessionError `ERR_STORE_UNAVAILABLE` if the store does not respond in time */
+  async ping(): Promise<void> {
+    await this.read(pingStore);
+  }
+
   /** The time by the store's clock, in milliseconds since the epoch. `undefined` if the nodes use their own clocks. */
   sharedTime(): Awaitable<number> | undefined {
     const { time } = this.#store;
     return time && this.hasSharedClock ? this.read((store) => time.call(store)) : undefined;
   }
 }
+
+/** Without a `ping` of its own a store is asked for a session that does not exist. */
+export const pingStore = (store: SessionStore): Awaitable<unknown> =>
+  store.ping ? store.ping() : store.load(newId());
 
 const TIMEOUT = 'TimeoutError';
 

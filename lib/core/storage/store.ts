@@ -201,6 +201,11 @@ export interface SessionStore {
    * nothing. An error means that the store does not work at present.
    */
   diagnose?(): Awaitable<readonly StoreProblem[]>;
+  /**
+   * Asks the server whether it responds, for a health check. One round trip that changes nothing. Without it a health check
+   * loads a session that does not exist.
+   */
+  ping?(): Awaitable<void>;
   /** Publishes the end of a session to the other nodes. Must not throw. */
   publish?(event: SessionEvent): void;
   /** Receives the events that other nodes publish. Returns a function that unsubscribes. */

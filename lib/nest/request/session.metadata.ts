@@ -8,7 +8,7 @@ export const ALLOW_CROSS_ORIGIN = 'nest-sessions:allow-cross-origin';
 export const CACHEABLE = 'nest-sessions:cacheable';
 
 /** The metadata key under which Nest stores the guards of `@UseGuards()`. */
-const GUARDS = '__guards__';
+export const GUARDS = '__guards__';
 
 /** Marks what a guard of this library requires. A registered symbol, so that other copies of this module recognise it. */
 export const ASKS_FOR = Symbol.for('nest-sessions/asks-for');
@@ -42,8 +42,11 @@ const known = new WeakMap<Handler, Map<Handler, HandlerPolicy>>();
 
 /** Reads a handler's decorators; those of the handler override those of its class. Cached, because they do not change. */
 export function policyOf(context: ExecutionContext): HandlerPolicy {
-  const handler = context.getHandler();
-  const type = context.getClass();
+  return policyOfHandler(context.getHandler(), context.getClass());
+}
+
+/** As {@link policyOf}, where nothing is executed. */
+export function policyOfHandler(handler: Handler, type: Handler): HandlerPolicy {
   let byClass = known.get(handler);
   if (!byClass) known.set(handler, (byClass = new Map<Handler, HandlerPolicy>()));
   let policy = byClass.get(type);
@@ -75,9 +78,15 @@ function isSpared(levels: Handler[], asked: Asked): boolean {
 
 function asksFor(level: Handler, asked: Asked): boolean {
   return guardsAt(level).some((guard) => {
-    const { [ASKS_FOR]: what } = (typeof guard === 'function' ? guard : guard.constructor) as Guard;
+    const what = askedBy(guard);
     return what === asked || what === 'relogin';
   });
+}
+
+/** What a guard requires, given as its class or an instance. `undefined` for a guard that is none of this library. */
+export function askedBy(guard: object): Asked | undefined {
+  const { [ASKS_FOR]: asked } = (typeof guard === 'function' ? guard : guard.constructor) as Guard;
+  return asked;
 }
 
 type Guard = { [ASKS_FOR]?: Asked };

@@ -19,7 +19,7 @@ import type {
 import { COLUMNS, ddlOf, migrationOf } from './sql/ddl.js';
 import { diagnosePostgres } from './diagnosis.js';
 import { postgresEvents } from './events.js';
-import { isPool, type PostgresPool } from './connection/pool.js';
+import { isPool, query, type PostgresPool } from './connection/pool.js';
 import { readableRecords, recordOf } from './sql/rows.js';
 import { createWithinLimit, evictAboveLimit, type Evicted } from './session-limit.js';
 import { SessionTable } from './session-table.js';
@@ -211,6 +211,10 @@ export class PostgresStore implements SessionStore {
   diagnose(): Promise<StoreProblem[]> {
     const table = { name: this.#name, columns: COLUMNS, privileges: PRIVILEGES };
     return diagnosePostgres('PostgresStore', this.#pool, [table], this.#context);
+  }
+
+  async ping(): Promise<void> {
+    await query(this.#pool, 'SELECT 1');
   }
 
   publish(event: SessionEvent): void {

@@ -135,6 +135,11 @@ export class RedisStore implements SessionStore {
     return diagnoseRedis(this.#redis, this.#context);
   }
 
+  /** In a cluster any server responds. */
+  async ping(): Promise<void> {
+    await this.#redis.send(undefined, 'PING');
+  }
+
   publish(event: SessionEvent): void {
     this.#events.publish(event);
   }

@@ -113,6 +113,10 @@ export class SealedBackend implements SessionBackend<SealedHandle> {
     return this.#context.diagnose();
   }
 
+  ping(): Promise<void> {
+    return this.#context.ping();
+  }
+
   async close(): Promise<void> {
     await this.#context.list?.close();
     await this.#context.index.close();

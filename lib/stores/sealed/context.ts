@@ -69,6 +69,11 @@ export class SealedContext {
     return [...list, ...index];
   }
 
+  /** @throws SessionError `ERR_STORE_UNAVAILABLE` if the list or the index does not respond in time */
+  async ping(): Promise<void> {
+    await Promise.all([this.list?.sync(), this.index.ping()]);
+  }
+
   limitsOf(record: Pick<SessionRecord, 'remember'>): Limits {
     return this.#module.limitsOf(record);
   }

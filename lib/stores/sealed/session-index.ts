@@ -2,7 +2,7 @@ import { listUnavailable, loginRevoked, sessionLimitReached, unavailable } from 
 import { hashSecret, newSecret } from '../../core/token/ids.js';
 import type { CreateTerms, BackendContext } from '../../core/storage/backend.js';
 import type { RecordDelta, SessionRecord } from '../../core/model/record.js';
-import { inTime } from '../../core/storage/store-calls.js';
+import { inTime, pingStore } from '../../core/storage/store-calls.js';
 import { StoreHealth } from '../../core/storage/health/store-health.js';
 import { problemsOf } from '../../core/storage/health/store-problems.js';
 import { useStore, type StoreUse } from '../../core/storage/store-use.js';
@@ -113,6 +113,11 @@ export class SessionIndex {
     const store = this.#store;
     if (!store) throw listUnavailable();
     return this.#read(() => store.list(subject));
+  }
+
+  async ping(): Promise<void> {
+    const store = this.#store;
+    if (store) await this.#read(() => pingStore(store));
   }
 
   diagnose(): Promise<StoreProblem[]> {

@@ -1,0 +1,78 @@
+import { RequestMethod, type INestApplication } from '@nestjs/common';
+import { MetadataScanner, ModulesContainer } from '@nestjs/core';
+import { isUnsafe } from '../http/csrf.js';
+import {
+  askedBy,
+  GUARDS,
+  policyOfHandler,
+  type Asked,
+  type HandlerPolicy,
+} from '../nest/request/session.metadata.js';
+
+/** The metadata key under which Nest stores the method of a route. */
+const METHOD = 'method';
+
+/** A handler of HTTP requests, and what is asked of them. */
+export interface Handler {
+  prototype: object;
+  name: string;
+  method: (...args: never[]) => unknown;
+  policy: HandlerPolicy;
+  /** By the guards of this library that apply to it, whichever level they are bound at. */
+  asked: Asked | undefined;
+  /** Whether it takes a method other than GET, HEAD, OPTIONS and TRACE. */
+  unsafe: boolean;
+}
+
+/** All handlers of all controllers. */
+export function handlersOf(app: INestApplication): Handler[] {
+  const everywhere = globalGuardsOf(app);
+  const scanner = new MetadataScanner();
+  const types = new Set(
+    [...app.get(ModulesContainer).values()].flatMap(({ controllers }) =>
+      [...controllers.values()].map(({ metatype }) => metatype as Controller),
+    ),
+  );
+  return [...types].flatMap((type) =>
+    scanner
+      .getAllMethodNames(type.prototype)
+      .map((name) => ({ name, method: type.prototype[name]! }))
+      .filter(({ method }) => Reflect.hasMetadata(METHOD, method))
+      .map(({ name, method }) => handlerOf(type, name, method, everywhere)),
+  );
+}
+
+type Controller = { prototype: Record<string, Handler['method']> };
+
+function handlerOf(
+  type: Controller,
+  name: string,
+  method: Handler['method'],
+  everywhere: readonly object[],
+): Handler {
+  const policy = policyOfHandler(method, type);
+  const asked = [...everywhere, ...guardsOf(type), ...guardsOf(method)].map(askedBy);
+  return {
+    prototype: type.prototype,
+    name,
+    method,
+    policy,
+    asked: (['relogin', 'login'] as const).find((what) => asked.includes(what) && !policy.spared[what]),
+    unsafe: isUnsafe(RequestMethod[Reflect.getMetadata(METHOD, method) as RequestMethod]),
+  };
+}
+
+const guardsOf = (target: object): object[] =>
+  (Reflect.getMetadata(GUARDS, target) as object[] | undefined) ?? [];
+
+/** An application knows them, but has no public method that returns them. `@nestjs/swagger` reads its prefix there, too. */
+function globalGuardsOf(app: object): object[] {
+  const { config } = app as { config?: GuardConfig };
+  const perRequest = config?.getGlobalRequestGuards?.() ?? [];
+  return [...(config?.getGlobalGuards?.() ?? []), ...perRequest.flatMap(({ metatype }) => metatype ?? [])];
+}
+
+interface GuardConfig {
+  getGlobalGuards?(): object[];
+  getGlobalRequestGuards?(): { metatype?: object | null }[];
+}

@@ -1,0 +1,231 @@
+import { jest } from '@jest/globals';
+import { Controller, Delete, Get, Post, UseGuards, type INestApplication } from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiUnauthorizedResponse,
+  DocumentBuilder,
+  SwaggerModule,
+  type OpenAPIObject,
+} from '@nestjs/swagger';
+import {
+  AllowCrossOrigin,
+  LoginGuard,
+  Logout,
+  Public,
+  Relogin,
+  ReloginGuard,
+  type SessionModuleOptions,
+} from 'nest-sessions';
+import { createDocument, SESSION_SCHEME } from 'nest-sessions/swagger';
+import { Browser } from '../support/browser.js';
+import { closeAll, platforms, start, type PlatformName } from '../support/platforms.js';
+
+afterEach(closeAll);
+
+@Controller()
+class OpenController {
+  @Get('open')
+  open() {
+    return {};
+  }
+
+  @Post('login')
+  login() {
+    return {};
+  }
+
+  @Post('callback')
+  @AllowCrossOrigin()
+  callback() {
+    return {};
+  }
+
+  @Get('account')
+  @UseGuards(LoginGuard)
+  account() {
+    return {};
+  }
+
+  @Post('transfer')
+  @Relogin('2m')
+  transfer() {
+    return {};
+  }
+
+  @Get('leave')
+  @Logout()
+  leave() {
+    return {};
+  }
+
+  @Get('told')
+  @UseGuards(LoginGuard)
+  @ApiUnauthorizedResponse({ description: 'In my own words.' })
+  @ApiBearerAuth()
+  told() {
+    return {};
+  }
+}
+
+class Base {
+  @Get()
+  index() {
+    return {};
+  }
+}
+
+/** Inherits the same method as the next class, and guards it in another way. */
+@Controller('inherited')
+class InheritedController extends Base {}
+
+@Controller('closed')
+@UseGuards(LoginGuard)
+class ClosedController extends Base {
+  @Get('public')
+  @Public()
+  page() {
+    return {};
+  }
+
+  @Delete()
+  @UseGuards(ReloginGuard)
+  remove() {
+    return {};
+  }
+}
+
+interface Setup {
+  options?: Partial<SessionModuleOptions>;
+  guard?: boolean;
+  prepare?(app: INestApplication): void;
+}
+
+async function documentOf(platform: PlatformName, { options, prepare }: Setup = {}) {
+  const made: OpenAPIObject[] = [];
+  const { url, app } = await start(platform, {
+    controllers: [OpenController, InheritedController, ClosedController],
+    options,
+    prepare: (application) => {
+      prepare?.(application);
+      const config = new DocumentBuilder().setTitle('Test').build();
+      const before = JSON.stringify(config);
+      const make = (): OpenAPIObject => createDocument(application, config);
+      made.push(make(), make());
+      expect(JSON.stringify(config)).toBe(before);
+      SwaggerModule.setup('api', application, made[0]!, { ui: false });
+    },
+  });
+  expect(made[1]).toEqual(made[0]);
+  return { document: made[0]!, url, app };
+}
+
+/** What is told of a route: statuses that are not 2xx, and security. */
+function told(document: OpenAPIObject, method: 'get' | 'post' | 'delete', path: string) {
+  const { responses, security } = document.paths[path]![method]!;
+  return {
+    statuses: Object.keys(responses).filter((status) => !status.startsWith('2')),
+    security: (security ?? []).flatMap((one) => Object.keys(one)),
+  };
+}
+
+type Body = { properties: { code: { enum: string[] }; maxAge?: object } };
+
+function codes(document: OpenAPIObject, method: 'get' | 'post' | 'delete', path: string, status: number) {
+  const answer = document.paths[path]![method]!.responses[String(status)] as unknown as {
+    content: { 'application/json': { schema: Body } };
+  };
+  return answer.content['application/json'].schema.properties;
+}
+
+describe.each(platforms)('an OpenAPI document on %s', (platform) => {
+  it('has the session cookie as a security scheme, and one line to add it', async () => {
+    const { document, url } = await documentOf(platform, { options: { cookie: { name: 'sid' } } });
+    expect(document.components!.securitySchemes).toEqual({
+      [SESSION_SCHEME]: {
+        type: 'apiKey',
+        in: 'cookie',
+        name: 'sid',
+        description: expect.any(String) as string,
+      },
+    });
+    const served = await new Browser(url).get('/api-json');
+    expect(served.json()).toEqual(JSON.parse(JSON.stringify(document)));
+  });
+
+  it('tells of each handler what our guards and decorators answer', async () => {
+    const { document } = await documentOf(platform);
+    const needed = { security: ['session'] };
+    const none = { security: [] };
+    expect(told(document, 'get', '/open')).toEqual({ statuses: [], ...none });
+    expect(told(document, 'post', '/login')).toEqual({ statuses: ['403'], ...none });
+    expect(told(document, 'post', '/callback')).toEqual({ statuses: [], ...none });
+    expect(told(document, 'get', '/account')).toEqual({ statuses: ['401', '503'], ...needed });
+    expect(told(document, 'post', '/transfer')).toEqual({ statuses: ['401', '403', '503'], ...needed });
+    expect(told(document, 'get', '/leave')).toEqual({ statuses: ['403', '503'], ...none });
+    expect(told(document, 'get', '/inherited')).toEqual({ statuses: [], ...none });
+    expect(told(document, 'get', '/closed')).toEqual({ statuses: ['401', '503'], ...needed });
+    expect(told(document, 'get', '/closed/public')).toEqual({ statuses: [], ...none });
+    expect(told(document, 'delete', '/closed')).toEqual({ statuses: ['401', '403', '503'], ...needed });
+  });
+
+  it('names the codes of each answer', async () => {
+    const { document } = await documentOf(platform);
+    expect(codes(document, 'get', '/account', 401).code.enum).toEqual([
+      'ERR_LOGIN_REQUIRED',
+      'ERR_SESSION_EVICTED',
+    ]);
+    expect(codes(document, 'get', '/account', 401).maxAge).toBeUndefined();
+    expect(codes(document, 'post', '/transfer', 401).code.enum).toContain('ERR_RELOGIN_REQUIRED');
+    expect(codes(document, 'post', '/transfer', 401).maxAge).toMatchObject({ type: 'integer' });
+    expect(codes(document, 'post', '/transfer', 403).code.enum).toEqual(['ERR_CROSS_ORIGIN']);
+    expect(codes(document, 'get', '/account', 503).code.enum).toEqual(['ERR_STORE_UNAVAILABLE']);
+    const discreet = await documentOf(platform, { options: { discloseEviction: false } });
+    expect(codes(discreet.document, 'get', '/account', 401).code.enum).toEqual(['ERR_LOGIN_REQUIRED']);
+  });
+
+  it('leaves alone what a handler declares itself', async () => {
+    const { document } = await documentOf(platform);
+    expect(document.paths['/told']!.get!.responses['401']).toEqual({ description: 'In my own words.' });
+    expect(told(document, 'get', '/told').security.sort()).toEqual(['bearer', 'session']);
+  });
+
+  it('tells of no 403 where requests of other sites are allowed', async () => {
+    const { document } = await documentOf(platform, { options: { crossOrigin: 'allow' } });
+    expect(told(document, 'post', '/login').statuses).not.toContain('403');
+    expect(told(document, 'post', '/transfer').statuses).toEqual(['401', '503']);
+  });
+
+  it('knows a guard that is global', async () => {
+    const { document } = await documentOf(platform, {
+      prepare: (app) => void app.useGlobalGuards(app.get(LoginGuard)),
+    });
+    expect(told(document, 'get', '/open')).toEqual({ statuses: ['401', '503'], security: ['session'] });
+    expect(told(document, 'get', '/closed/public')).toEqual({ statuses: [], security: [] });
+  });
+
+  it('leaves the classes as they were', async () => {
+    const plain = await documentOf(platform, {
+      prepare: (app) => {
+        createDocument(app, new DocumentBuilder().build());
+        const { paths } = SwaggerModule.createDocument(app, new DocumentBuilder().build());
+        expect(Object.keys(paths['/account']!.get!.responses)).toEqual(['200']);
+      },
+    });
+    expect(Object.hasOwn(InheritedController.prototype, 'index')).toBe(false);
+    expect((await new Browser(plain.url).get('/open')).json()).toEqual({});
+  });
+
+  it('tells what the application does', async () => {
+    const { document, url } = await documentOf(platform);
+    const browser = new Browser(url);
+    for (const [path, methods] of Object.entries(document.paths)) {
+      for (const method of Object.keys(methods)) {
+        const { statuses } = told(document, method as 'get', path);
+        const { status } = await browser.send(path, { method: method.toUpperCase() });
+        expect([path, method, status === 401]).toEqual([path, method, statuses.includes('401')]);
+      }
+    }
+  });
+});
+
+jest.setTimeout(30_000);
