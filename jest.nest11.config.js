@@ -15,6 +15,8 @@ export default {
     '<rootDir>/test/http/response/*.spec.ts',
     '<rootDir>/test/testing/**/*.spec.ts',
     '<rootDir>/test/docs/**/*.spec.ts',
+    '<rootDir>/test/swagger/**/*.spec.ts',
+    '<rootDir>/test/terminus/**/*.spec.ts',
     '<rootDir>/test/concurrency/races.spec.ts',
     '<rootDir>/test/stores/sealed/behaviour.spec.ts',
   ],

@@ -5,7 +5,16 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const home = `${root}.cache/nest11`;
-const PACKAGES = ['common', 'core', 'platform-express', 'platform-fastify', 'testing', 'microservices'];
+const PACKAGES = [
+  'common',
+  'core',
+  'microservices',
+  'platform-express',
+  'platform-fastify',
+  'swagger',
+  'terminus',
+  'testing',
+];
 const manifest = JSON.stringify({
   private: true,
   dependencies: {
