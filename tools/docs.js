@@ -19,6 +19,7 @@ const ABOUT = {
   sealed: '`SealedCookie`, `MemoryRevocations`, and what a list of revocations implements',
   terminus: '`SessionHealthIndicator`',
   swagger: '`createDocument()`',
+  opentelemetry: '`instrumentSessions()`',
   store: 'for authors of stores',
 };
 

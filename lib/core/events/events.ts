@@ -1,3 +1,5 @@
+import { events as channel } from '../diagnostics/channels.js';
+
 /** Why a session ended. */
 export type EndReason =
   /** `@Logout()` or `logout()`. */
@@ -113,10 +115,11 @@ export class EventHub {
   }
 
   get observed(): boolean {
-    return this.#listeners.size > 0;
+    return this.#listeners.size > 0 || channel.hasSubscribers;
   }
 
   emit(event: SessionEvent): void {
+    if (channel.hasSubscribers) channel.publish(event);
     for (const listener of this.#listeners) callSafely(() => listener(event), this.#onError);
   }
 

@@ -1,3 +1,4 @@
+import { conflicts } from '../diagnostics/channels.js';
 import type { DataPatch } from '../model/data.js';
 import { suspected } from '../model/policy.js';
 import type { BackendWrite } from '../storage/backend.js';
@@ -116,6 +117,7 @@ export class Commit {
   async #save(state: RequestState, step: SaveStep): Promise<boolean> {
     const outcome = await this.#write(state, step);
     if (outcome === 'saved') return true;
+    if (outcome === 'conflict' && conflicts.hasSubscribers) conflicts.publish({ id: state.id });
     if (outcome === 'conflict' && (await this.#operations.tryReload(state))) return false;
     state.gone();
     if (step.patch) throw sessionEnded();

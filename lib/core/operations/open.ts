@@ -1,3 +1,4 @@
+import { opened as openedChannel, type OpenedMessage } from '../diagnostics/channels.js';
 import { cookieValues } from '../token/cookie.js';
 import type { DataHooks } from '../model/data.js';
 import type { EngineContext, ProtectionVerdict } from '../request/engine-context.js';
@@ -38,6 +39,7 @@ export class Opening {
 
   /** The state of a request whose session could not be loaded: neither anonymous nor logged in. */
   refuse(client: Client, refusal: Error): RequestState {
+    publish('unavailable');
     const state = this.#state(client);
     state.unavailable(refusal);
     return state;
@@ -90,6 +92,7 @@ export class Opening {
     const state = this.#state(client);
     state.opened(opened);
     const verdict = this.#verdict(state, handle);
+    if (verdict !== 'end') publish('live');
     if (verdict === 'ok') return state;
     this.#context.emit(state, { type: 'suspicious', verdict });
     if (verdict === 'end') return this.#discard(handle, 'protection', client);
@@ -105,6 +108,7 @@ export class Opening {
 
   /** An anonymous state in place of a session that is over, with its cookie taken away. */
   async #discard(handle: SessionHandle, reason: EndReason, client: Client): Promise<RequestState> {
+    publish(reason);
     await this.#context.destroy(handle, reason);
     const state = this.#state(client);
     state.discarded();
@@ -121,6 +125,7 @@ export class Opening {
     const state = this.#state(client);
     state.rejected(token, REJECTIONS[token.why].cookie);
     this.#report(token, client);
+    publish(token.why);
     return state;
   }
 
@@ -153,3 +158,7 @@ export class Opening {
 }
 
 const isPresent = (opened: OpenResult): boolean => opened.kind === 'live' && opened.present;
+
+function publish(result: OpenedMessage['result']): void {
+  if (openedChannel.hasSubscribers) openedChannel.publish({ result });
+}

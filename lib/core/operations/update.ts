@@ -1,3 +1,4 @@
+import { conflicts } from '../diagnostics/channels.js';
 import { setTimeout as wait } from 'node:timers/promises';
 import { keyName } from '../model/data-checks.js';
 import type { EngineContext } from '../request/engine-context.js';
@@ -76,7 +77,10 @@ export class Updating {
     if (!handle) throw sessionEnded();
     const data = text === undefined ? { set: {}, remove: [key] } : { set: { [key]: text }, remove: [] };
     const saved = await backend.save(handle, { data, exclusive: true }, state.now());
-    if (saved.outcome === 'conflict') return false;
+    if (saved.outcome === 'conflict') {
+      if (conflicts.hasSubscribers) conflicts.publish({ id: state.id });
+      return false;
+    }
     if (saved.outcome === 'gone') {
       state.gone();
       throw sessionEnded();

@@ -1,3 +1,4 @@
+import { observedStore } from '../diagnostics/observed.js';
 import type { SessionEvent } from '../events/events.js';
 import { standingOfToken, TokenStanding } from '../model/predecessors.js';
 import { epochOf, type SessionRecord } from '../model/record.js';
@@ -40,7 +41,8 @@ type Opened = OpenResult<StoreHandle>;
 /** Keeps sessions in a store. The cookie holds the signed token `id.secret`. */
 export class StoreBackend implements SessionBackend<StoreHandle> {
   readonly cookieIsRecord = false;
-  readonly #store: SessionStore;
+  readonly #diagnosed: SessionStore;
+  readonly #store: Pick<SessionStore, 'load'>;
   readonly #context: BackendContext;
   readonly #signer: Signer;
   readonly #tokens: TokenVerifier;
@@ -53,7 +55,8 @@ export class StoreBackend implements SessionBackend<StoreHandle> {
   readonly #events: StoreEvents;
 
   constructor(store: SessionStore, context: BackendContext) {
-    this.#store = store;
+    this.#diagnosed = store;
+    this.#store = observedStore('store', store);
     this.#context = context;
     this.#signer = context.signer;
     this.#tokens = new TokenVerifier(context.signer);
@@ -231,7 +234,7 @@ export class StoreBackend implements SessionBackend<StoreHandle> {
   }
 
   diagnose(): Promise<StoreProblem[]> {
-    return problemsOf('store', this.#store, this.#timeout);
+    return problemsOf('store', this.#diagnosed, this.#timeout);
   }
 
   close(): Awaitable<void> {

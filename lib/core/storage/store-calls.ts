@@ -1,4 +1,5 @@
 import type { Clock } from '../util/clock.js';
+import { observedStore, type StoreOperations } from '../diagnostics/observed.js';
 import { newId } from '../token/ids.js';
 import { isSessionError, unavailable } from '../util/errors.js';
 import type { BackendContext } from './backend.js';
@@ -12,7 +13,7 @@ export class StoreCalls {
   /** Whether all nodes use the clock of the store. */
   readonly hasSharedClock: boolean;
   readonly health: StoreHealth;
-  readonly #store: SessionStore;
+  readonly #store: StoreOperations;
   readonly #timeout: number;
 
   constructor(store: SessionStore, context: BackendContext) {
@@ -20,21 +21,21 @@ export class StoreCalls {
     this.clock = clock;
     this.health = new StoreHealth('store', context);
     this.hasSharedClock = !clockInjected && store.time !== undefined;
-    this.#store = store;
+    this.#store = observedStore('store', store);
     this.#timeout = timeout;
   }
 
   /** Reads from the store. Any error becomes `ERR_STORE_UNAVAILABLE`, and so does a response that takes too long. */
-  read<T>(operation: (store: SessionStore) => Awaitable<T>): Awaitable<T> {
+  read<T>(operation: (store: StoreOperations) => Awaitable<T>): Awaitable<T> {
     return this.#call(operation, this.health.read);
   }
 
   /** As {@link read}, for a call that changes something. */
-  write<T>(operation: (store: SessionStore) => Awaitable<T>): Awaitable<T> {
+  write<T>(operation: (store: StoreOperations) => Awaitable<T>): Awaitable<T> {
     return this.#call(operation, this.health.write);
   }
 
-  #call<T>(operation: (store: SessionStore) => Awaitable<T>, report: CallReport): Awaitable<T> {
+  #call<T>(operation: (store: StoreOperations) => Awaitable<T>, report: CallReport): Awaitable<T> {
     let response: Awaitable<T>;
     try {
       response = operation(this.#store);
@@ -60,7 +61,7 @@ export class StoreCalls {
 }
 
 /** Without a `ping` of its own a store is asked for a session that does not exist. */
-export const pingStore = (store: SessionStore): Awaitable<unknown> =>
+export const pingStore = (store: StoreOperations): Awaitable<unknown> =>
   store.ping ? store.ping() : store.load(newId());
 
 const TIMEOUT = 'TimeoutError';

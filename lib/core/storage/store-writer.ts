@@ -6,7 +6,8 @@ import { loginRevoked, sessionLimitReached, unavailable } from '../util/errors.j
 import type { BackendWrite, CreateTerms, IssueResult, Rotation, SaveResult } from './backend.js';
 import { isSettled, isTimeout, type StoreCalls } from './store-calls.js';
 import { StoreHandle } from './store-handle.js';
-import type { Awaitable, SessionLimit, SessionStore } from './store.js';
+import type { Awaitable, SessionLimit } from './store.js';
+import type { StoreOperations } from '../diagnostics/observed.js';
 
 /** Creates and changes sessions in a store. */
 export class StoreWriter {
@@ -79,7 +80,7 @@ export class StoreWriter {
    * @param onLate called when the store responds after the timeout, with `undefined` for an error
    */
   async #write<T>(
-    operation: (store: SessionStore) => Awaitable<T>,
+    operation: (store: StoreOperations) => Awaitable<T>,
     onLate: (result: T | undefined) => void,
   ): Promise<T> {
     let response: Awaitable<T> | undefined;

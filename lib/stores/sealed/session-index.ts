@@ -1,3 +1,4 @@
+import { observedStore, type StoreOperations } from '../../core/diagnostics/observed.js';
 import { listUnavailable, loginRevoked, sessionLimitReached, unavailable } from '../../core/util/errors.js';
 import { hashSecret, newSecret } from '../../core/token/ids.js';
 import type { CreateTerms, BackendContext } from '../../core/storage/backend.js';
@@ -23,13 +24,15 @@ const MARK_TTL = 24 * 60 * 60 * 1000;
  * nothing.
  */
 export class SessionIndex {
-  readonly #store: SessionStore | undefined;
+  readonly #store: StoreOperations | undefined;
+  readonly #diagnosed: SessionStore | undefined;
   readonly #context: BackendContext;
   readonly #health: StoreHealth;
   readonly #use: StoreUse | undefined;
 
   constructor(store: SessionStore | undefined, context: BackendContext) {
-    this.#store = store;
+    this.#store = store && observedStore('index', store);
+    this.#diagnosed = store;
     this.#context = context;
     this.#health = new StoreHealth('index', context);
     this.#use = store && useStore(store, context, this.#health);
@@ -121,7 +124,7 @@ export class SessionIndex {
   }
 
   diagnose(): Promise<StoreProblem[]> {
-    return problemsOf('index', this.#store, this.#context.timeout);
+    return problemsOf('index', this.#diagnosed, this.#context.timeout);
   }
 
   async close(): Promise<void> {

@@ -1,3 +1,4 @@
+import { observed } from '../../core/diagnostics/observed.js';
 import { withoutValues } from '../../core/storage/health/driver-error.js';
 import { isSessionError, unavailable } from '../../core/util/errors.js';
 import { reported } from '../../core/storage/health/store-health.js';
@@ -9,6 +10,8 @@ import type {
   SealedToken,
   Verdict,
 } from '../../revocations/revocation-list.js';
+
+const PART = 'revocations';
 
 /** A list of revocations whose calls are reported, also of an application's own list. A lookup in its memory is no call. */
 export class WatchedList implements RevocationList {
@@ -26,11 +29,12 @@ export class WatchedList implements RevocationList {
 
   fresh(): void | Promise<void> {
     const waiting = this.#list.fresh();
-    return waiting && reported(this.#health.read, waiting);
+    // Mostly there is nothing to wait for.
+    return waiting && reported(this.#health.read, Promise.resolve(observed(PART, 'fresh', () => waiting)));
   }
 
   sync(): void | Promise<void> {
-    const waiting = this.#list.sync();
+    const waiting = observed(PART, 'sync', () => this.#list.sync());
     return waiting && reported(this.#health.read, waiting);
   }
 
@@ -59,7 +63,8 @@ export class WatchedList implements RevocationList {
   }
 
   add(revocation: Revocation): Promise<boolean> {
-    return reported(this.#health.write, this.#list.add(revocation)).catch(failAsUnavailable);
+    const added = observed(PART, 'add', () => this.#list.add(revocation));
+    return reported(this.#health.write, Promise.resolve(added)).catch(failAsUnavailable);
   }
 
   close(): Awaitable<void> {
