@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Server } from 'node:http';
-import { context, trace } from '@opentelemetry/api';
+import { context, SpanStatusCode, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import {
   AggregationTemporality,
@@ -139,7 +139,7 @@ describe.each(platforms)('OpenTelemetry on %s', (platform) => {
     const spans = spanExporter.getFinishedSpans();
     const requests = spans.filter(({ name }) => name === 'request').map((span) => span.spanContext().spanId);
     const calls = spans.filter(({ name }) => name.startsWith('sessions '));
-    expect(calls.map(({ name, status }) => [name, status.code === 2])).toEqual([
+    expect(calls.map(({ name, status }) => [name, status.code === SpanStatusCode.ERROR])).toEqual([
       ['sessions create', false],
       ['sessions load', false],
       ['sessions load', true],

@@ -5,6 +5,7 @@ import type { DataParser, ParsedData } from '../../core/model/data-schema.js';
 import { wrongOption } from '../../core/util/options.js';
 import { isSessionError, SessionError } from '../../core/util/errors.js';
 import { keyShown } from '../../core/util/texts.js';
+import type * as DataClass from './data-class.js';
 import { keysOfSchema } from './data-keys.js';
 import type { StandardIssue, StandardSchemaV1 } from './standard-schema.js';
 
@@ -27,7 +28,7 @@ export async function dataReader(shape: Type | StandardSchemaV1): Promise<DataRe
 }
 
 /** class-validator is large, and only applications that give a class need it. */
-async function readersOfClasses(): Promise<typeof import('./data-class.js')> {
+async function readersOfClasses(): Promise<typeof DataClass> {
   try {
     return await import('./data-class.js');
   } catch (cause) {
