@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import type { Server } from 'node:http';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { NestFactory } from '@nestjs/core';
 import { Module, type DynamicModule, type INestApplication } from '@nestjs/common';
@@ -99,6 +100,8 @@ async function start(kind: Kind): Promise<string> {
   const adapter = settings.platform === 'express' ? new ExpressAdapter() : new FastifyAdapter();
   const app: INestApplication = await NestFactory.create(await moduleFor(kind), adapter, { logger: false });
   await app.listen(0, '127.0.0.1');
+  // A connection that is closed as the next request comes would be a request without a response.
+  (app.getHttpServer() as Server).keepAliveTimeout = 600_000;
   app.get(SessionService).events.subscribe(({ type, remote }) => {
     if (!remote) tell({ type: 'event', name: type, kind });
   });

@@ -9,6 +9,9 @@ export interface Listener {
   event(kind: Kind, name: string): void;
 }
 
+/** How long a process may say nothing, in milliseconds. */
+const PATIENCE = 30_000;
+
 /** One process of the application, which may be killed and started again. */
 export class NodeProcess {
   #child: ChildProcess | undefined;
@@ -52,12 +55,15 @@ export class NodeProcess {
     await gone;
   }
 
-  /** `undefined` where it is not running. */
+  /** `undefined` where it is not running, or says nothing. */
   async vitals(): Promise<Vitals | undefined> {
     const child = this.#child;
     if (!child?.connected) return undefined;
     child.send('vitals');
-    return reply(child, 'vitals').catch(() => undefined);
+    return reply(child, 'vitals').catch((error: Error) => {
+      if (this.#child === child) this.listener.defect(`${this.name}: ${error.message}`);
+      return undefined;
+    });
   }
 }
 
@@ -75,7 +81,12 @@ function reply<T extends FromNode['type']>(
       done();
       reject(new Error('The process ended before it replied.'));
     };
+    const timer = setTimeout(() => {
+      done();
+      reject(new Error(`The process did not say "${type}" within ${PATIENCE / 1_000} s.`));
+    }, PATIENCE);
     const done = (): void => {
+      clearTimeout(timer);
       child.off('message', onMessage);
       child.off('exit', onExit);
     };

@@ -28,6 +28,8 @@ export interface Plan {
   until?: string;
   /** Without it nothing is killed or paused. */
   outages: boolean;
+  /** Ends it early, as a failure. */
+  signal: AbortSignal;
 }
 
 export interface Result {
@@ -73,13 +75,17 @@ async function run(
   const disasters = plan.outages
     ? chaos({ ...servers, node: nodes[1] }, outages, new Prng(plan.seed + 1), over.signal)
     : Promise.resolve();
-  const living = [...users.map((user) => user.live()), disturb(soak)];
-  const end = performance.now() + plan.duration;
-  while (performance.now() < end && !findings.violations.has(plan.until ?? '')) await wait(50);
-  over.abort();
-  await disasters;
-  soak.stopped = true;
-  await Promise.all([...living, watched]);
+  const activities = [watched, disasters, ...users.map((user) => user.live()), disturb(soak)];
+  try {
+    // The first that fails ends the run.
+    await Promise.race([lastOf(activities), time(plan, findings)]);
+  } finally {
+    over.abort();
+    // What is paused or killed at the moment comes back first.
+    await disasters.catch(() => undefined);
+    soak.stopped = true;
+  }
+  await lastOf(activities);
   await calm(soak);
   await Promise.all(users.map((user) => user.lookAgain()));
   // Other nodes know every revocation of a sealed cookie by now.
@@ -87,6 +93,24 @@ async function run(
   await soak.graves.disturbAll();
   return { findings, outages: outages.counts, vitals: vitals.judge(findings) };
 }
+
+/** Rejects with the first that does. */
+const lastOf = async (activities: readonly Promise<void>[]): Promise<void> =>
+  void (await Promise.all(activities));
+
+/** Until the time is over, or what is looked for is found. Tells how it goes, once a minute. */
+async function time({ duration, until: sought = '', signal }: Plan, findings: Findings): Promise<void> {
+  const began = performance.now();
+  const passed = (): number => performance.now() - began;
+  let minutes = 0;
+  while (passed() < duration && !findings.violations.has(sought)) {
+    if (passed() >= (minutes + 1) * 60_000) console.log(`minute ${++minutes}: ${progress(findings)}`);
+    await wait(50, undefined, { signal });
+  }
+}
+
+const progress = ({ buried, replayed, violations }: Findings): string =>
+  `${buried} sessions ended, ${replayed} cookies presented again, ${violations.size} kinds of violations`;
 
 async function disturb(soak: Soak): Promise<void> {
   while (!soak.stopped) {

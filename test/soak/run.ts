@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { PostgresServer } from '../support/postgres.js';
 import { startRedis, stopServers } from '../support/servers.js';
+import { keepBuild } from './build.js';
 import { closeConnections } from './exchange.js';
 import { missing, report } from './report.js';
 import { round, type Servers } from './round.js';
@@ -39,6 +40,9 @@ const { values } = parseArgs({
   },
 });
 
+const interruption = new AbortController();
+const { signal } = interruption;
+
 async function main(): Promise<boolean> {
   const [minutes, users] = [Number(values.minutes), Number(values.users)];
   const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
@@ -47,22 +51,24 @@ async function main(): Promise<boolean> {
     console.log(USAGE);
     return values.help;
   }
-  // What is acknowledged is on the disk.
-  const servers: Servers = {
-    redis: await startRedis(['--appendonly', 'yes', '--appendfsync', 'always']),
-    postgres: await PostgresServer.start({ fsync: 'on' }),
-  };
+  keepBuild();
+  let postgres: PostgresServer | undefined;
   try {
+    // Processes are killed here and the machine is not: what they gave to the system before they replied outlives them.
+    // Nothing waits for the disk, so that a 503 is never due to that.
+    const redis = await startRedis(['--appendonly', 'yes', '--appendfsync', 'no']);
+    postgres = await PostgresServer.start();
+    const servers: Servers = { redis, postgres };
     if (values['self-test']) return await testItself(servers, seed);
     const outages = !values['no-outages'];
-    const result = await round(servers, { seed, users, fault, outages, duration: minutes * 60_000 });
+    const result = await round(servers, { seed, users, fault, outages, duration: minutes * 60_000, signal });
     console.log(report(result, seed));
     const undone = minutes < 1 ? [] : missing(result, outages && minutes >= 2);
     if (undone.length > 0) console.log(`not done: ${undone.join(', ')}`);
     return result.findings.violations.size === 0 && undone.length === 0;
   } finally {
     closeConnections();
-    await servers.postgres.stop();
+    await postgres?.stop();
     await stopServers();
   }
 }
@@ -72,12 +78,23 @@ async function testItself(servers: Servers, seed: number): Promise<boolean> {
   for (const fault of FAULTS) {
     const until = FOUND_BY[fault];
     const duration = FOUND_AT_THE_END.includes(fault) ? 12_000 : 45_000;
-    const { findings } = await round(servers, { seed, users: 4, fault, until, outages: false, duration });
+    const { findings } = await round(servers, {
+      seed,
+      users: 4,
+      fault,
+      until,
+      outages: false,
+      duration,
+      signal,
+    });
     const found = findings.violations.get(until)?.length ?? 0;
     console.log(`${found > 0 ? 'found' : 'NOT FOUND'}: ${fault}: ${until}, ${found} times`);
     ok &&= found > 0;
   }
   return ok;
 }
+
+for (const name of ['SIGINT', 'SIGTERM'] as const)
+  process.once(name, () => interruption.abort(new Error(`Interrupted by ${name}.`)));
 
 process.exitCode = (await main()) ? 0 : 1;

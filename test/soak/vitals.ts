@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Findings } from './findings.js';
 import type { NodeProcess } from './process.js';
@@ -8,14 +9,18 @@ const MB = 1024 * 1024;
 const CACHES = 24 * MB;
 /** What is more than that, bytes a minute. */
 const SLOPE = 0.5 * MB;
-/** Milliseconds that one in a hundred turns of the event loop may be late, on a machine that is busy with the load as well. */
+/** Minutes after which the slope is judged as well. */
+const LONG = 10;
+/** Milliseconds that one in a hundred turns of the event loop may be later than here: both wait for the same processors. */
 const DELAY = 250;
 
 interface Sample {
   /** Milliseconds since the start. */
   at: number;
   heap: number;
+  /** How late the process was, and how late this one was in the same time. */
   delay: number;
+  here: number;
 }
 
 /** Watches the memory and the event loop of a process that is not restarted. */
@@ -24,11 +29,16 @@ export class VitalSigns {
 
   async watch(node: NodeProcess, every: number, signal: AbortSignal): Promise<void> {
     const began = performance.now();
+    const delays = monitorEventLoopDelay({ resolution: 10 });
+    delays.enable();
     while (!signal.aborted) {
       await wait(every, undefined, { signal }).catch(() => undefined);
       const vitals = await node.vitals();
-      if (vitals) this.#samples.push({ at: performance.now() - began, ...vitals });
+      const here = delays.percentile(99) / 1e6;
+      delays.reset();
+      if (vitals) this.#samples.push({ at: performance.now() - began, ...vitals, here });
     }
+    delays.disable();
   }
 
   judge(findings: Findings): string {
@@ -42,19 +52,21 @@ export class VitalSigns {
     const minutes = (last.at - first.at) / 60_000;
     const slope = slopeOf(rest) * 60_000;
     const growth = last.heap - first.heap;
-    const most = Math.max(...this.#samples.map(({ delay }) => delay));
+    const latest = this.#samples.reduce((one, other) => (lag(other) > lag(one) ? other : one));
     if (growth > CACHES + SLOPE * minutes)
       findings.fail('memory that grows', `${mb(growth)} in ${minutes.toFixed(1)} minutes`);
     // A cache is full after some minutes, whatever it holds.
-    if (minutes > 10 && slope > SLOPE) findings.fail('memory that grows', `${mb(slope)} a minute`);
-    if (most > DELAY)
-      findings.fail('an event loop that is blocked', `${Math.round(most)} ms (99th percentile)`);
+    if (minutes > LONG && slope > SLOPE) findings.fail('memory that grows', `${mb(slope)} a minute`);
+    const late = `${Math.round(latest.delay)} ms, and here ${Math.round(latest.here)} ms (99th percentile)`;
+    if (lag(latest) > DELAY) findings.fail('an event loop that is blocked', late);
     return [
       `heap ${mb(first.heap)} → ${mb(last.heap)} in ${minutes.toFixed(1)} min after the warm-up (limit +${mb(CACHES)} and ${mb(SLOPE)}/min)`,
-      `slope ${mb(slope)}/min; event loop late by ${Math.round(most)} ms at most (99th percentile, limit ${DELAY} ms)`,
+      `slope ${mb(slope)}/min${minutes > LONG ? ` (limit ${mb(SLOPE)}/min)` : ''}; event loop late by ${late} at most (limit ${DELAY} ms more)`,
     ].join('\n  ');
   }
 }
+
+const lag = ({ delay, here }: Sample): number => delay - here;
 
 /** Least squares: bytes a millisecond. */
 function slopeOf(samples: readonly Sample[]): number {
