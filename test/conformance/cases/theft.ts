@@ -42,7 +42,7 @@ export const theft: readonly Case[] = [
     id: 'R55',
     source: 'RFC 9700 §4.14.2',
     title:
-      'a lost response logs nobody out; a copy that is used after the successor and its grace ends the session',
+      'a user who never receives the new token stays logged in; an old token that is presented once the new one was used and the grace is over ends the session',
     needs: ['pending rotation', 'clock'],
     specs: [{ file: 'test/concurrency/rotations.spec.ts', title: "describeEveryStore('a copied cookie'" }],
     async run(lab) {

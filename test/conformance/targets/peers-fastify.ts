@@ -26,6 +26,9 @@ interface StoredSession {
 const storedOf = (request: unknown): StoredSession & Bag =>
   (request as { session: StoredSession & Bag }).session;
 
+const LENGTH_ONLY =
+  'It refuses a secret that is too short or missing, and takes a long one that is a known default.';
+
 /** What the library keeps on its object itself. */
 const OWN = new Set(['cookie', 'sessionId', 'encryptedSessionId']);
 
@@ -38,7 +41,7 @@ export const fastifySessionPeer: PeerKind = {
   platform: 'fastify',
   cookieName: 'sessionId',
   lacks: { ...NO_FEATURES, ...KEEPS_RECORDS },
-  notes: { R80: ANSWERS_500, R81: DELETES_FOREIGN, R89: DELETES_FOREIGN },
+  notes: { R66: LENGTH_ONLY, R80: ANSWERS_500, R81: DELETES_FOREIGN, R89: DELETES_FOREIGN },
   storage: async (watch) => {
     const { MemoryStore } = fastifySession as unknown as { MemoryStore: new () => RecordStore };
     const store = new MemoryStore();
@@ -97,7 +100,7 @@ export const secureSessionPeer: PeerKind = {
   platform: 'fastify',
   cookieName: 'session',
   lacks: { ...NO_FEATURES, ...KEEPS_NOTHING },
-  notes: { ...COPIES_STAY_GOOD, R89: 'A logout deletes the cookie, whoever set it.' },
+  notes: { ...COPIES_STAY_GOOD, R66: LENGTH_ONLY, R89: 'A logout deletes the cookie, whoever set it.' },
   storage: nothingKept,
   make: ({ secrets, cookie, idle }) => {
     const { name, ...attributes } = cookie;
