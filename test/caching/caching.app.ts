@@ -166,34 +166,6 @@ export class CachingController {
     CachingController.runs.set(run, (CachingController.runs.get(run) ?? 0) + 1);
     return { known: session.loggedIn || true };
   }
-
-  /** As people write it, in HTML. */
-  @Get('html')
-  @Header('Content-Type', 'text/html; charset=utf-8')
-  @Header('Cache-Control', SHARED)
-  html(@Session() session: Session<Data>) {
-    return `<!doctype html><title>Account</title><h1>This is ${nameOf(session)}</h1>
-      <form method="post" action="/shared/html/login"><button>Log in</button></form>
-      <form method="post" action="/shared/html/logout"><button>Log out</button></form>`;
-  }
-
-  @Post('html/login')
-  @Redirect('/shared/html', 303)
-  async logIn() {
-    await this.sessions.login('alice');
-  }
-
-  @Post('html/logout')
-  @Redirect('/shared/goodbye', 303)
-  async logOut() {
-    await this.sessions.logout();
-  }
-
-  @Get('goodbye')
-  @Header('Content-Type', 'text/html; charset=utf-8')
-  goodbye() {
-    return '<!doctype html><title>Goodbye</title><h1>Goodbye</h1>';
-  }
 }
 
 const nameOf = (session: Session<Data>): string => session.subject ?? 'nobody';
