@@ -1,25 +1,53 @@
-/** Mutates the decisions of the library and runs all tests that reach them: `npm run mutation`, for hours. */
-export default {
-  testRunner: 'jest',
-  // As in .npmrc: Jest loads ESM only with this.
-  testRunnerNodeArgs: ['--experimental-vm-modules'],
-  jest: { configFile: 'jest.config.js', enableFindRelatedTests: true },
-  coverageAnalysis: 'perTest',
-  mutate: [
-    'lib/core/request/**/*.ts',
-    'lib/core/operations/**/*.ts',
-    'lib/core/model/**/*.ts',
-    'lib/core/token/**/*.ts',
-    'lib/http/**/*.ts',
-    'lib/stores/sealed/formats/**/*.ts',
-    'lib/revocations/**/*.ts',
-  ],
-  tempDirName: '.cache/stryker',
-  reporters: ['clear-text', 'json', 'progress-append-only'],
-  clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
-  jsonReporter: { fileName: '.cache/mutation/whole.json' },
-  thresholds: { high: 95, low: 90, break: 90 },
-  concurrency: 2,
-  allowConsoleColors: false,
-  ignorePatterns: ['dist', 'docs', 'bench', 'coverage', '.cache', 'sample/*/node_modules'],
-};
+import unit from './stryker.unit.config.js';
+
+/** Files, and the specs that decide about them. Those of the same names are also measured by the unit layer alone. */
+const part = (name, mutate, specs) => [
+  name,
+  {
+    ...unit,
+    jest: {
+      configFile: 'jest.mutation.config.js',
+      config: { testMatch: specs.map((spec) => `<rootDir>/test/${spec}.spec.ts`) },
+      enableFindRelatedTests: true,
+    },
+    mutate,
+    // Begins where the last run of this part ended: only what changed is tested again.
+    incremental: true,
+    incrementalFile: `.cache/mutation/${name}.incremental.json`,
+    jsonReporter: { fileName: `.cache/mutation/${name}.json` },
+    // The modules of applications stay in memory: see jest.config.js.
+    maxTestRunnerReuse: 40,
+  },
+];
+
+/** What behaves: applications on both adapters, over the memory store. Of the others the engine knows nothing. */
+const BEHAVIOUR = ['conformance/memory', 'concurrency/{endings,races,rotations,updates,within-one-request}'];
+
+export const PARTS = Object.fromEntries([
+  part('formats', ['lib/stores/sealed/formats/**/*.ts'], ['stores/sealed/{formats,payload}']),
+  part('revocations', ['lib/revocations/**/*.ts'], ['revocations/*', 'stores/sealed/behaviour']),
+  part(
+    'http',
+    ['lib/http/**/*.ts'],
+    ['http/**/*', 'nest/request/{exits,caching,failure-content}', ...BEHAVIOUR],
+  ),
+  part('token', ['lib/core/token/**/*.ts'], ['core/token/*', 'nest/session/{tokens,cookies}', ...BEHAVIOUR]),
+  part(
+    'model',
+    ['lib/core/model/**/*.ts'],
+    ['core/model/*', 'nest/session/{data,data-*,timeouts}', ...BEHAVIOUR],
+  ),
+  part(
+    'operations',
+    ['lib/core/operations/**/*.ts'],
+    ['core/**/*', 'nest/session/{login,ending,timeouts,data}', ...BEHAVIOUR],
+  ),
+  part(
+    'request',
+    ['lib/core/request/**/*.ts'],
+    ['core/**/*', 'nest/session/{login,ending,timeouts,data}', ...BEHAVIOUR],
+  ),
+]);
+
+/** Mutates the decisions of the library, one part at a time: `npm run mutation`, for hours. */
+export default PARTS[process.env['MUTATION_PART']];

@@ -1,64 +1,130 @@
 // Mutation testing: changes the code in small ways, and expects that a test fails for each. Prints a score for each file.
-// `whole` also writes the scores to test/mutation/result.md; `unit` is a part of it that takes minutes.
+//
+//   node tools/mutation.js unit [--check] [file…]    the pure parts against their own specs, in minutes
+//   node tools/mutation.js whole [part…]             each part of stryker.config.js against all that reaches it, for hours
+//
+// Both write the scores to test/mutation/result.md, and what survives to test/mutation/survivors.md. With --check nothing is
+// written, and what differs from survivors.md fails.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { relative } from 'node:path';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { format } from 'prettier';
+import { PARTS } from '../stryker.config.js';
+import unit from '../stryker.unit.config.js';
+import * as survivors from './survivors.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const RUNS = { whole: 'stryker.config.js', unit: 'stryker.unit.config.js' };
-const RESULT = 'test/mutation/result.md';
+const RESULT = join(root, 'test/mutation/result.md');
+const LEAST = 90;
+const LAYERS = { unit: 'the unit layer', whole: 'all tests' };
 
-const [name = 'whole', ...rest] = process.argv.slice(2);
-if (!Object.hasOwn(RUNS, name))
-  throw new Error(`There is no run "${name}": it is ${Object.keys(RUNS).join(' or ')}.`);
+const [run, ...rest] = process.argv.slice(2);
+const check = rest.includes('--check');
+const chosen = rest.filter((argument) => argument !== '--check');
 
-const report = `${root}.cache/mutation/${name}.json`;
-rmSync(report, { force: true });
-const { status } = spawnSync(
-  process.execPath,
-  ['node_modules/@stryker-mutator/core/bin/stryker.js', 'run', RUNS[name], ...rest],
-  { cwd: root, stdio: 'inherit' },
-);
-const rows = rowsOf(JSON.parse(readFileSync(report, 'utf8')).files);
-console.log(rows.map((row) => row.text).join('\n'));
-if (name === 'whole') {
-  mkdirSync(`${root}test/mutation`, { recursive: true });
-  writeFileSync(root + RESULT, await format(page(rows), { parser: 'markdown' }));
+if (run === 'unit') await measure('unit', chosen);
+else if (run === 'whole')
+  // One after the other: what is done is kept if the night ends earlier.
+  for (const part of chosen.length > 0 ? chosen : Object.keys(PARTS)) await measure('whole', [], part);
+else throw new Error(`There is no run "${run}": it is ${Object.keys(LAYERS).join(' or ')}.`);
+
+async function measure(layer, files, part) {
+  const report = join(root, (part === undefined ? unit : PARTS[part]).jsonReporter.fileName);
+  rmSync(report, { force: true });
+  const { status } = spawnSync(process.execPath, stryker(layer, files), {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, MUTATION_PART: part },
+  });
+  if (!existsSync(report)) throw new Error(`Stryker has ended with ${status}, and without a report.`);
+  const { files: measured } = JSON.parse(readFileSync(report, 'utf8'));
+  const rows = Object.entries(measured).map(([path, { mutants }]) => ({ path, layer, ...count(mutants) }));
+  console.log([...rows, sumOf(rows)].map(lineOf).join('\n'));
+
+  const { entries, faults } = survivors.compare(survivors.survivorsOf(measured), Object.keys(measured));
+  for (const row of rows.filter(({ detected, valid }) => 100 * detected < LEAST * valid))
+    faults.push(`${row.path} is below ${LEAST} %`);
+  if (!check) {
+    survivors.write(entries);
+    writeFileSync(RESULT, await format(page(merged(rows)), { parser: 'markdown' }));
+  }
+  if (faults.length === 0) return;
+  console.error(`\n${faults.join('\n\n')}\n`);
+  process.exitCode = 1;
 }
-process.exitCode = status ?? 1;
 
-/** One for each file, and one for their sum. */
-function rowsOf(files) {
-  const sums = Object.entries(files).map(([path, { mutants }]) => ({
-    path: relative(root, `${root}${path}`),
-    ...count(mutants),
-  }));
-  const all = count(Object.values(files).flatMap(({ mutants }) => mutants));
-  return [...sums.sort((a, b) => (a.path < b.path ? -1 : 1)), { path: 'all', ...all }].map((sum) => ({
-    ...sum,
-    text: `${sum.path.padEnd(52)} ${sum.score.padStart(7)}  ${sum.detected} of ${sum.valid}`,
-  }));
+function stryker(layer, files) {
+  const config = layer === 'unit' ? 'stryker.unit.config.js' : 'stryker.config.js';
+  const mutate = files.length > 0 ? ['--mutate', files.join(',')] : [];
+  return ['node_modules/@stryker-mutator/core/bin/stryker.js', 'run', config, ...mutate];
 }
 
 /** What does not compile, or was left out with a reason, is no mutant. A test that never ends has noticed, too. */
 function count(mutants) {
   const of = (...states) => mutants.filter((mutant) => states.includes(mutant.status)).length;
   const detected = of('Killed', 'Timeout');
-  const valid = detected + of('Survived', 'NoCoverage');
-  return { detected, valid, score: valid === 0 ? '–' : `${((100 * detected) / valid).toFixed(1)} %` };
+  return { detected, valid: detected + of('Survived', 'NoCoverage') };
+}
+
+function sumOf(rows) {
+  const total = (key) => rows.reduce((sum, row) => sum + row[key], 0);
+  return { path: 'all', layer: '', detected: total('detected'), valid: total('valid') };
+}
+
+const scoreOf = ({ detected, valid }) => (valid === 0 ? '–' : `${((100 * detected) / valid).toFixed(1)} %`);
+
+const lineOf = (row) => `${row.path.padEnd(52)} ${scoreOf(row).padStart(7)}  ${row.detected} of ${row.valid}`;
+
+/** These take the place of what the page says of the same files. */
+function merged(rows) {
+  const known = existsSync(RESULT) ? readFileSync(RESULT, 'utf8') : '';
+  const kept = [...known.matchAll(/^\| (lib\S+) +\| ([^|]+?) +\| +\S+(?: %)? +\| +(\d+) +\| +(\d+) +\|$/gm)]
+    .map(([, path, words, detected, valid]) => ({
+      path,
+      layer: Object.keys(LAYERS).find((layer) => LAYERS[layer] === words),
+      detected: Number(detected),
+      valid: Number(valid),
+    }))
+    .filter(({ path }) => existsSync(join(root, path)) && !rows.some((row) => row.path === path));
+  return [...kept, ...rows].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 function page(rows) {
+  const table = [...rows, sumOf(rows)].map(
+    (row) =>
+      `| ${row.path} | ${LAYERS[row.layer] ?? ''} | ${scoreOf(row)} | ${row.detected} | ${row.valid} |`,
+  );
+  const missing = filesOf(Object.values(PARTS).flatMap(({ mutate }) => mutate)).filter(
+    (path) => !rows.some((row) => row.path === path),
+  );
   return [
     '# Mutation testing',
     '',
-    'The last run of `npm run mutation`, which writes this page.',
+    'The last measurement of each file, which `npm run mutation:unit` and `npm run mutation` write. What survives is in',
+    '[survivors.md](survivors.md).',
     '',
-    '| file | score | detected | mutants |',
-    '| --- | --: | --: | --: |',
-    ...rows.map(({ path, score, detected, valid }) => `| ${path} | ${score} | ${detected} | ${valid} |`),
+    '| file | against | score | detected | mutants |',
+    '| --- | --- | --: | --: | --: |',
+    ...table,
+    '',
+    '## Not measured',
+    '',
+    missing.length === 0 ? 'Nothing.' : missing.map((path) => `- ${path}`).join('\n'),
     '',
   ].join('\n');
+}
+
+/** Of patterns that end in a folder's whole. */
+function filesOf(patterns) {
+  return patterns
+    .map((pattern) => pattern.replace('/**/*.ts', ''))
+    .flatMap((path) =>
+      path.endsWith('.ts')
+        ? [path]
+        : readdirSync(join(root, path), { recursive: true })
+            .filter((name) => name.endsWith('.ts'))
+            .map((name) => `${path}/${name}`),
+    )
+    .sort();
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { isCrossOrigin, isUnsafe, safeNext } from '../../lib/http/csrf.js';
+import { CsrfCheck, destinationOf, isCrossOrigin, isUnsafe, safeNext } from '../../lib/http/csrf.js';
+import type { FrameworkRequest } from '../../lib/http/request-facts.js';
 
 const HOST = 'app.example.com:8443';
 const OWN = `https://${HOST}`;
@@ -131,6 +132,90 @@ describe('isCrossOrigin', () => {
   );
 });
 
+describe('an Origin', () => {
+  it.each([
+    ['http://app', 'app', false],
+    ['https://app', 'app', false],
+    ['HTTPS://APP', 'app', true],
+    ['http://app:8080', 'app:8080', false],
+  ])('%s is that of the host %s, with TLS: %p', (origin, host, tls) => {
+    expect(isCrossOrigin({ origin }, host, [], tls)).toBe(false);
+  });
+
+  it('of http is that of the host where TLS is not known of', () => {
+    expect(isCrossOrigin({ origin: 'http://app' }, 'app', [])).toBe(false);
+    expect(isCrossOrigin({ origin: 'http://app' }, 'app', [], true)).toBe(true);
+  });
+
+  it.each([
+    'http:',
+    'http:/app',
+    'xhttp://app',
+    ' http://app',
+    'ftp://app',
+    'http://app/',
+    'http://app/path',
+    'http://app?q',
+    'http://app#f',
+    'http://user@app',
+    'http://app\\',
+    'http://app ',
+    'http://app\t',
+  ])('is none: %p', (origin) => {
+    expect(isCrossOrigin({ origin }, 'app', [])).toBe(true);
+  });
+
+  it.each([
+    ['http://undefined', undefined],
+    ['http://app:99999', 'app:99999'],
+    ['http://app', 'app/'],
+    ['http://app', 'app/path'],
+    ['http://app', 'user@app'],
+    ['http://app', 'app ignored'],
+  ])('%s is not that of the host %p, which is none', (origin, host) => {
+    expect(isCrossOrigin({ origin }, host, [])).toBe(true);
+  });
+});
+
+describe('destinationOf', () => {
+  const request = (facts: object) =>
+    ({ headers: { host: 'App:8443' }, socket: {}, ...facts }) as unknown as FrameworkRequest;
+
+  it('knows the host by the argument, the framework or the request, in this order', () => {
+    expect(destinationOf(request({ host: 'proxy' }), 'given')).toEqual({ host: 'given', tls: false });
+    expect(destinationOf(request({ host: 'proxy' }))).toEqual({ host: 'proxy', tls: false });
+    expect(destinationOf(request({}))).toEqual({ host: 'app:8443', tls: false });
+  });
+
+  it('knows whether TLS was used', () => {
+    expect(destinationOf(request({ protocol: 'https' })).tls).toBe(true);
+    expect(destinationOf(request({ socket: { encrypted: true } })).tls).toBe(true);
+    expect(destinationOf(request({ protocol: 'http' })).tls).toBe(false);
+  });
+});
+
+describe('CsrfCheck', () => {
+  const to = { host: 'app', tls: true };
+  const blocks = new CsrfCheck({ crossOrigin: 'block', allowedOrigins: [OTHER] });
+
+  it('rejects another origin unless it is allowed', () => {
+    expect(blocks.rejects({ origin: 'https://app' }, to)).toBe(false);
+    expect(blocks.rejects({ origin: OTHER }, to)).toBe(false);
+    expect(blocks.rejects({ origin: OWN }, to)).toBe(true);
+    expect(blocks.rejects({ 'sec-fetch-site': 'cross-site' }, to)).toBe(true);
+  });
+
+  it('rejects an origin of http where TLS is known of', () => {
+    expect(blocks.rejects({ origin: 'http://app' }, to)).toBe(true);
+    expect(blocks.rejects({ origin: 'http://app' }, { ...to, tls: false })).toBe(false);
+  });
+
+  it('rejects nothing where all is allowed', () => {
+    const allows = new CsrfCheck({ crossOrigin: 'allow', allowedOrigins: [] });
+    expect(allows.rejects({ origin: OWN, 'sec-fetch-site': 'cross-site' }, to)).toBe(false);
+  });
+});
+
 describe('isUnsafe', () => {
   it.each(['GET', 'HEAD', 'OPTIONS', undefined])('is false for %s', (method) => {
     expect(isUnsafe(method)).toBe(false);
@@ -178,6 +263,11 @@ describe('safeNext', () => {
     'https://evil.example/',
     '//evil.example',
     '/\\evil.example',
+    // No browser can read these.
+    '//',
+    '//[',
+    // The path of this one begins with two slashes.
+    '/.//evil.example',
   ])('falls back for %p', (next) => {
     expect(safeNext(next)).toBe('/');
     expect(safeNext(next, '/home')).toBe('/home');

@@ -50,6 +50,10 @@ describe('rollIsDue', () => {
 });
 
 describe('the mark of a different client', () => {
+  it('has a name that is stored, and that no version may change', () => {
+    expect(SUSPECT).toBe('~suspect');
+  });
+
   it('is a factor of a negative time, beside the others, and goes with the next proof', () => {
     const marked = suspected({ pwd: 10 }, 20);
     expect(marked).toEqual({ pwd: 10, [SUSPECT]: -20 });

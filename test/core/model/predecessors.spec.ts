@@ -100,7 +100,8 @@ const steps = fc.array(
     wait: fc.constantFrom(0, 1, GRACE - 1, GRACE, PENDING_FOR, 5 * PENDING_FOR),
     presented: fc.boolean(),
   }),
-  { maxLength: 3 * KNOWN_PREDECESSORS },
+  // By default most arrays are so short that no record ever has too many predecessors.
+  { maxLength: 3 * KNOWN_PREDECESSORS, size: 'max' },
 );
 
 interface History {
@@ -234,5 +235,76 @@ describe('afterRotation and afterConfirmation', () => {
         );
       }),
     );
+  });
+});
+
+describe('what a rotation keeps', () => {
+  const TERMS = { from: 'present', nonce: 'nonce', honoured: true, now: NOW, grace: GRACE };
+  const rotation = { ...TERMS, pendingFor: PENDING_FOR, presented: false };
+  const before = (previous: Partial<PredecessorSecret>) => ({
+    record: aRecord({
+      previous: { hash: 'old', until: NOW, honoured: true, nonce: 'n', ...previous },
+    }),
+  });
+  const earlierAfter = (previous: Partial<PredecessorSecret>, terms = {}) =>
+    afterRotation(before(previous).record, { ...rotation, ...terms }).earlier;
+
+  it('is the present secret, honoured until its successor is presented', () => {
+    const kept = { hash: 'present', until: NOW + PENDING_FOR, honoured: true, nonce: 'nonce', pending: true };
+    expect(afterRotation(aRecord(), rotation)).toStrictEqual(kept);
+    expect(afterRotation(aRecord(), { ...rotation, presented: true })).toStrictEqual(kept);
+  });
+
+  it('is the present secret with an epoch, not honoured, at a re-login', () => {
+    expect(afterRotation(aRecord(), { ...rotation, honoured: false })).toStrictEqual({
+      ...{ hash: 'present', until: NOW + GRACE, honoured: false, nonce: 'nonce', pending: true },
+      epoch: 1,
+    });
+  });
+
+  it('is the epoch of the record, and the next one at a re-login', () => {
+    const { record } = before({ epoch: 2 });
+    expect(afterRotation(record, rotation).epoch).toBe(2);
+    expect(afterRotation(record, { ...rotation, honoured: false }).epoch).toBe(3);
+  });
+
+  it.each<[string, Partial<PredecessorSecret>, number]>([
+    ['gives one that was honoured until now another grace', { until: NOW + 1 }, NOW + GRACE],
+    ['leaves a longer grace', { until: NOW + GRACE + 1 }, NOW + GRACE + 1],
+    ['gives none to one whose grace is over', { until: NOW }, NOW],
+    ['gives none to one that was not honoured', { until: NOW + 1, honoured: false }, NOW + 1],
+  ])('%s', (_name, previous, until) => {
+    expect(earlierAfter(previous)).toStrictEqual([{ hash: 'old', until }]);
+  });
+
+  it('lets the grace of one that is pending begin later, or now if its successor was presented', () => {
+    const pending = { pending: true, until: NOW + 1 };
+    expect(earlierAfter(pending)).toStrictEqual([{ hash: 'old' }]);
+    expect(earlierAfter(pending, { presented: true })).toStrictEqual([{ hash: 'old', until: NOW + GRACE }]);
+  });
+
+  it('drops the oldest of too many, and keeps when the last grace of these is over', () => {
+    const known = (oldest: { until?: number }) => [
+      ...Array.from({ length: KNOWN_PREDECESSORS - 2 }, (_, i) => ({ hash: `${i}`, until: i })),
+      { hash: 'oldest', ...oldest },
+    ];
+    const after = (oldest: { until?: number }, rest?: { until?: number }) => {
+      const kept = afterRotation(before({ earlier: known(oldest), ...(rest && { rest }) }).record, rotation);
+      expect(kept.earlier).toStrictEqual([{ hash: 'old', until: NOW }, ...known({}).slice(0, -1)]);
+      return kept.rest;
+    };
+    expect(after({ until: 50 })).toStrictEqual({ until: 50 });
+    expect(after({})).toStrictEqual({});
+    expect(after({ until: 50 }, { until: 40 })).toStrictEqual({ until: 50 });
+    expect(after({ until: 50 }, { until: 60 })).toStrictEqual({ until: 60 });
+    expect(after({ until: 50 }, {})).toStrictEqual({});
+    expect(after({}, { until: 60 })).toStrictEqual({});
+  });
+
+  it('drops none of as many as it may know', () => {
+    const earlier = Array.from({ length: KNOWN_PREDECESSORS - 2 }, (_, i) => ({ hash: `${i}`, until: i }));
+    const kept = afterRotation(before({ earlier }).record, rotation);
+    expect(kept.earlier).toStrictEqual([{ hash: 'old', until: NOW }, ...earlier]);
+    expect(kept).not.toHaveProperty('rest');
   });
 });

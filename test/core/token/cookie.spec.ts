@@ -142,6 +142,13 @@ describe('setCookie', () => {
   });
 });
 
+describe('the age that browsers keep', () => {
+  it('is 400 days', () => {
+    expect(MAX_COOKIE_AGE).toBe(34_560_000_000);
+    expect(setCookie(cookie, 'x', 2 * MAX_COOKIE_AGE)).toContain('; Max-Age=34560000;');
+  });
+});
+
 describe('Max-Age=0', () => {
   it('never stands without Expires, and Expires never without it', () => {
     fc.assert(

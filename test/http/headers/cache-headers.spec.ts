@@ -52,7 +52,59 @@ describe('keepPrivate', () => {
   });
 });
 
+describe('a Cache-Control of the application', () => {
+  it.each([
+    // What only resembles a directive is none.
+    ['x-private', 'private, x-private'],
+    ['private="set-cookie"', 'private, private="set-cookie"'],
+    ['x-no-store', 'private, x-no-store'],
+    ['no-store-x', 'private, no-store-x'],
+    ['x-public', 'private, x-public'],
+    ['public-x', 'private, public-x'],
+    ['xs-maxage=60', 'private, xs-maxage=60'],
+    ['s-maxage', 'private, s-maxage'],
+    ['s-maxage=', 'private'],
+    ['s-maxage=600', 'private'],
+    ['', 'private'],
+    [' , max-age=60 ,, public ', 'private, max-age=60'],
+    ['NO-STORE', 'NO-STORE'],
+  ])('%p becomes %p', (given, becomes) => {
+    const response = unsentResponse();
+    response.setHeader('Cache-Control', given);
+    keepPrivate(response, true);
+    expect(response.getHeader('Cache-Control')).toBe(becomes);
+  });
+});
+
+describe('headers for one cache', () => {
+  it('are closed where the application has set them, and not added where it has not', () => {
+    const response = unsentResponse();
+    response.setHeader('CDN-Cache-Control', 'max-age=60');
+    response.setHeader('X-Accel-Expires', '60');
+    keepPrivate(response, false);
+    expect(response.getHeaders()).toEqual({
+      vary: 'Cookie',
+      'cache-control': 'private',
+      'cdn-cache-control': 'no-store',
+      'x-accel-expires': '0',
+    });
+  });
+});
+
 describe('addVary', () => {
+  it('sets what it is given where there is nothing', () => {
+    const response = unsentResponse();
+    addVary(response, 'Cookie, Accept');
+    expect(response.getHeader('Vary')).toBe('Cookie, Accept');
+  });
+
+  it('drops empty names, and compares without case', () => {
+    const response = unsentResponse();
+    response.setHeader('Vary', ', accept ,,Origin');
+    addVary(response, 'Cookie,ACCEPT, ,origin');
+    expect(response.getHeader('Vary')).toBe('accept, Origin, Cookie');
+  });
+
   it('adds each name once, whatever its case, and keeps what was there in its order', () => {
     const name = fc.constantFrom('Cookie', 'cookie', 'Accept', 'Origin', 'accept-encoding');
     fc.assert(
