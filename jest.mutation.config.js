@@ -1,6 +1,9 @@
 import base from './jest.config.js';
 
-/** For the specs that decide about the files of `stryker.unit.config.js`, and no others: each mutant loads all of them. */
+/**
+ * For the specs that decide about the files of `stryker.unit.config.js`, and no others: a mutant is put to all of these that reach
+ * it. Properties of thousands of runs are in files of their own, and are left out.
+ */
 export default {
   ...base,
   setupFilesAfterEnv: ['<rootDir>/test/mutation/fixed-seed.ts'],

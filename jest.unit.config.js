@@ -6,7 +6,7 @@ export default {
   testMatch: [
     '<rootDir>/test/core/**/*.spec.ts',
     '<rootDir>/test/http/**/*.spec.ts',
-    '<rootDir>/test/revocations/{revocation-table,session-entry}.spec.ts',
+    '<rootDir>/test/revocations/{revocation-table,session-entry,subject-entry,table-properties,table-growth}.spec.ts',
   ],
   testPathIgnorePatterns: [
     '/node_modules/',

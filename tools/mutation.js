@@ -1,10 +1,10 @@
 // Mutation testing: changes the code in small ways, and expects that a test fails for each. Prints a score for each file.
 //
 //   node tools/mutation.js unit [--check] [file…]    the pure parts against their own specs, in minutes
-//   node tools/mutation.js whole [part…]             each part of stryker.config.js against all that reaches it, for hours
+//   node tools/mutation.js whole [part…]             each part of stryker.config.js against the specs named there, for hours
 //
 // Both write the scores to test/mutation/result.md, and what survives to test/mutation/survivors.md. With --check nothing is
-// written, and what differs from survivors.md fails.
+// written, and what differs from survivors.md fails. Other options are Stryker's, for example --concurrency=1.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,11 +17,12 @@ import * as survivors from './survivors.js';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const RESULT = join(root, 'test/mutation/result.md');
 const LEAST = 90;
-const LAYERS = { unit: 'the unit layer', whole: 'all tests' };
+const LAYERS = { unit: 'the unit layer', whole: 'behaviour' };
 
 const [run, ...rest] = process.argv.slice(2);
 const check = rest.includes('--check');
-const chosen = rest.filter((argument) => argument !== '--check');
+const flags = rest.filter((argument) => argument.startsWith('--') && argument !== '--check');
+const chosen = rest.filter((argument) => !argument.startsWith('--'));
 
 if (run === 'unit') await measure('unit', chosen);
 else if (run === 'whole')
@@ -57,7 +58,7 @@ async function measure(layer, files, part) {
 function stryker(layer, files) {
   const config = layer === 'unit' ? 'stryker.unit.config.js' : 'stryker.config.js';
   const mutate = files.length > 0 ? ['--mutate', files.join(',')] : [];
-  return ['node_modules/@stryker-mutator/core/bin/stryker.js', 'run', config, ...mutate];
+  return ['node_modules/@stryker-mutator/core/bin/stryker.js', 'run', config, ...mutate, ...flags];
 }
 
 /** What does not compile, or was left out with a reason, is no mutant. A test that never ends has noticed, too. */
@@ -95,7 +96,7 @@ function page(rows) {
     (row) =>
       `| ${row.path} | ${LAYERS[row.layer] ?? ''} | ${scoreOf(row)} | ${row.detected} | ${row.valid} |`,
   );
-  const missing = filesOf(Object.values(PARTS).flatMap(({ mutate }) => mutate)).filter(
+  const missing = filesOf([...unit.mutate, ...Object.values(PARTS).flatMap(({ mutate }) => mutate)]).filter(
     (path) => !rows.some((row) => row.path === path),
   );
   return [
@@ -115,9 +116,10 @@ function page(rows) {
   ].join('\n');
 }
 
-/** Of patterns that end in a folder's whole. */
+/** Of patterns that end in a folder's whole, or name a file. */
 function filesOf(patterns) {
   return patterns
+    .filter((pattern) => !pattern.startsWith('!'))
     .map((pattern) => pattern.replace('/**/*.ts', ''))
     .flatMap((path) =>
       path.endsWith('.ts')
@@ -126,5 +128,6 @@ function filesOf(patterns) {
             .filter((name) => name.endsWith('.ts'))
             .map((name) => `${path}/${name}`),
     )
+    .filter((path, at, all) => all.indexOf(path) === at)
     .sort();
 }

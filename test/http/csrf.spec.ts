@@ -46,78 +46,12 @@ describe('isCrossOrigin', () => {
     expect(isCrossOrigin({}, undefined, [])).toBe(false);
   });
 
-  const name = fc.constantFrom(
-    'app.example.com',
-    'example.com',
-    'localhost',
-    '10.0.0.7',
-    '[::1]',
-    'evil.example',
-  );
-  const port = fc.constantFrom('', ':80', ':443', ':3000');
-  const scheme = fc.constantFrom('http', 'https');
-  const mixed = (text: string) => fc.constantFrom(text, text.toUpperCase());
-
-  it('holds two for the same exactly where scheme, name and port are, whatever is left out', () => {
-    const given = fc.record({
-      scheme,
-      name,
-      port,
-      host: fc.tuple(name.chain(mixed), port),
-      tls: fc.boolean(),
-    });
-    let same = 0;
-    fc.assert(
-      fc.property(given, ({ scheme, name, port, host: [hostName, hostPort], tls }) => {
-        const byDefault = scheme === 'http' ? ':80' : ':443';
-        const own =
-          name === hostName.toLowerCase() &&
-          (port || byDefault) === (hostPort || byDefault) &&
-          !(tls && scheme === 'http');
-        if (own) same++;
-        const origin = new URL(`${scheme}://${name}${port}`).origin;
-        expect(isCrossOrigin({ origin }, hostName + hostPort, [], tls)).toBe(!own);
-      }),
-      { numRuns: 2_000 },
-    );
-    // Otherwise the property says little.
-    expect(same).toBeGreaterThan(50);
-  });
-
   it('takes nothing for its own where no host is known', () => {
     const any = fc.oneof(fc.string(), fc.webUrl(), fc.constantFrom('null', '', OWN, 'undefined', 'http://'));
     fc.assert(
       fc.property(any, fc.constantFrom(undefined, ''), fc.boolean(), (origin, host, tls) => {
         expect(isCrossOrigin({ origin }, host, [], tls)).toBe(true);
       }),
-    );
-  });
-
-  it('takes an Origin that is none for that of no host', () => {
-    const parts = fc.constantFrom(
-      'http://',
-      'https://',
-      'null',
-      'app',
-      '@',
-      '/',
-      '\\',
-      '?',
-      '#',
-      ':',
-      '.',
-      ' ',
-      '%61',
-    );
-    fc.assert(
-      fc.property(fc.array(parts, { maxLength: 6 }), (all) => {
-        const origin = all.join('');
-        if (isCrossOrigin({ origin }, 'app', [])) return;
-        // Passed: then a browser that reads it as a URL is at that very host, and nothing else is in it.
-        const { host, username, password, pathname, search, hash } = new URL(origin);
-        expect([host, username + password, pathname, search + hash]).toEqual(['app', '', '/', '']);
-      }),
-      { numRuns: 5_000 },
     );
   });
 
@@ -161,8 +95,9 @@ describe('an Origin', () => {
     'http://app\\',
     'http://app ',
     'http://app\t',
+    'null',
   ])('is none: %p', (origin) => {
-    expect(isCrossOrigin({ origin }, 'app', [])).toBe(true);
+    for (const tls of [false, true]) expect(isCrossOrigin({ origin }, 'app', [], tls)).toBe(true);
   });
 
   it.each([
@@ -227,22 +162,6 @@ describe('isUnsafe', () => {
 });
 
 describe('safeNext', () => {
-  const piece = fc.oneof(
-    { weight: 3, arbitrary: fc.constantFrom('/', '\\', '.', '..', 'evil.example') },
-    fc.constantFrom('\t', '\n', '?', '#', '@', ':', 'http:', '%2f', ' '),
-  );
-  const paths = fc.array(piece, { maxLength: 8 }).map((parts) => parts.join(''));
-
-  it('always leads to a path of the page’s own origin', () => {
-    fc.assert(
-      fc.property(paths, (next) => {
-        const safe = safeNext(next);
-        if (!/^\/(?![/\\])/.test(safe) || new URL(safe, OWN).origin !== OWN) throw new Error(safe);
-      }),
-      { numRuns: 5_000 },
-    );
-  });
-
   it('keeps an ordinary path with its query and fragment', () => {
     const word = fc.string({ unit: fc.constantFrom(...'abc019-_'), minLength: 1, maxLength: 5 });
     fc.assert(
@@ -251,6 +170,18 @@ describe('safeNext', () => {
         expect(safeNext(path)).toBe(path);
       }),
     );
+  });
+
+  it.each([
+    ['/', '/'],
+    ['/a/../b?c#d', '/b?c#d'],
+    // Browsers drop these, and read a backslash as a slash.
+    ['/a\tb', '/ab'],
+    ['/a\\b', '/a/b'],
+    ['/%2f%2fevil.example', '/%2f%2fevil.example'],
+    ['/a//b', '/a//b'],
+  ])('reads %p as a browser does', (next, path) => {
+    expect(safeNext(next)).toBe(path);
   });
 
   it.each<unknown>([
@@ -263,6 +194,7 @@ describe('safeNext', () => {
     'https://evil.example/',
     '//evil.example',
     '/\\evil.example',
+    '/\t/evil.example',
     // No browser can read these.
     '//',
     '//[',

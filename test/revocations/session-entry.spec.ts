@@ -87,7 +87,7 @@ describe('another entry of the same session', () => {
       return one.verdictOf(3, 0);
     };
     const honoured = terms('rotated', { honoured: true, grace: 80 });
-    expect(mergedOf(honoured, terms('ended'))).toEqual({
+    expect(mergedOf(honoured, terms('ended'))).toStrictEqual({
       ...{ live: true, version: 3 },
       rotation: terms('ended', { grace: 80 }),
     });
