@@ -3,7 +3,7 @@ import { FAULTS } from './faults.js';
 import { explore, World } from './model.js';
 
 /** Interleavings within which each fault is found, as fewer than a run over memory has. */
-const SEEDS = 3_000;
+const SEEDS = 10_000;
 
 /** What the model finds is what it is worth: each of these is a mistake in the library, put back by itself. */
 describe('the model finds that', () => {
@@ -15,6 +15,6 @@ describe('the model finds that', () => {
         process.stderr.write(`${_name}: seed ${found?.seed} ${found?.violation.message}\n`);
       expect(told).toContain(found?.violation.invariant);
     },
-    120_000,
+    300_000,
   );
 });

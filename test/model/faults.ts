@@ -16,6 +16,7 @@ import {
   type RecordDelta,
   type SessionRecord,
 } from '../../lib/core/model/record.js';
+import type { StoreHandle } from '../../lib/core/storage/store-handle.js';
 import { StoreBackend } from '../../lib/core/storage/store-backend.js';
 import { methodsOf, type Sabotage } from './model.js';
 import type { Invariant } from './oracle.js';
@@ -103,7 +104,7 @@ export const FAULTS: readonly Fault[] = [
   // Updates.
   {
     name: 'a commit puts the revision of the store beside data that it has not read',
-    told: ['counts', 'answers'],
+    told: ['counts'],
     focus: 'updates',
     sabotage: revisionUnread(),
   },
@@ -401,7 +402,66 @@ export const FAULTS: readonly Fault[] = [
     focus: 'thefts',
     sabotage: inRejected((dead) => (dead.why === 'reused' ? { ...dead, why: 'superseded' } : dead)),
   },
+  // Users.
+  {
+    name: 'revoke() does not look whose session it is',
+    told: ['identity'],
+    focus: 'endings',
+    sabotage: inBackend((backend) => ({ destroyById: (id) => backend.destroyById(id) })),
+  },
+  {
+    name: 'a login carries the data of another user over',
+    told: ['identity'],
+    focus: 'endings',
+    sabotage: {
+      engine: (engine) => {
+        const login = engine.login.bind(engine);
+        engine.login = async (state, subject, options = {}) => {
+          const carried = state.bag.carry(options.keep ?? []);
+          await login(state, subject, options);
+          for (const [key, text] of Object.entries(carried)) state.bag.proxy[key] = JSON.parse(text);
+        };
+        return engine;
+      },
+    },
+  },
+  {
+    name: 'a response carries the cookie of the response before',
+    told: ['identity'],
+    sabotage: {
+      engine: (engine) => {
+        const cookieOf = engine.cookieOf.bind(engine);
+        let last: string | undefined;
+        engine.cookieOf = (state) => {
+          const [before, own] = [last, cookieOf(state)];
+          last = own;
+          return own && before ? before : own;
+        };
+        return engine;
+      },
+    },
+  },
+  {
+    name: 'a list has the sessions of the subject that logged in before',
+    told: ['identity'],
+    focus: 'endings',
+    sabotage: listOfTwo(),
+  },
 ];
+
+function listOfTwo(): Sabotage {
+  let [before, last]: (string | undefined)[] = [];
+  return inEffects((store) => ({
+    create: (record, ...rest) => {
+      if (record.subject !== last) [before, last] = [last, record.subject];
+      return store.create(record, ...rest);
+    },
+    list: async (subject, limit) => {
+      const own = await store.list(subject, limit);
+      return subject === last && before !== undefined ? [...own, ...(await store.list(before))] : own;
+    },
+  }));
+}
 
 function revisionUnread(): Sabotage {
   const revisions = new Map<string, number>();
@@ -419,8 +479,9 @@ function revisionUnread(): Sabotage {
         const saved = await backend.save(handle, ...rest);
         if (saved.outcome !== 'saved') return saved;
         const { record } = saved.handle;
-        const known = saved.handle as SessionHandle & { as(record: SessionRecord): SessionHandle };
-        return { outcome: 'saved', handle: known.as({ ...record, revision: revisions.get(record.id)! }) };
+        const known = saved.handle as StoreHandle;
+        const revision = revisions.get(record.id)!;
+        return { outcome: 'saved', handle: known.withRecord({ ...record, revision }) };
       },
     })),
   };

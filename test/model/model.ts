@@ -49,7 +49,7 @@ export interface Sabotage {
   engine?: (engine: SessionEngine, backend: SessionBackend) => SessionEngine;
 }
 
-/** Two nodes over one store. They serve one run after the other, each with a user of its own. */
+/** Two nodes over one store. They serve one run after the other, each with users of its own. */
 export class World {
   readonly clock = new FakeClock();
   readonly database: SessionStore;
@@ -226,7 +226,7 @@ export class Run {
   readonly oracle: Oracle;
   readonly #world: World;
   readonly #scenario: Scenario;
-  readonly #subject: string;
+  readonly #subjects: readonly [string, string];
   readonly #clients = Array.from({ length: CLIENTS }, (_, i) => new Browser(`client ${i}`));
   readonly #tokens: Token[] = [];
   readonly #trace: string[] | undefined;
@@ -246,7 +246,7 @@ export class Run {
     this.#world = world;
     this.#scenario = one;
     this.#trace = trace;
-    this.#subject = world.nextUser();
+    this.#subjects = [world.nextUser(), world.nextUser()];
     this.oracle = new Oracle(() => world.clock.now());
   }
 
@@ -298,7 +298,8 @@ export class Run {
 
   async #begin(): Promise<void> {
     for (const client of [0, 1]) {
-      await this.#serve({ ...QUIET, kind: 'login', client });
+      const user = client === 1 ? this.#scenario.second : 0;
+      await this.#serve({ ...QUIET, kind: 'login', client, user });
       this.#deliverAll();
     }
     await this.#serve({ ...QUIET, kind: 'write+update', key: 'a' });
@@ -442,10 +443,12 @@ export class Run {
 
   #actor(op: Op): Actor {
     const token = op.kind === 'revokeAll' ? undefined : this.#clients[op.client]!.presented(op.age);
+    const named = op.kind === 'revokeAll' || op.kind === 'login';
+    const own = token && !named ? this.oracle.sessions.get(token.id)?.subject : undefined;
     return {
       name: `R${++this.#actors}`,
       op,
-      subject: this.#subject,
+      subject: own ?? this.#subjects[op.user],
       start: this.oracle.step,
       acted: this.oracle.step,
       token,
@@ -472,7 +475,7 @@ export class Run {
       failure = error;
       state = engine.refuse({}, error as Error);
     }
-    if (!this.#aborted) this.oracle.opened(actor, state.live !== undefined, failure);
+    if (!this.#aborted) this.oracle.opened(actor, state.live?.handle.record, failure);
     return state;
   }
 
@@ -532,7 +535,7 @@ export class Run {
         this.#write(actor, state);
         return this.#update(engine, state);
       case 'login':
-        return engine.login(state, this.#subject, { keep: op.keep ? ['a', 'n'] : [] });
+        return engine.login(state, actor.subject, { keep: op.keep ? ['a', 'n'] : [] });
       case 'relogin':
         oracle.proves(state.id);
         return engine.relogin(state);
@@ -554,7 +557,7 @@ export class Run {
         return this.#revoke(actor, engine, state);
       case 'others': {
         oracle.revokes(actor, [state.id]);
-        await engine.revokeAll(this.#subject, [state.id]);
+        await engine.revokeAll(actor.subject, [state.id]);
         return;
       }
       case '@Logout':
@@ -581,7 +584,7 @@ export class Run {
   async #revoke(actor: Actor, engine: SessionEngine, state: RequestState): Promise<void> {
     const id = this.#clients[actor.op.other]!.token?.id ?? state.id;
     actor.named.add(id);
-    const ended = await engine.revoke(id, this.#subject);
+    const ended = await engine.revoke(id, actor.subject);
     if (ended > 0 && state.handle?.record.id === id) state.revoked();
   }
 
@@ -589,7 +592,7 @@ export class Run {
   async #revokeAll(actor: Actor, engine: SessionEngine): Promise<void> {
     this.oracle.revokes(actor);
     try {
-      await engine.revokeAll(this.#subject);
+      await engine.revokeAll(actor.subject);
       this.#acknowledge(actor);
     } catch (error) {
       this.#statusOf(actor, '', error);
@@ -646,15 +649,22 @@ export class Run {
     const { oracle } = this;
     this.#gated = false;
     oracle.step++;
-    const listed = new Set((await this.#world.database.list(this.#subject)).map(({ id }) => id));
+    const listed = await Promise.all(this.#subjects.map((subject) => this.#listOf(subject)));
     for (const view of oracle.sessions.values()) {
       const found = await this.#world.database.load(view.id);
-      oracle.settled(view, found && 'record' in found ? found.record : undefined, listed);
+      const own = listed[this.#subjects.indexOf(view.subject ?? '')] ?? new Set();
+      oracle.settled(view, found && 'record' in found ? found.record : undefined, own);
     }
     for (const token of this.#tokens) await this.#probe(token);
     for (const client of [0, 1, 2]) {
       if (!oracle.violation) await this.#serve({ ...QUIET, client });
     }
+  }
+
+  async #listOf(subject: string): Promise<ReadonlySet<string>> {
+    const found = await this.#world.database.list(subject);
+    for (const { id } of found) this.oracle.belongs(id, subject);
+    return new Set(found.map(({ id }) => id));
   }
 
   /** No token that was ever given to anybody opens what has ended. A read: nothing comes of it. */
@@ -699,6 +709,7 @@ const QUIET: Op = {
   kind: 'read',
   client: 0,
   node: 0,
+  user: 0,
   age: 0,
   response: 'kept',
   fails: false,
@@ -820,5 +831,6 @@ const CALMER: readonly Partial<Op>[] = [
   { response: 'kept' },
   { keep: false },
   { node: 0 },
+  { user: 0 },
   { speed: 1 },
 ];

@@ -14,7 +14,8 @@ export type Invariant =
   | 'theft' // a predecessor after its grace is noticed
   | 'answers' // no 2xx that lies, and no refusal without a reason
   | 'orphans' // a login that failed leaves no session
-  | 'listed'; // what is alive is listed
+  | 'listed' // what is alive is listed
+  | 'identity'; // nobody gets, reads, lists or ends another's session
 
 export class Violation extends Error {
   constructor(
@@ -161,6 +162,8 @@ export class Oracle {
   /** Writes to sessions that are not there yet, by id. */
   readonly #early = new Map<string, { writes: Write[]; updates: Attempt[] }>();
   readonly #stored = new Set<string>();
+  /** Whose session a text was written to first. */
+  readonly #owners = new Map<string, string>();
   readonly #now: () => number;
   violation: Violation | undefined;
   step = 0;
@@ -216,6 +219,9 @@ export class Oracle {
     }
     for (const [key, text] of Object.entries(set)) {
       this.#stored.add(text);
+      const owner = this.#owners.get(text);
+      if (owner !== undefined && owner !== view.subject)
+        this.fail('identity', `${view.name} has ${text}, which belongs to another user`);
       if (!actor.made.has(view.id) || (actor.op.kind !== 'login' && actor.op.kind !== 'regenerate')) continue;
       if (key === 'n') view.base = Number(text);
       else view.writes.push({ key, text, begin: actor.start, end: this.step });
@@ -274,7 +280,9 @@ export class Oracle {
     const view = this.sessions.get(id);
     if (!last || !view) return;
     view.alive = false;
-    if (!this.#mayEnd(actor, view)) this.fail('alarms', `${actor.name} ended ${view.name} without a cause`);
+    if (this.#mayEnd(actor, view)) return;
+    const foreign = view.subject !== actor.subject && actor.token?.id !== id;
+    this.fail(foreign ? 'identity' : 'alarms', `${actor.name} ended ${view.name} without a cause`);
   }
 
   #mayEnd(actor: Actor, view: SessionView): boolean {
@@ -294,7 +302,7 @@ export class Oracle {
       case '@Logout everywhere':
         return own || view.subject === subject;
       case 'revoke':
-        return named.has(view.id);
+        return named.has(view.id) && view.subject === subject;
       case 'revokeAll':
       case 'others':
         return view.subject === subject && !named.has(view.id);
@@ -344,9 +352,13 @@ export class Oracle {
     return presented !== undefined && presented < lapse ? presented + GRACE : lapse;
   }
 
-  opened(actor: Actor, live: boolean, failure: unknown): void {
+  /** @param record of the session that was opened, if one was */
+  opened(actor: Actor, record: SessionRecord | undefined, failure: unknown): void {
     const { token } = actor;
+    const live = record !== undefined;
     const view = token && this.sessions.get(token.id);
+    if (live && (record.id !== token?.id || record.subject !== view?.subject))
+      this.fail('identity', `${actor.name} opened ${this.nameOf(record.id)}, which is not that of its token`);
     if (failure !== undefined) {
       if (actor.faults === 0) this.fail('answers', `${actor.name} was refused: ${String(failure)}`);
       return;
@@ -413,6 +425,7 @@ export class Oracle {
   writes(actor: Actor, id: string, key: string, text: string): void {
     const write: Write = { key, text, begin: actor.start, end: Infinity };
     actor.attempts.push(write);
+    this.#owners.set(text, actor.subject);
     (this.sessions.get(id) ?? this.#toCome(id)).writes.push(write);
   }
 
@@ -455,7 +468,8 @@ export class Oracle {
       actor.revocation.ack = this.step;
     for (const id of this.#endedBy(actor)) {
       const view = this.sessions.get(id);
-      if (!view) continue;
+      // A revoke of another's session is answered as one of a session that is not there.
+      if (!view || (actor.op.kind === 'revoke' && view.subject !== actor.subject)) continue;
       view.endedAt ??= this.step;
       if (view.alive && !view.expired(this.#now()))
         this.fail('answers', `${actor.name} was told that ${view.name} has ended`);
@@ -482,6 +496,11 @@ export class Oracle {
     const view = issued && this.sessions.get(issued.id);
     if (view) {
       view.issued = true;
+      if (view.id !== actor.token?.id && !actor.made.has(view.id))
+        this.fail(
+          'identity',
+          `${actor.name} was given a token of ${view.name}, which it neither had nor made`,
+        );
       if (!view.link(issued.hash))
         this.fail('successor', `${actor.name} was given a token that ${view.name} never had`);
     }
@@ -528,6 +547,13 @@ export class Oracle {
       default:
         return false;
     }
+  }
+
+  /** A session is in the list of a subject. */
+  belongs(id: string, subject: string): void {
+    const view = this.sessions.get(id);
+    if (view && view.subject !== subject)
+      this.fail('identity', `${view.name} is in the list of another user`);
   }
 
   // At the end.

@@ -7,8 +7,11 @@ export const ROTATE_EVERY = 15 * MINUTE;
 export const IDLE = 30 * MINUTE;
 export const LIFETIME = 31 * 24 * 60 * MINUTE;
 
-/** Browsers of one user, and one more that begins without a cookie: it steals one, or is a late third browser. */
+/** Browsers of the users, and one more that begins without a cookie: it steals one, or is a late third browser. */
 export const CLIENTS = 4;
+
+/** The users of a run. Most runs have but the first. */
+export type User = 0 | 1;
 
 /** mulberry32: small, fast, and the same everywhere. */
 export class Prng {
@@ -65,6 +68,8 @@ export interface Op {
   kind: Kind;
   client: number;
   node: 0 | 1;
+  /** Who logs in, or whose sessions an administrator ends. */
+  user: User;
   /** 0 for the cookie in the jar, 1 for the one before it, and so on: a tab or a script that kept a copy. */
   age: number;
   /** Lost: it never reaches the jar. Cancelled: and the server knows before it commits. */
@@ -92,6 +97,8 @@ export interface Scenario {
   rest: number;
   /** Requests at the same time, at most. */
   crowd: number;
+  /** Who logs in with the second browser at the beginning: the same user, or another one. */
+  second: User;
   ops: Op[];
   tape: Tape;
 }
@@ -129,6 +136,8 @@ interface Profile {
   advances: readonly (readonly [number, number])[];
   /** Whether a rotation is due at the beginning. */
   rotates: number;
+  /** How often there are two users. */
+  shared: number;
   /** How often there is but one browser, beside those that stole its cookie. */
   sole: number;
   /** Operations at least. */
@@ -176,6 +185,7 @@ const everything: Profile = {
   late: 0.15,
   advances: [...BRIEF, ...LONG],
   rotates: 0.5,
+  shared: 0.4,
   sole: 0.3,
   least: 2,
   crowds: [1, 2, 4, 4],
@@ -196,6 +206,7 @@ const rotations: Profile = {
   late: 0.4,
   advances: LONG,
   rotates: 0.9,
+  shared: 0.2,
   sole: 0.3,
   least: 4,
   crowds: [1, 1, 2, 4],
@@ -206,6 +217,7 @@ const updates: Profile = {
   late: 0.1,
   advances: BRIEF,
   rotates: 0.5,
+  shared: 0.2,
   sole: 0.3,
   least: 2,
   crowds: [2, 4, 4],
@@ -226,6 +238,7 @@ const endings: Profile = {
   late: 0.2,
   advances: BRIEF,
   rotates: 0.2,
+  shared: 0.4,
   sole: 0.3,
   least: 2,
   crowds: [1, 3, 4],
@@ -237,6 +250,7 @@ const marks: Profile = {
   late: 0.1,
   advances: BRIEF,
   rotates: 0,
+  shared: 0.2,
   sole: 0,
   least: 2,
   crowds: [3, 4],
@@ -252,6 +266,7 @@ const handles: Profile = {
     [ROTATE_EVERY, 3],
   ],
   rotates: 1,
+  shared: 0,
   sole: 0.9,
   least: 4,
   crowds: [2, 3],
@@ -267,6 +282,7 @@ const thefts: Profile = {
     [ROTATE_EVERY, 1],
   ],
   rotates: 1,
+  shared: 0.2,
   sole: 0.7,
   least: 4,
   crowds: [1],
@@ -282,6 +298,7 @@ const confirmations: Profile = {
     [ROTATE_EVERY, 2],
   ],
   rotates: 0.7,
+  shared: 0,
   sole: 1,
   least: 4,
   crowds: [2, 3],
@@ -311,15 +328,17 @@ export function scenario(seed: number, focus: Focus = FOCUSES[seed % FOCUSES.len
   const sole = prng.chance(profile.sole);
   const rest = prng.chance(profile.rotates) ? ROTATE_EVERY : 0;
   const crowd = prng.pick(profile.crowds);
-  const ops = Array.from({ length: count }, () => operation(prng, profile, sole));
-  return { seed, rest, crowd, ops, tape: new Tape([], prng) };
+  const second = prng.chance(profile.shared) ? 1 : 0;
+  const ops = Array.from({ length: count }, () => operation(prng, profile, sole, second));
+  return { seed, rest, crowd, second, ops, tape: new Tape([], prng) };
 }
 
-function operation(prng: Prng, { kinds, late, advances }: Profile, sole: boolean): Op {
+function operation(prng: Prng, { kinds, late, advances }: Profile, sole: boolean, second: User): Op {
   return {
     kind: weighted(prng, Object.entries(kinds) as [Kind, number][]),
     client: sole ? 0 : weighted(prng, BY_CLIENT),
     node: prng.int(2) as 0 | 1,
+    user: second && prng.chance(0.4) ? 1 : 0,
     age: prng.chance(late) ? 1 + prng.int(3) : 0,
     response: weighted(prng, BY_RESPONSE),
     fails: prng.chance(0.1),
@@ -361,11 +380,13 @@ export function drawn<T>(value: number, all: readonly (readonly [T, number])[]):
 }
 
 export function tell(op: Op): string {
-  const { kind, client, node, age, response, fails, passive, key, keep, other, advance, slow, speed } = op;
+  const { kind, client, node, user, age, response, fails, passive, key, keep, other, advance, slow, speed } =
+    op;
   const parts = [
     kind,
     `client ${client}`,
     `node ${node}`,
+    user > 0 && (kind === 'login' || kind === 'revokeAll') && 'of the second user',
     age > 0 && `with a cookie ${age} older`,
     response !== 'kept' && `response ${response}`,
     fails && 'handler fails',
