@@ -1,6 +1,7 @@
 import { MemoryStore } from 'nest-sessions';
 import { FAULTS } from './faults.js';
-import { explore, World } from './model.js';
+import { explore } from './explore.js';
+import { StoreWorld } from './store-world.js';
 
 /** Interleavings within which each fault is found, as fewer than a run over memory has. */
 const SEEDS = 10_000;
@@ -10,7 +11,12 @@ describe('the model finds that', () => {
   it.each(FAULTS.map((fault) => [fault.name, fault] as const))(
     '%s',
     async (_name, { told, focus, sabotage }) => {
-      const found = await explore(new World(new MemoryStore({ maxCount: 1_000 }), sabotage), 0, SEEDS, focus);
+      const found = await explore(
+        new StoreWorld(new MemoryStore({ maxCount: 1_000 }), sabotage),
+        0,
+        SEEDS,
+        focus,
+      );
       if (process.env['MODEL_VERBOSE'])
         process.stderr.write(`${_name}: seed ${found?.seed} ${found?.violation.message}\n`);
       expect(told).toContain(found?.violation.invariant);

@@ -18,9 +18,10 @@ import {
 } from '../../lib/core/model/record.js';
 import type { StoreHandle } from '../../lib/core/storage/store-handle.js';
 import { StoreBackend } from '../../lib/core/storage/store-backend.js';
-import { methodsOf, type Sabotage } from './model.js';
+import { methodsOf } from './gate.js';
 import type { Invariant } from './oracle.js';
 import { GRACE, IDLE, type Focus } from './scenario.js';
+import type { Sabotage } from './store-world.js';
 
 /** A mistake that was made once, or could be, and the invariants of which one tells. */
 export interface Fault {

@@ -55,6 +55,10 @@ export interface Actor {
   /** The ids that a revoke names, or spares. */
   named: Set<string>;
   revocation: Revocation | undefined;
+  /** When it last began to save, by the clock. */
+  savedAt: number;
+  /** The data of its session as it was opened. */
+  read: Readonly<Record<string, string>> | undefined;
 }
 
 export interface Token {
@@ -72,37 +76,45 @@ interface Seen {
 }
 
 /** From a step to another; it may have had its effect at any time between. */
-interface Attempt {
+export interface Attempt {
   begin: number;
   /** Infinity until it is acknowledged. */
   end: number;
 }
 
-interface Write extends Attempt {
+export interface Write extends Attempt {
   key: string;
   text: string;
 }
 
-interface Drop extends Attempt {
+export interface Drop extends Attempt {
   kept: ReadonlySet<string>;
 }
 
 /** A secret that a session had. Times are milliseconds of the clock. */
-interface Link {
+export interface Link {
   hash: string;
   index: number;
   since: number;
   replaced?: { at: number; honoured: boolean };
+  /** Of sealed cookies: the number of the list's write that made it, and who wrote it. */
+  write?: { seq: number; by: Actor };
   /** When a request that came with it was opened first. */
   presented?: number;
   /** When such a request was answered first without any trouble, so that the store knows. */
-  confirmed?: { at: number; step: number };
+  confirmed?: { at: number; step: number; seq: number };
+}
+
+/** An ending that was acknowledged: the step, and of sealed cookies the number of the list's last write by then. */
+interface Ack {
+  step: number;
+  seq: number;
 }
 
 interface Revocation {
   subject: string;
   begin: number;
-  ack: number | undefined;
+  ack: Ack | undefined;
   spared: ReadonlySet<string>;
 }
 
@@ -113,8 +125,8 @@ export class SessionView {
   readonly drops: Drop[] = [];
   readonly updates: Attempt[] = [];
   alive = true;
-  /** The step at which the ending of this one session was acknowledged. */
-  endedAt: number | undefined;
+  /** When the ending of this one session was acknowledged. */
+  ended: Ack | undefined;
   /** The steps at which its subject proved itself, or tried to. */
   readonly proofs: number[] = [];
   /** What it came out of without a proof. */
@@ -158,18 +170,20 @@ export class SessionView {
 /** Watches the store, the requests and their answers, and holds the first thing that must not be. */
 export class Oracle {
   readonly sessions = new Map<string, SessionView>();
-  readonly #revocations: Revocation[] = [];
+  protected readonly revocations: Revocation[] = [];
   /** Writes to sessions that are not there yet, by id. */
   readonly #early = new Map<string, { writes: Write[]; updates: Attempt[] }>();
-  readonly #stored = new Set<string>();
+  protected readonly stored = new Set<string>();
   /** Whose session a text was written to first. */
-  readonly #owners = new Map<string, string>();
-  readonly #now: () => number;
+  protected readonly owners = new Map<string, string>();
+  protected readonly now: () => number;
   violation: Violation | undefined;
   step = 0;
+  /** Whether a call had its effect after it was told to have failed. */
+  hadLateEffects = false;
 
   constructor(now: () => number) {
-    this.#now = now;
+    this.now = now;
   }
 
   fail(invariant: Invariant, message: string): void {
@@ -218,8 +232,8 @@ export class Oracle {
       view.writes.splice(0, Infinity, ...rest);
     }
     for (const [key, text] of Object.entries(set)) {
-      this.#stored.add(text);
-      const owner = this.#owners.get(text);
+      this.stored.add(text);
+      const owner = this.owners.get(text);
       if (owner !== undefined && owner !== view.subject)
         this.fail('identity', `${view.name} has ${text}, which belongs to another user`);
       if (!actor.made.has(view.id) || (actor.op.kind !== 'login' && actor.op.kind !== 'regenerate')) continue;
@@ -237,7 +251,7 @@ export class Oracle {
     actor.epochs.set(id, view.epoch);
     // The model hears of a handshake when its confirmation is done, and that may take any time.
     const link = actor.op.kind === 'socket' ? view.link(actor.token.hash) : undefined;
-    if (link) link.presented ??= this.#now();
+    if (link) link.presented ??= this.now();
   }
 
   /** @param calledAt when the store was called, which is when what it was told was true */
@@ -280,18 +294,22 @@ export class Oracle {
     const view = this.sessions.get(id);
     if (!last || !view) return;
     view.alive = false;
-    if (this.#mayEnd(actor, view)) return;
-    const foreign = view.subject !== actor.subject && actor.token?.id !== id;
+    this.endedBy(actor, view);
+  }
+
+  protected endedBy(actor: Actor, view: SessionView): void {
+    if (this.mayEnd(actor, view)) return;
+    const foreign = view.subject !== actor.subject && actor.token?.id !== view.id;
     this.fail(foreign ? 'identity' : 'alarms', `${actor.name} ended ${view.name} without a cause`);
   }
 
-  #mayEnd(actor: Actor, view: SessionView): boolean {
+  protected mayEnd(actor: Actor, view: SessionView): boolean {
     const { op, token, made, named, subject } = actor;
     const own = token?.id === view.id;
-    const expired = own && actor.seen?.record !== undefined && this.#isExpired(actor.seen.record);
-    if (expired || view.expired(this.#now()) || made.has(view.id)) return true;
+    const expired = own && actor.seen?.record !== undefined && this.isExpired(actor.seen.record);
+    if (expired || view.expired(this.now()) || made.has(view.id)) return true;
     const link = own ? view.link(token.hash) : undefined;
-    if (link && this.#alarmIsDue(view, link)) return true;
+    if (link && this.alarmIsDue(view, link)) return true;
     switch (op.kind) {
       case 'logout':
       case '@Logout':
@@ -314,8 +332,8 @@ export class Oracle {
     }
   }
 
-  #isExpired({ lastSeenAt, startedAt }: SessionRecord): boolean {
-    return this.#now() >= lastSeenAt + IDLE || this.#now() >= startedAt + LIFETIME;
+  protected isExpired({ lastSeenAt, startedAt }: SessionRecord): boolean {
+    return this.now() >= lastSeenAt + IDLE || this.now() >= startedAt + LIFETIME;
   }
 
   // What requests come with, and what comes of it.
@@ -326,7 +344,7 @@ export class Oracle {
       return this.fail('alarms', `an alarm about ${this.nameOf(id)} that nobody presented`);
     actor.alarmed = true;
     const link = view.link(actor.token.hash);
-    if (!link || !this.#alarmIsDue(view, link))
+    if (!link || !this.alarmIsDue(view, link))
       this.fail(
         'alarms',
         `${actor.name} was taken for a thief with token ${String(link?.index)} of ${view.name}`,
@@ -334,19 +352,19 @@ export class Oracle {
   }
 
   /** Whether what followed was presented and the grace is over, and the token was not valid within the last grace. */
-  #alarmIsDue(view: SessionView, link: Link): boolean {
-    const now = this.#now();
+  protected alarmIsDue(view: SessionView, link: Link): boolean {
+    const now = this.now();
     const presented = view.after(link).map((one) => one.presented ?? Infinity);
     if (!(now >= Math.min(...presented) + GRACE)) return false;
     const { replaced } = link;
     const next = view.chain[link.index + 1]?.replaced;
     if (!replaced?.honoured || !next) return true;
-    const goodTill = this.#honouredTill(view, link);
+    const goodTill = this.honouredTill(view, link);
     return next.at >= goodTill || now >= next.at + GRACE;
   }
 
   /** Till when a predecessor opens the session at least, if no other rotation comes. */
-  #honouredTill(view: SessionView, { replaced, index }: Link): number {
+  protected honouredTill(view: SessionView, { replaced, index }: Link): number {
     const lapse = replaced!.at + PENDING;
     const { presented } = view.chain[index + 1]!;
     return presented !== undefined && presented < lapse ? presented + GRACE : lapse;
@@ -357,8 +375,7 @@ export class Oracle {
     const { token } = actor;
     const live = record !== undefined;
     const view = token && this.sessions.get(token.id);
-    if (live && (record.id !== token?.id || record.subject !== view?.subject))
-      this.fail('identity', `${actor.name} opened ${this.nameOf(record.id)}, which is not that of its token`);
+    this.identifies(actor, record);
     if (failure !== undefined) {
       if (actor.faults === 0) this.fail('answers', `${actor.name} was refused: ${String(failure)}`);
       return;
@@ -368,15 +385,21 @@ export class Oracle {
       this.fail('endings', `${actor.name} opened ${view.name}, whose ending was acknowledged before`);
     const link = view.link(token.hash);
     if (!link) return;
-    actor.entitled = actor.seen?.record !== undefined && !this.#isExpired(actor.seen.record);
+    actor.entitled = actor.seen?.record !== undefined && !this.isExpired(actor.seen.record);
     this.#judge(actor, view, link, live);
     if (!live) return;
-    link.presented ??= this.#now();
+    link.presented ??= this.now();
+  }
+
+  protected identifies({ name, token }: Actor, record: SessionRecord | undefined): void {
+    const view = token && this.sessions.get(token.id);
+    if (record && (record.id !== token?.id || record.subject !== view?.subject))
+      this.fail('identity', `${name} opened ${this.nameOf(record.id)}, which is not that of its token`);
   }
 
   #judge(actor: Actor, view: SessionView, link: Link, live: boolean): void {
     const { seen } = actor;
-    if (!seen?.record || !seen.tip || this.#isExpired(seen.record)) return;
+    if (!seen?.record || !seen.tip || this.isExpired(seen.record)) return;
     const tip = seen.tip;
     const which = `token ${link.index} of ${view.name}, where ${tip.index} is the present one`;
     if (live && !this.#mayOpen(view, link, tip, seen.step))
@@ -386,38 +409,46 @@ export class Oracle {
     const overtaken = actor.op.kind === 'socket' && changed;
     if (!live && !overtaken && this.#mustOpen(view, link, tip))
       this.fail('alarms', `${actor.name} was refused with ${which}`);
-    if (!live && link !== tip && !actor.alarmed && this.#isSurelyReused(tip, seen.step))
+    if (!live && link !== tip && !actor.alarmed && this.isSurelyReused(tip, seen.step))
       this.fail('theft', `${actor.name} reused ${which}, and nobody noticed`);
   }
 
   #mustOpen(view: SessionView, link: Link, tip: Link): boolean {
     if (link === tip) return true;
     if (link.index !== tip.index - 1 || !link.replaced!.honoured) return false;
-    return this.#now() < this.#honouredTill(view, link);
+    return this.now() < this.honouredTill(view, link);
   }
 
   #mayOpen(view: SessionView, link: Link, tip: Link, step: number): boolean {
     if (link === tip) return true;
     const { replaced } = link;
     if (link.index !== tip.index - 1 || !replaced?.honoured) return false;
-    if (tip.presented === undefined) return this.#now() < replaced.at + PENDING;
-    return !this.#isSurelyReused(tip, step);
+    if (tip.presented === undefined) return this.now() < replaced.at + PENDING;
+    return !this.isSurelyReused(tip, step);
   }
 
-  #isSurelyReused({ confirmed, since }: Link, step: number): boolean {
+  protected isSurelyReused({ confirmed, since }: Link, step: number): boolean {
     return (
-      confirmed !== undefined && confirmed.step < step && this.#now() >= Math.max(confirmed.at, since) + GRACE
+      confirmed !== undefined && confirmed.step < step && this.now() >= Math.max(confirmed.at, since) + GRACE
     );
   }
 
-  mustBeDead(view: SessionView, step: number): boolean {
-    if (view.endedAt !== undefined && view.endedAt < step) return true;
-    if (view.parent && this.mustBeDead(view.parent, step)) return true;
+  /** @param known the last write of the list that the node has read, of sealed cookies */
+  mustBeDead(view: SessionView, step: number, known = Infinity): boolean {
+    const isOver = (ack: Ack | undefined): boolean =>
+      ack !== undefined && ack.step < step && ack.seq <= known;
+    if (isOver(view.ended)) return true;
+    if (view.parent && this.mustBeDead(view.parent, step, known)) return true;
     const proved = Math.max(-Infinity, ...view.proofs);
-    return this.#revocations.some(
+    return this.revocations.some(
       ({ subject, begin, ack, spared }) =>
-        subject === view.subject && ack !== undefined && ack < step && proved < begin && !spared.has(view.id),
+        subject === view.subject && isOver(ack) && proved < begin && !spared.has(view.id),
     );
+  }
+
+  /** The number of the last write of the list, of sealed cookies. */
+  protected head(): number {
+    return 0;
   }
 
   // What requests do.
@@ -425,7 +456,7 @@ export class Oracle {
   writes(actor: Actor, id: string, key: string, text: string): void {
     const write: Write = { key, text, begin: actor.start, end: Infinity };
     actor.attempts.push(write);
-    this.#owners.set(text, actor.subject);
+    this.owners.set(text, actor.subject);
     (this.sessions.get(id) ?? this.#toCome(id)).writes.push(write);
   }
 
@@ -454,26 +485,35 @@ export class Oracle {
   revokes(actor: Actor, spared: readonly string[] = []): void {
     for (const id of spared) actor.named.add(id);
     actor.revocation = { subject: actor.subject, begin: this.step, ack: undefined, spared: new Set(spared) };
-    this.#revocations.push(actor.revocation);
+    this.revocations.push(actor.revocation);
   }
 
-  /** A 2xx: what it says must be so. */
-  acknowledged(actor: Actor): void {
+  /** A 2xx: what it says must be so. @param issued the token in its cookie */
+  acknowledged(actor: Actor, issued?: Token): void {
     for (const attempt of actor.attempts) {
       attempt.end = this.step;
-      if ('text' in attempt && !this.#stored.has((attempt as Write).text))
+      if ('text' in attempt && !this.keeps(actor, attempt as Write, issued))
         this.fail('answers', `${actor.name} was told that its write is stored`);
     }
     if (actor.revocation && (actor.entitled || actor.op.kind === 'revokeAll'))
-      actor.revocation.ack = this.step;
+      actor.revocation.ack = { step: this.step, seq: this.head() };
     for (const id of this.#endedBy(actor)) {
       const view = this.sessions.get(id);
-      // A revoke of another's session is answered as one of a session that is not there.
-      if (!view || (actor.op.kind === 'revoke' && view.subject !== actor.subject)) continue;
-      view.endedAt ??= this.step;
-      if (view.alive && !view.expired(this.#now()))
+      if (!view || !this.mayClaim(actor, view)) continue;
+      view.ended ??= { step: this.step, seq: this.head() };
+      if (view.alive && !view.expired(this.now()))
         this.fail('answers', `${actor.name} was told that ${view.name} has ended`);
     }
+  }
+
+  /** A revoke of another's session is answered as one of a session that is not there. */
+  protected mayClaim({ op, subject }: Actor, view: SessionView): boolean {
+    return op.kind !== 'revoke' || view.subject === subject;
+  }
+
+  /** Whether an acknowledged write is kept. */
+  protected keeps(_actor: Actor, { text }: Write, _issued: Token | undefined): boolean {
+    return this.stored.has(text);
   }
 
   #endedBy({ op, token, named }: Actor): string[] {
@@ -507,7 +547,8 @@ export class Oracle {
     const own = actor.token && this.sessions.get(actor.token.id);
     const link = own?.link(actor.token!.hash);
     if (!own || !link || !live || actor.faults > 0) return;
-    if (link === own.tip) link.confirmed ??= { at: this.#now(), step: this.step };
+    if (link === own.tip && this.confirms(actor, link))
+      link.confirmed ??= { at: this.now(), step: this.step, seq: this.head() };
     if (
       own.chain[link.index + 1] === own.tip &&
       actor.seen?.tip === own.tip &&
@@ -520,26 +561,29 @@ export class Oracle {
       );
   }
 
+  /** Whether a response without any trouble means that the rotation to this token is confirmed. */
+  protected confirms(_actor: Actor, _link: Link): boolean {
+    return true;
+  }
+
   refused(actor: Actor, id: string, error: unknown): void {
     const code = isSessionError(error) ? error.code : undefined;
-    if (!this.#mayRefuse(actor, id, code))
+    if (!this.mayRefuse(actor, id, code))
       this.fail(
         'answers',
         `${actor.name} was refused without a reason: ${error instanceof Error ? (error.stack ?? '') : String(error)}`,
       );
   }
 
-  #mayRefuse(actor: Actor, id: string, code: string | undefined): boolean {
+  protected mayRefuse(actor: Actor, id: string, code: string | undefined): boolean {
     switch (code) {
       case 'ERR_STORE_UNAVAILABLE':
         return actor.faults > 0;
       case 'ERR_LOGIN_REVOKED':
-        return this.#revocations.some(
-          ({ subject, ack }) => subject === actor.subject && (ack === undefined || ack >= actor.acted),
-        );
+        return this.wasRevoked(actor);
       case 'ERR_SESSION_ENDED': {
         const view = this.sessions.get(id);
-        if (!view?.alive || view.expired(this.#now())) return true;
+        if (!view?.alive || view.expired(this.now())) return true;
         if (actor.epochs.get(id) !== view.epoch) return true;
         // Everywhere, by a token whose time is over.
         return actor.op.kind.endsWith('everywhere') && view.tip.hash !== actor.token?.hash;
@@ -549,6 +593,16 @@ export class Oracle {
     }
   }
 
+  /** A token opens its session, and nothing is under way. */
+  opensAtTheEnd({ id, hash }: Token): void {
+    const view = this.sessions.get(id);
+    if (view && this.mustBeDead(view, Infinity))
+      this.fail(
+        'endings',
+        `token ${String(view.link(hash)?.index)} of ${view.name} opens it although its ending was acknowledged`,
+      );
+  }
+
   /** A session is in the list of a subject. */
   belongs(id: string, subject: string): void {
     const view = this.sessions.get(id);
@@ -556,20 +610,27 @@ export class Oracle {
       this.fail('identity', `${view.name} is in the list of another user`);
   }
 
+  /** Whether all sessions of its user were ended while it was under way. */
+  protected wasRevoked(actor: Actor): boolean {
+    return this.revocations.some(
+      ({ subject, ack }) => subject === actor.subject && (ack === undefined || ack.step >= actor.acted),
+    );
+  }
+
   // At the end.
 
-  /** @param listed the ids that the subject's list has */
-  settled(view: SessionView, record: SessionRecord | undefined, listed: ReadonlySet<string>): void {
+  /** @param listed whether the subject's list has it */
+  settled(view: SessionView, record: SessionRecord | undefined, listed: boolean): void {
     if (!record) {
-      if (view.alive && !view.expired(this.#now()))
+      if (view.alive && !view.expired(this.now()))
         this.fail('alarms', `${view.name} is gone without a cause`);
       return;
     }
     if (!view.alive) return this.fail('endings', `${view.name} is back`);
-    if (this.#isExpired(record)) return;
+    if (this.isExpired(record)) return;
     if (this.mustBeDead(view, Infinity))
       this.fail('endings', `${view.name} lives although its ending was acknowledged`);
-    if (view.subject !== undefined && !listed.has(view.id)) this.fail('listed', `${view.name} is not listed`);
+    if (view.subject !== undefined && !listed) this.fail('listed', `${view.name} is not listed`);
     if (!view.issued && view.maker.faults < 2)
       this.fail('orphans', `${view.name} was left by ${view.maker.name}`);
     for (const key of ['a', 'b']) this.#checkWrites(view, key, record.data[key]);
@@ -611,10 +672,4 @@ export class Oracle {
         `${view.name} counted ${count}; from ${least} to ${most} were acknowledged or may have taken place`,
       );
   }
-}
-
-/** The session and secret in a cookie's value, `s:id.secret.signature`. */
-export function tokenOf(value: string): Token {
-  const [id, secret] = value.slice(2).split('.') as [string, string];
-  return { id, hash: hashSecret(secret), value };
 }

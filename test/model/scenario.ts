@@ -90,6 +90,15 @@ export interface Op {
   speed: number;
 }
 
+/** How sealed cookies are set up in a run. */
+export interface SealedSettings {
+  /** Whether each node reads the list before each verdict, or only when it is notified. */
+  asks: boolean;
+  /** Whether there is an index. */
+  indexed: boolean;
+  enforces: boolean;
+}
+
 /** All that a run depends on. */
 export interface Scenario {
   seed: number;
@@ -99,6 +108,7 @@ export interface Scenario {
   crowd: number;
   /** Who logs in with the second browser at the beginning: the same user, or another one. */
   second: User;
+  sealed: SealedSettings;
   ops: Op[];
   tape: Tape;
 }
@@ -330,7 +340,8 @@ export function scenario(seed: number, focus: Focus = FOCUSES[seed % FOCUSES.len
   const crowd = prng.pick(profile.crowds);
   const second = prng.chance(profile.shared) ? 1 : 0;
   const ops = Array.from({ length: count }, () => operation(prng, profile, sole, second));
-  return { seed, rest, crowd, second, ops, tape: new Tape([], prng) };
+  const [asks, indexed, enforces] = [0, 1, 2].map(() => prng.chance(0.5)) as [boolean, boolean, boolean];
+  return { seed, rest, crowd, second, sealed: { asks, indexed, enforces }, ops, tape: new Tape([], prng) };
 }
 
 function operation(prng: Prng, { kinds, late, advances }: Profile, sole: boolean, second: User): Op {

@@ -82,11 +82,34 @@ export class SessionIndex {
     if (store) await this.#write(() => store.create(this.#entryOf(record), ttl));
   }
 
-  async update(id: string, head: RecordDelta['head'], ttl: number | undefined): Promise<void> {
+  /**
+   * Lists a session that is live although its entry has expired.
+   *
+   * @param ttl milliseconds until the new entry expires unless rolled
+   */
+  async relist(record: SessionRecord, ttl: number): Promise<void> {
+    // A store may hold an expired entry, whose id it does not insert again, until it is loaded.
+    if (await this.find(record.id)) return;
+    try {
+      await this.restore(record, ttl);
+    } catch (error) {
+      // A concurrent request of the session may have listed it.
+      if (!(await this.find(record.id))) throw error;
+    }
+  }
+
+  /** False if the session is not listed: it ended, or its entry expired. */
+  async update(
+    { id, subject }: SessionRecord,
+    head: RecordDelta['head'],
+    ttl: number | undefined,
+  ): Promise<boolean> {
     const store = this.#store;
-    if (!store || !head) return;
+    if (!store || !head || subject === undefined) return true;
     // Entries are never rotated, so each has the first epoch.
-    await this.#write(() => store.commit(id, { epoch: 0, head, ...(ttl !== undefined && { ttl }) }));
+    const delta = { epoch: 0, head, ...(ttl !== undefined && { ttl }) };
+    const { outcome } = await this.#write(() => store.commit(id, delta));
+    return outcome !== 'gone';
   }
 
   /** False if it was not listed. */

@@ -19,7 +19,11 @@ export function openCookie(context: SealedContext, value: string, client: Client
   if (!isInTime(context, content)) return rejected('unknown', content.id);
   const handle = new SealedHandle(content, value, binding, true);
   const waiting = list?.fresh();
-  return waiting ? waiting.then(() => checkRevocation(context, handle)) : checkRevocation(context, handle);
+  if (!waiting) return checkRevocation(context, handle);
+  // An expired cookie must not end its session, which may go on in a later one.
+  return waiting.then(() =>
+    isInTime(context, content) ? checkRevocation(context, handle) : rejected('unknown', content.id),
+  );
 }
 
 /** Within the times that were sealed in, and within the ones that are configured now. */

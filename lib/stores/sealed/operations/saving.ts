@@ -35,8 +35,25 @@ export async function saveSession(
   } else {
     await confirm(context, before, verdict.rotation, change, now);
   }
-  await context.index.update(content.id, change.head, ttl);
-  return { outcome: 'saved', handle: after };
+  const listed =
+    (await context.index.update(after.record, change.head, ttl)) || (await listAgain(context, after, now));
+  return listed ? { outcome: 'saved', handle: after } : { outcome: 'gone' };
+}
+
+/**
+ * For a session without an entry in the index: it ended, or the entry expired while this request was in progress, and
+ * the session goes on in the new cookie. False if it ended.
+ */
+async function listAgain(context: SealedContext, { content }: SealedHandle, now: number): Promise<boolean> {
+  const { list, index } = context;
+  await list?.sync();
+  if (!verdictOf(context, content).live) return false;
+  await index.relist(content.record, content.expiresAt - now);
+  // Who ended the session in the meantime may have removed its entry before this one was added.
+  await list?.sync();
+  if (verdictOf(context, content).live) return true;
+  await index.remove(content.id);
+  return false;
 }
 
 /** The rotation if it voids the cookies before it: at a re-login always, else only with `enforceRotation`. */

@@ -1,36 +1,22 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
-import type { SessionStore } from 'nest-sessions';
-import { FakeClock } from 'nest-sessions/testing';
-import { SessionEngine } from '../../lib/core/engine.js';
+import type { SessionEngine } from '../../lib/core/engine.js';
 import { isSessionError } from '../../lib/core/util/errors.js';
-import { EventHub } from '../../lib/core/events/events.js';
-import { TOKEN_LENGTH } from '../../lib/core/token/ids.js';
-import type { SessionBackend, BackendContext } from '../../lib/core/storage/backend.js';
-import { Signer } from '../../lib/core/token/signer.js';
-import { StoreBackend } from '../../lib/core/storage/store-backend.js';
 import type { Awaitable } from '../../lib/core/storage/store.js';
 import type { RequestState } from '../../lib/core/request/request-state.js';
-import { Oracle, tokenOf, Violation, type Actor, type Token } from './oracle.js';
+import type { Actor, Oracle, Token, Violation } from './oracle.js';
 import {
   CLIENTS,
   drawn,
   GRACE,
   IDLE,
-  LIFETIME,
   MINUTE,
   ROLL_EVERY,
   ROTATE_EVERY,
-  scenario,
   SECOND,
-  Tape,
   tell,
-  type Focus,
   type Op,
   type Scenario,
 } from './scenario.js';
-
-const COOKIE = 'session';
-const SECRET = 'the secret of the model, of 32 bytes or more';
+import { COOKIE, type World } from './world.js';
 
 /** Store calls that fail in a run, and moves of the clock between two steps, at most. */
 const FAULTS = 2;
@@ -39,150 +25,14 @@ const MOVES = 5;
 /** Steps after which a run counts as stuck. */
 const PATIENCE = 2_000;
 
-/** What is put in place of a part of the library, so that the model finds a fault. */
-export interface Sabotage {
-  /** Of the store as a node sees it: its calls have yet to take place. */
-  store?: (store: SessionStore) => SessionStore;
-  /** Of the store itself: at the time of a call's effect. */
-  database?: (store: SessionStore) => SessionStore;
-  backend?: (store: SessionStore, context: BackendContext) => SessionBackend;
-  engine?: (engine: SessionEngine, backend: SessionBackend) => SessionEngine;
-}
-
-/** Two nodes over one store. They serve one run after the other, each with users of its own. */
-export class World {
-  readonly clock = new FakeClock();
-  readonly database: SessionStore;
-  readonly nodes: readonly SessionEngine[];
-  readonly probe: SessionBackend;
-  readonly actors = new AsyncLocalStorage<Actor>();
-  run: Run | undefined;
-  #runs = 0;
-
-  constructor(store: SessionStore, sabotage: Sabotage = {}) {
-    this.database = sabotage.database?.(store) ?? store;
-    const context = this.#context();
-    store.bind?.(context);
-    this.probe = new StoreBackend({ ...methodsOf(this.database), bind: undefined }, context);
-    this.nodes = [0, 1].map(() => this.#node(sabotage));
-  }
-
-  nextUser(): string {
-    return `user-${++this.#runs}`;
-  }
-
-  #node(sabotage: Sabotage): SessionEngine {
-    const gated = gatedStore(this);
-    const store = sabotage.store?.(gated) ?? gated;
-    const context = this.#context();
-    const backend = sabotage.backend?.(store, context) ?? new StoreBackend(store, context);
-    const events = new EventHub((error) =>
-      this.run?.oracle.fail('answers', `a listener threw ${String(error)}`),
-    );
-    const { clock } = this;
-    const limits = { idle: IDLE, lifetime: LIFETIME };
-    const engine = new SessionEngine(
-      {
-        cookie: { name: COOKIE, path: '/', sameSite: 'lax', secure: true, partitioned: false },
-        limits,
-        rememberLimits: limits,
-        rollEvery: ROLL_EVERY,
-        reloginWithin: 300_000,
-        rotateEvery: ROTATE_EVERY,
-        grace: GRACE,
-        onExceeded: 'evict-oldest',
-        storeTimeout: context.timeout,
-        clock,
-        pause: () => this.run?.pause() ?? Promise.resolve(),
-      },
-      backend,
-      events,
-    );
-    events.listen((event) => {
-      if (event.type === 'reused') this.run?.oracle.alarm(this.actors.getStore(), event.id);
-    });
-    return sabotage.engine?.(engine, backend) ?? engine;
-  }
-
-  #context(): BackendContext {
-    const limits = { idle: IDLE, lifetime: LIFETIME };
-    return {
-      secrets: [SECRET],
-      signer: new Signer([SECRET], COOKIE, TOKEN_LENGTH),
-      cookieName: COOKIE,
-      limitsOf: () => limits,
-      countsSessions: false,
-      // The scheduler alone decides how long a call takes.
-      timeout: 10 * MINUTE,
-      clock: this.clock,
-      clockInjected: true,
-      warn: () => undefined,
-    };
-  }
-}
-
-type Method = 'load' | 'create' | 'commit' | 'destroy' | 'list' | 'markRevoked';
-
-export function methodsOf(store: SessionStore): Pick<SessionStore, Method> {
-  return {
-    load: (id) => store.load(id),
-    create: (...args) => store.create(...args),
-    commit: (...args) => store.commit(...args),
-    destroy: (...args) => store.destroy(...args),
-    list: (...args) => store.list(...args),
-    markRevoked: (...args) => store.markRevoked(...args),
-  };
-}
-
-/** The store of one node: each call waits for the scheduler, before its effect and before its answer. */
-function gatedStore(world: World): SessionStore {
-  const { database } = world;
-  const call = <T>(
-    method: Method,
-    detail: string,
-    effect: (actor: Actor, oracle: Oracle, calledAt: number) => Awaitable<T>,
-  ): Promise<T> => world.run!.call(world.actors.getStore()!, method, detail, effect);
-  const nameOf = (id: string): string => world.run!.oracle.nameOf(id);
-  return {
-    load: (id) =>
-      call('load', nameOf(id), (actor, oracle) =>
-        then(database.load(id), (found) => oracle.loaded(actor, id, found)),
-      ),
-    create: (record, ...rest) =>
-      call('create', '', (actor, oracle) =>
-        then(database.create(record, ...rest), (done) => oracle.created(actor, record, done)),
-      ),
-    commit: (id, delta) =>
-      call('commit', `${nameOf(id)} ${Object.keys(delta).join(' ')}`, (actor, oracle, calledAt) =>
-        then(database.commit(id, delta), (done) => oracle.committed(actor, id, delta, done, calledAt)),
-      ),
-    destroy: (id, tombstone) =>
-      call('destroy', nameOf(id), (actor, oracle) =>
-        then(database.destroy(id, tombstone), (last) => oracle.destroyed(actor, id, last)),
-      ),
-    list: (subject, limit) =>
-      call('list', '', async (_actor, { sessions }) => {
-        const found = await database.list(subject, limit);
-        // In an order of their own, so that a run can be repeated.
-        const order = [...sessions.keys()];
-        return [...found].sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
-      }),
-    markRevoked: (...args) => call('markRevoked', '', () => database.markRevoked(...args)),
-  };
-}
-
-function then<T>(answer: Awaitable<T>, look: (value: T) => void): Awaitable<T> {
-  if (answer instanceof Promise) return answer.then((value: T) => (look(value), value));
-  look(answer);
-  return answer;
-}
-
 /** A call of the store, or a pause, that waits for the scheduler. */
 interface Waiting {
   actor: Actor | undefined;
   what: string;
   /** Before its effect, before its answer, or with its effect to come after the caller was told that it failed. */
   phase: 'before' | 'after' | 'late' | 'pause';
+  /** The node, if a failure is one for all of its requests. */
+  node: number | undefined;
   effect: () => Awaitable<unknown>;
   answer: (() => void) | undefined;
   resolve: (value: unknown) => void;
@@ -224,6 +74,8 @@ interface Choice {
 /** One interleaving. */
 export class Run {
   readonly oracle: Oracle;
+  /** The ids of the sessions as they were made, which differ from run to run. */
+  readonly order: string[] = [];
   readonly #world: World;
   readonly #scenario: Scenario;
   readonly #subjects: readonly [string, string];
@@ -232,6 +84,7 @@ export class Run {
   readonly #trace: string[] | undefined;
   readonly #waiting: Waiting[] = [];
   readonly #responses: Response[] = [];
+  readonly #serving = new Set<Actor>();
   #next = 0;
   #active = 0;
   #revoking = 0;
@@ -247,12 +100,13 @@ export class Run {
     this.#scenario = one;
     this.#trace = trace;
     this.#subjects = [world.nextUser(), world.nextUser()];
-    this.oracle = new Oracle(() => world.clock.now());
+    this.oracle = world.oracle();
   }
 
   async execute(): Promise<Violation | undefined> {
     this.#world.run = this;
     try {
+      await this.#world.begin(this.#scenario);
       await this.#begin();
       await this.#schedule();
       if (!this.oracle.violation) await this.#settle();
@@ -265,17 +119,14 @@ export class Run {
 
   // What the nodes ask for.
 
-  call<T>(
-    actor: Actor,
-    method: string,
-    detail: string,
-    effect: (actor: Actor, oracle: Oracle, calledAt: number) => Awaitable<T>,
-  ): Promise<T> {
-    const calledAt = this.#world.clock.now();
-    const carryOut = (): Awaitable<T> => effect(actor, this.oracle, calledAt);
+  /**
+   * @param actor `undefined` for what a node does by itself
+   * @param node if given, all requests of the node may wait for this call
+   */
+  call<T>(actor: Actor | undefined, what: string, effect: () => Awaitable<T>, node?: number): Promise<T> {
     if (this.#aborted) return Promise.reject(new Error('the run is over'));
-    if (!this.#gated) return (async () => carryOut())();
-    return this.#wait(actor, `${method} ${detail}`.trim(), 'before', carryOut) as Promise<T>;
+    if (!this.#gated) return (async () => effect())();
+    return this.#wait(actor, what, 'before', effect, node) as Promise<T>;
   }
 
   pause(): Promise<void> {
@@ -283,14 +134,21 @@ export class Run {
     return this.#wait(this.#world.actors.getStore(), 'a pause', 'pause', () => undefined) as Promise<void>;
   }
 
+  /** Something reaches a node by itself. */
+  notice(what: string): Promise<void> {
+    if (!this.#gated) return Promise.resolve();
+    return this.#wait(undefined, what, 'pause', () => undefined) as Promise<void>;
+  }
+
   #wait(
     actor: Actor | undefined,
     what: string,
     phase: Waiting['phase'],
     effect: Waiting['effect'],
+    node?: number,
   ): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ actor, what, phase, effect, answer: undefined, resolve, reject });
+      this.#waiting.push({ actor, what, phase, node, effect, answer: undefined, resolve, reject });
     });
   }
 
@@ -347,20 +205,24 @@ export class Run {
   /** Above all, a session is not to be stored before those who revoke have looked for it. */
   #readiness({ phase, what, actor }: Waiting): number {
     if (phase === 'late') return 0.3;
-    const waits = what === 'create' && phase === 'before' && this.#revoking > 0;
+    const waits = what.endsWith('create') && phase === 'before' && this.#revoking > 0;
     return (actor?.op.speed ?? 1) * (waits ? 0.1 : 1);
   }
 
   async #goOn(one: Waiting, value: number): Promise<void> {
-    const { phase, actor, what } = one;
+    const { phase, actor, what, node } = one;
     const fault = phase === 'pause' || phase === 'late' ? undefined : this.#fault(phase, value);
     const stays = (phase === 'before' && fault === undefined) || fault === 'late';
     if (!stays) this.#waiting.splice(this.#waiting.indexOf(one), 1);
     if (fault) {
       this.#faults++;
-      actor!.faults += fault === 'late' ? 2 : 1;
+      for (const failed of this.#serving)
+        if (failed === actor || failed.op.node === node) failed.faults += fault === 'late' ? 2 : 1;
       this.#tell(actor, `${what} fails ${FAULT_TOLD[fault]}`);
-      if (fault === 'late') one.phase = 'late';
+      if (fault === 'late') {
+        one.phase = 'late';
+        this.oracle.hadLateEffects = true;
+      }
       return one.reject(new Error('the store failed'));
     }
     this.#tell(actor, `${what} ${PHASE_TOLD[phase]}`);
@@ -432,6 +294,7 @@ export class Run {
     const actor = this.#actor(op);
     const engine = this.#world.nodes[op.node]!;
     this.#tell(actor, `is sent: ${tell(op)}${actor.token ? `, with ${this.#nameOf(actor.token)}` : ''}`);
+    this.#serving.add(actor);
     await this.#world.actors.run(actor, async () => {
       if (op.kind === 'revokeAll') return this.#revokeAll(actor, engine);
       const state = await this.#open(actor, engine);
@@ -439,6 +302,7 @@ export class Run {
       const status = await this.#respond(actor, engine, state);
       this.#answer(actor, engine, state, status);
     });
+    this.#serving.delete(actor);
   }
 
   #actor(op: Op): Actor {
@@ -461,6 +325,8 @@ export class Run {
       made: new Set(),
       named: new Set(),
       revocation: undefined,
+      savedAt: -Infinity,
+      read: undefined,
     };
   }
 
@@ -627,12 +493,12 @@ export class Run {
   #answer(actor: Actor, engine: SessionEngine, state: RequestState, status: number): void {
     const cookie = engine.cookieOf(state);
     const value = cookie === undefined ? undefined : cookie.slice(COOKIE.length + 1, cookie.indexOf(';'));
-    const token = value ? tokenOf(value) : undefined;
+    const token = value ? this.#world.tokenOf(value) : undefined;
     if (token) this.#tokens.push(token);
     const told = token ? `, with ${this.#nameOf(token)}` : value === '' ? ', taking the cookie away' : '';
     this.#tell(actor, `answers ${status}${told}`);
     if (this.#aborted) return;
-    if (status < 300) this.oracle.acknowledged(actor);
+    if (status < 300) this.oracle.acknowledged(actor, token);
     this.oracle.answered(actor, token, state.live !== undefined && status < 400);
     const client = this.#clients[actor.op.client]!;
     if (value !== undefined && actor.op.response === 'kept') this.#responses.push({ actor, client, token });
@@ -649,30 +515,10 @@ export class Run {
     const { oracle } = this;
     this.#gated = false;
     oracle.step++;
-    const listed = await Promise.all(this.#subjects.map((subject) => this.#listOf(subject)));
-    for (const view of oracle.sessions.values()) {
-      const found = await this.#world.database.load(view.id);
-      const own = listed[this.#subjects.indexOf(view.subject ?? '')] ?? new Set();
-      oracle.settled(view, found && 'record' in found ? found.record : undefined, own);
-    }
-    for (const token of this.#tokens) await this.#probe(token);
+    await this.#world.settle(oracle, this.#tokens, this.#subjects);
     for (const client of [0, 1, 2]) {
       if (!oracle.violation) await this.#serve({ ...QUIET, client });
     }
-  }
-
-  async #listOf(subject: string): Promise<ReadonlySet<string>> {
-    const found = await this.#world.database.list(subject);
-    for (const { id } of found) this.oracle.belongs(id, subject);
-    return new Set(found.map(({ id }) => id));
-  }
-
-  /** No token that was ever given to anybody opens what has ended. A read: nothing comes of it. */
-  async #probe(token: Token): Promise<void> {
-    const opened = await this.#world.probe.open(token.value, {});
-    const view = this.oracle.sessions.get(token.id);
-    if (opened.kind === 'live' && view && this.oracle.mustBeDead(view, Infinity))
-      this.oracle.fail('endings', `${this.#nameOf(token)} opens it although its ending was acknowledged`);
   }
 
   /** Nobody is left waiting, and nothing is left in the store. */
@@ -682,8 +528,7 @@ export class Run {
       for (const { reject } of this.#waiting.splice(0)) reject(new Error('the run is over'));
       await drained();
     }
-    const ids = [...this.oracle.sessions.keys()];
-    await Promise.all(ids.map(async (id) => this.#world.database.destroy(id)));
+    await this.#world.tidy(this.oracle, this.#subjects);
   }
 }
 
@@ -748,89 +593,3 @@ const MOVE_BY: readonly (readonly [number, number])[] = [
 
 /** Everything that can go on without the scheduler has gone on. */
 const drained = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-export interface Finding {
-  seed: number;
-  violation: Violation;
-}
-
-/** Runs the interleavings of these seeds, until one violates an invariant. */
-export async function explore(
-  world: World,
-  from: number,
-  count: number,
-  focus?: Focus,
-): Promise<Finding | undefined> {
-  for (let seed = from; seed < from + count; seed++) {
-    const violation = await new Run(world, scenario(seed, focus)).execute();
-    if (violation) return { seed, violation };
-  }
-  return undefined;
-}
-
-/** The least that still fails in the same way, and how. */
-export async function explain(world: World, seed: number): Promise<string> {
-  const first = scenario(seed);
-  const violation = await new Run(world, first).execute();
-  if (!violation) return `seed ${seed} does not fail when it is repeated`;
-  const least = await shrink(world, first, violation);
-  const trace: string[] = [];
-  const last = await new Run(world, { ...least, tape: least.tape.replay() }, trace).execute();
-  return [`seed ${seed}: ${violation.message}`, ...trace, `      ${String(last?.message)}`].join('\n');
-}
-
-/** Attempts to make a failing run smaller. */
-const SHRINK_RUNS = 3_000;
-
-async function shrink(world: World, first: Scenario, { invariant }: Violation): Promise<Scenario> {
-  let best: Scenario = { ...first, tape: first.tape.replay() };
-  let budget = SHRINK_RUNS;
-  const fails = async (candidate: Scenario): Promise<boolean> => {
-    if (budget-- <= 0) return false;
-    const found = await new Run(world, { ...candidate, tape: candidate.tape.replay() }).execute();
-    if (found?.invariant !== invariant) return false;
-    best = candidate;
-    return true;
-  };
-  for (let round = 0, smaller = true; smaller && round < 8; round++) {
-    smaller = false;
-    for (let i = best.ops.length - 1; i >= 0; i--) {
-      if (await fails({ ...best, ops: best.ops.filter((_, at) => at !== i) })) smaller = true;
-    }
-    for (let i = best.ops.length - 1; i >= 0; i--) {
-      for (const calm of CALMER) {
-        const ops = best.ops.map((op, at) => (at === i ? { ...op, ...calm } : op));
-        if (JSON.stringify(ops) !== JSON.stringify(best.ops) && (await fails({ ...best, ops })))
-          smaller = true;
-      }
-    }
-    // Two choices a step: whole steps first.
-    for (let length = 64; length >= 1; length >>= 1) {
-      for (let at = 0; at < best.tape.values.length; at += length) {
-        const { values } = best.tape;
-        const cut = [...values.slice(0, at), ...values.slice(at + length)];
-        if (await fails({ ...best, tape: new Tape(cut) })) smaller = true;
-        const zeroed = values.map((value, i) => (i >= at && i < at + length ? 0 : value));
-        if (
-          zeroed.some((value, i) => value !== best.tape.values[i]) &&
-          (await fails({ ...best, tape: new Tape(zeroed) }))
-        )
-          smaller = true;
-      }
-    }
-  }
-  return best;
-}
-
-const CALMER: readonly Partial<Op>[] = [
-  { fails: false },
-  { passive: false },
-  { slow: false },
-  { age: 0 },
-  { advance: 0 },
-  { response: 'kept' },
-  { keep: false },
-  { node: 0 },
-  { user: 0 },
-  { speed: 1 },
-];

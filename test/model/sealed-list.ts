@@ -1,0 +1,64 @@
+import { readRevocation, scopeOf, writeRevocation } from '../../lib/revocations/revocation-codec.js';
+import type { Revocation } from '../../lib/revocations/revocation-list.js';
+import type { Added, RevocationPage } from '../../lib/revocations/revocation-source.js';
+
+interface Entry {
+  seq: number;
+  revocation: Revocation;
+}
+
+/** What the nodes share: a list of revocations, with the rules of those in Redis and PostgreSQL. */
+export class SharedList {
+  readonly #entries = new Map<string, Entry>();
+  #seq = 0;
+
+  /** The number of the last write. */
+  get head(): number {
+    return this.#seq;
+  }
+
+  /** @param now milliseconds since the epoch: what has expired is removed */
+  changes(cursor: number, now: number): RevocationPage {
+    for (const [key, { revocation }] of this.#entries) if (revocation.until < now) this.#entries.delete(key);
+    const later = [...this.#entries.values()].filter(({ seq }) => seq > cursor);
+    const revocations = later.sort((a, b) => a.seq - b.seq).map(({ revocation }) => revocation);
+    return { epoch: 'model', time: now, cursor: this.#seq, revocations, unreadable: 0, more: false };
+  }
+
+  /** @param onWrite called with what is written, if anything is */
+  add(revocation: Revocation, onWrite: (entry: Revocation) => void): Added {
+    const entry = stored(revocation);
+    const old = this.#entries.get(entry.key)?.revocation;
+    if (old && !supersedes(entry, old)) return { added: false, standing: old, crowded: false };
+    if (old) entry.until = Math.max(entry.until, old.until);
+    this.#dropWhatItVoids(entry);
+    this.#entries.set(entry.key, { seq: ++this.#seq, revocation: entry });
+    onWrite(entry);
+    return { added: !old || scopeOf(entry).scope !== 'only', standing: entry, crowded: false };
+  }
+
+  #dropWhatItVoids(entry: Revocation): void {
+    const { scope, subject } = scopeOf(entry);
+    if (scope !== 'all') return;
+    for (const [key, { revocation }] of this.#entries) {
+      if (scopeOf(revocation).subject !== subject || revocation.rank > entry.rank) continue;
+      entry.until = Math.max(entry.until, revocation.until);
+      this.#entries.delete(key);
+    }
+  }
+}
+
+/** As it comes back from a server. */
+function stored(revocation: Revocation): Revocation {
+  const { rank, until, body } = writeRevocation(revocation, '');
+  return readRevocation(rank, until, body)!;
+}
+
+function supersedes(entry: Revocation, old: Revocation): boolean {
+  if (entry.rank !== old.rank) return entry.rank > old.rank;
+  const [later, earlier] = [confirmedAt(entry), confirmedAt(old)];
+  return later !== undefined && (earlier === undefined || later < earlier);
+}
+
+const confirmedAt = ({ terms }: Revocation): number | undefined =>
+  terms.kind === 'session' ? terms.confirmed : undefined;
