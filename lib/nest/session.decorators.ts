@@ -18,10 +18,10 @@ import {
 } from '../core/util/options.js';
 import { assertFactorIfNamed } from '../core/model/subject.js';
 import { ReloginGuard } from './guards/relogin.guard.js';
-import { sessionOf } from './request/current-session.js';
 import { loginRequired } from './request/session.exceptions.js';
 import { SessionInterceptor } from './request/session.interceptor.js';
 import { noSession } from './transports/no-session.js';
+import { sessionOf } from './transports/session-of.js';
 import {
   ALLOW_CROSS_ORIGIN,
   CACHEABLE,

@@ -21,6 +21,7 @@ export function backendWith<H extends SessionHandle>(
     destroyAll: (...args) => real.destroyAll(...args),
     publish: (event) => real.publish(event),
     subscribe: (listener) => real.subscribe(listener),
+    ping: () => real.ping(),
     close: () => real.close(),
     ...change,
   };

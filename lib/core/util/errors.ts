@@ -82,6 +82,11 @@ export class SessionError extends Error {
     this.code = code;
     this.statusCode = STATUS[code];
   }
+
+  /** What GraphQL sends beside the message. */
+  get extensions(): { code: SessionErrorCode } {
+    return { code: this.code };
+  }
 }
 
 /** Within a request, a `SessionError` that has a status is thrown as a `SessionHttpException`. */

@@ -12,9 +12,14 @@ export function reloginChallenge(maxAge: number, factor: string | undefined): st
     'error_description="A more recent login is required"',
     `max_age="${maxAge}"`,
   ];
-  if (factor !== undefined && ACR_VALUE.test(factor)) parameters.push(`acr_values="${factor}"`);
+  const wanted = acrValues(factor);
+  if (wanted !== undefined) parameters.push(`acr_values="${wanted}"`);
   return `Session ${parameters.join(', ')}`;
 }
+
+/** The parameter `acr_values` for a factor. `undefined` if none is asked for, or it cannot stand there. */
+export const acrValues = (factor: string | undefined): string | undefined =>
+  factor !== undefined && ACR_VALUE.test(factor) ? factor : undefined;
 
 /**
  * `acr_values` is a list that is separated by blanks, within a quoted string (RFC 9110 §5.6.4): a factor with a blank, a

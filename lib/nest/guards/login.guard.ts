@@ -1,15 +1,16 @@
 import { Inject, Injectable, Optional, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
+import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { Session } from '../../core/session.js';
 import { LOGIN_CHALLENGE } from '../../http/headers/challenges.js';
-import { sessionOf } from '../request/current-session.js';
 import { loginRequired, sessionEvicted } from '../request/session.exceptions.js';
 import { ASKS_FOR, policyOf, type Asked } from '../request/session.metadata.js';
 import type { SessionSettings } from '../options/session.settings.js';
 import { challenge } from './challenge.js';
 import { PageRedirect } from './page-redirect.js';
 import { providedGuard } from './provided-guard.js';
+import { isExempt } from './without-session.js';
 import { SESSION_SETTINGS } from '../options/tokens.js';
+import { isActivity, sessionOf } from '../transports/session-of.js';
 
 /** Details of a request that {@link LoginGuard} rejects. */
 export interface LoginRefusal {
@@ -22,7 +23,8 @@ export interface LoginRefusal {
 /**
  * Accepts requests of logged-in sessions and rejects all others with `ERR_LOGIN_REQUIRED`: a page is redirected to
  * `login.url` (303) if that option is set, anything else receives 401. Skips handlers marked `@Public()`, unless the guard
- * is bound at a nearer level (to a handler of a public class). Designed to be extended: override the `protected` methods.
+ * is bound at a nearer level (to a handler of a public class). Where it is global it lets the messages of gateways and
+ * microservices pass, which have no session. Designed to be extended: override the `protected` methods.
  *
  * `@UseGuards(LoginGuard)` uses the provider that the controller's module has for `LoginGuard`, such as
  * `{ provide: LoginGuard, useClass: PageLoginGuard }`.
@@ -35,6 +37,7 @@ export class LoginGuard implements CanActivate {
   readonly #discloseEviction: boolean;
   readonly #page: PageRedirect;
   readonly #modules: ModuleRef | undefined;
+  readonly #container: ModulesContainer | undefined;
   /** What the application provides in place of this guard. */
   #substitute: LoginGuard | undefined;
 
@@ -42,10 +45,12 @@ export class LoginGuard implements CanActivate {
   constructor(
     @Inject(SESSION_SETTINGS) settings: SessionSettings,
     @Optional() @Inject(ModuleRef) modules?: ModuleRef,
+    @Optional() @Inject(ModulesContainer) container?: ModulesContainer,
   ) {
     this.#discloseEviction = settings.discloseEviction;
     this.#page = new PageRedirect('login.url', settings.login.url);
     this.#modules = modules;
+    this.#container = container;
   }
 
   /** @internal */
@@ -60,14 +65,17 @@ export class LoginGuard implements CanActivate {
    * True for a request that may pass; otherwise it throws.
    *
    * @throws SessionHttpException 401, and 503 if the session could not be loaded
+   * @throws SessionError `ERR_NO_SESSION` for a handler that cannot have a session, such as one of a gateway to which
+   *   this guard is bound
    */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const policy = policyOf(context);
     if (policy.spared.login) return true;
     if (this.#substitute) return this.#substitute.canActivate(context);
     const current = sessionOf(context);
+    if (!current && isExempt(context, 'login', this.#container)) return true;
     if (current && this.isLoggedIn(current.session, context)) return true;
-    current?.deny(policy);
+    current?.deny(isActivity(context, policy), LOGIN_CHALLENGE);
     challenge(context, LOGIN_CHALLENGE);
     const evicted = this.#discloseEviction && current?.state.rejectReason === 'evicted';
     this.throwLoginRequired(context, { evicted, status: this.#page.applies(context) ? 303 : 401 });

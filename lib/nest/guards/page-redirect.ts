@@ -3,7 +3,7 @@ import { Complaint } from '../../core/util/complaint.js';
 import { addVary } from '../../http/headers/cache-headers.js';
 import { isUnsafe, safeNext } from '../../http/csrf.js';
 import { isOnHost, wantsHtml, type FrameworkRequest } from '../../http/request-facts.js';
-import { responseOf } from '../transports/request-of.js';
+import { responseOf } from '../transports/adapters.js';
 
 const logger = new Logger('nest-sessions');
 

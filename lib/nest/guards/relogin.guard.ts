@@ -1,14 +1,16 @@
-import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Inject, Injectable, Optional, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import type { Session } from '../../core/session.js';
-import { reloginChallenge } from '../../http/headers/challenges.js';
+import { acrValues, reloginChallenge } from '../../http/headers/challenges.js';
 import { challenge } from './challenge.js';
 import { LoginGuard } from './login.guard.js';
 import { PageRedirect } from './page-redirect.js';
-import { sessionOf } from '../request/current-session.js';
+import { isExempt } from './without-session.js';
 import { reloginRequired } from '../request/session.exceptions.js';
 import { ASKS_FOR, policyOf, type Asked, type HandlerPolicy } from '../request/session.metadata.js';
 import type { SessionSettings } from '../options/session.settings.js';
 import { SESSION_SETTINGS } from '../options/tokens.js';
+import { isActivity, sessionOf } from '../transports/session-of.js';
 
 /** A login within the last `within` milliseconds, by `factor`, or by any factor if it is `undefined`. */
 export interface ReloginWindow {
@@ -22,6 +24,8 @@ export interface ReloginWindow {
 export interface ReloginRefusal {
   /** The maximum age of the login, in seconds. */
   maxAge: number;
+  /** The factor that is asked for, as in the challenge; `undefined` if any will do. */
+  acrValues: string | undefined;
   /** With 303, the header `Location` is the URL of the re-login page. */
   status: 401 | 303;
 }
@@ -40,22 +44,30 @@ export class ReloginGuard implements CanActivate {
   readonly #settings: SessionSettings;
   readonly #login: LoginGuard;
   readonly #page: PageRedirect;
+  readonly #container: ModulesContainer | undefined;
 
   /** A guard that extends this one needs no constructor of its own. */
-  constructor(@Inject(SESSION_SETTINGS) settings: SessionSettings, @Inject(LoginGuard) login: LoginGuard) {
+  constructor(
+    @Inject(SESSION_SETTINGS) settings: SessionSettings,
+    @Inject(LoginGuard) login: LoginGuard,
+    @Optional() @Inject(ModulesContainer) container?: ModulesContainer,
+  ) {
     this.#settings = settings;
     this.#login = login;
     this.#page = new PageRedirect('relogin.url', settings.relogin.url);
+    this.#container = container;
   }
 
   /**
    * True for a request that may pass; otherwise it throws.
    *
    * @throws SessionHttpException 401 or 303, and 503 if the session could not be loaded
+   * @throws SessionError `ERR_NO_SESSION` as {@link LoginGuard}
    */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const policy = policyOf(context);
     if (policy.spared.relogin) return true;
+    if (!sessionOf(context) && isExempt(context, 'relogin', this.#container)) return true;
     const admitted = this.#login.canActivate(context);
     return typeof admitted === 'boolean'
       ? admitted && this.#isRecent(context, policy)
@@ -78,17 +90,22 @@ export class ReloginGuard implements CanActivate {
   }
 
   /** Throws the exception for a rejected request. `WWW-Authenticate` and, with 303, `Location` have been set before. */
-  protected throwReloginRequired(_context: ExecutionContext, { status, maxAge }: ReloginRefusal): never {
-    throw reloginRequired(status, maxAge);
+  protected throwReloginRequired(_context: ExecutionContext, refusal: ReloginRefusal): never {
+    throw reloginRequired(refusal);
   }
 
   #isRecent(context: ExecutionContext, policy: HandlerPolicy): boolean {
     const current = sessionOf(context);
     const window = this.windowOf(context);
     if (current && this.isFresh(current.session, window, context)) return true;
-    current?.deny(policy);
     const maxAge = Math.floor(window.within / 1000);
-    challenge(context, reloginChallenge(maxAge, window.factor));
-    this.throwReloginRequired(context, { maxAge, status: this.#page.applies(context) ? 303 : 401 });
+    const value = reloginChallenge(maxAge, window.factor);
+    current?.deny(isActivity(context, policy), value);
+    challenge(context, value);
+    this.throwReloginRequired(context, {
+      maxAge,
+      acrValues: acrValues(window.factor),
+      status: this.#page.applies(context) ? 303 : 401,
+    });
   }
 }

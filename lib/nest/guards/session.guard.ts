@@ -2,19 +2,23 @@ import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@ne
 import { SessionError } from '../../core/util/errors.js';
 import { cookieKeys } from '../../core/token/signer.js';
 import type { FrameworkRequest } from '../../http/request-facts.js';
-import { CsrfCheck, destinationOf, isUnsafe } from '../../http/csrf.js';
+import { CsrfCheck, destinationOf } from '../../http/csrf.js';
 import {
   crossOriginReport,
   type CrossOriginReport,
   type RefusedRequest,
 } from '../request/cross-origin-report.js';
-import { currentSession, sessionOf, storage } from '../request/current-session.js';
+import { currentSession, storage } from '../request/current-session.js';
 import type { RequestSession } from '../request/request-session.js';
-import { isHttp, isKnown, isMutation, requestOf, type HandlerRequest } from '../transports/request-of.js';
 import { crossOriginRefused } from '../request/session.exceptions.js';
 import { policyOf, type HandlerPolicy } from '../request/session.metadata.js';
 import type { SessionSettings } from '../options/session.settings.js';
 import { SESSION_SETTINGS } from '../options/tokens.js';
+import { adapterOf, isHttp, isSupported } from '../transports/adapters.js';
+import { isUpgrade } from '../transports/graphql.adapter.js';
+import { noSession } from '../transports/no-session.js';
+import { isActivity, sessionOf } from '../transports/session-of.js';
+import type { HandlerRequest } from '../transports/transport-adapter.js';
 
 /**
  * Global guard, installed by the module. Rejects requests whose session could not be loaded (503), and CSRF (403):
@@ -24,21 +28,23 @@ import { SESSION_SETTINGS } from '../options/tokens.js';
 @Injectable()
 export class SessionGuard implements CanActivate {
   readonly #context: boolean;
+  readonly #blocks: boolean;
   readonly #csrf: CsrfCheck;
   readonly #report: CrossOriginReport;
   readonly #signingKeys: ReadonlySet<unknown>;
 
   constructor(@Inject(SESSION_SETTINGS) settings: SessionSettings) {
     this.#context = settings.context;
+    this.#blocks = settings.crossOrigin === 'block';
     this.#csrf = new CsrfCheck(settings);
     this.#report = crossOriginReport(settings);
     this.#signingKeys = new Set(cookieKeys(settings.secrets.reveal(), settings.engine.cookie.name));
   }
 
   canActivate(context: ExecutionContext): boolean {
-    // A message broker's handler, for example. Within an HTTP request `requestOf` rejects it, as it cannot be checked.
-    if (!isKnown(context) && !currentSession()) return true;
-    const request = requestOf(context);
+    // A message broker's handler, for example. Within an HTTP request `adapterOf` rejects it, as it cannot be checked.
+    if (!isSupported(context) && !currentSession()) return true;
+    const request = adapterOf(context).requestOf(context);
     if (request) this.#assertOwnSecretFirst(request.raw ?? request);
     // Comes first: throws for a request whose session could not be loaded.
     const current = sessionOf(context);
@@ -50,7 +56,7 @@ export class SessionGuard implements CanActivate {
       this.#report.note(forged);
       throw crossOriginRefused();
     }
-    current?.declare(policy);
+    current?.declare(isActivity(context, policy), policy.cacheable);
     if (current && this.#context) restore(current);
     return true;
   }
@@ -62,13 +68,25 @@ export class SessionGuard implements CanActivate {
     current: RequestSession | undefined,
     request: HandlerRequest | undefined,
   ): RefusedRequest | undefined {
-    // Handlers other than HTTP may have another type of request, such as one of the fetch API, so ours comes first.
+    if (policy.allowCrossOrigin) return undefined;
+    // The request may have been found by the asynchronous context alone.
     const asked = isHttp(context) ? request : (current?.request ?? request);
-    if (!asked) return undefined;
-    if (!current && !isUpgrade(context, asked)) return undefined;
-    if (policy.allowCrossOrigin || !(policy.logout || changesThings(context, asked))) return undefined;
+    const changes = policy.logout !== undefined || adapterOf(context).changesState(context, asked);
+    if (!asked && changes && this.#blocks) this.#assertNoRequest(context);
+    if (!asked || !changes) return undefined;
+    if (!current && (isHttp(context) || !isUpgrade(asked))) return undefined;
     const to = destinationOf(asked, request?.host ?? asked.host);
     return this.#csrf.rejects(asked.headers, to) ? { ...asked.headers, host: to.host } : undefined;
+  }
+
+  /**
+   * With the option `context` off, only a resolver's arguments can tell of its request.
+   *
+   * @throws SessionError `ERR_NO_SESSION` if there may be a request that they do not tell of
+   */
+  #assertNoRequest(context: ExecutionContext): void {
+    if (this.#context || adapterOf(context).withoutSession(context) === 'exempt') return;
+    throw noSession(context, 'It is unknown whether this is a cross-site request');
   }
 
   /**
@@ -93,14 +111,6 @@ export class SessionGuard implements CanActivate {
 function restore(current: RequestSession): void {
   if (storage.getStore() !== current) storage.enterWith(current);
 }
-
-/** Whether the handler may change state. Upgrades count, because any site can make a browser open a socket. */
-function changesThings(context: ExecutionContext, request: HandlerRequest): boolean {
-  return isUnsafe(request.method) || isMutation(context) || isUpgrade(context, request);
-}
-
-const isUpgrade = (context: ExecutionContext, request: HandlerRequest): boolean =>
-  !isHttp(context) && request.headers.upgrade !== undefined;
 
 /** cookie-parser stores its signing secret in `secret`. */
 type ParsedRequest = FrameworkRequest & { secret?: unknown };

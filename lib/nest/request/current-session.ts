@@ -1,9 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { IncomingMessage } from 'node:http';
-import type { ExecutionContext } from '@nestjs/common';
-import { isHttp, requestOf } from '../transports/request-of.js';
 import type { RequestSession } from './request-session.js';
-import { policyOf } from './session.metadata.js';
 
 const REQUEST_SESSION = Symbol.for('nest-sessions/request-session');
 
@@ -32,24 +29,4 @@ export const storage: Storage = (shared[STORAGE] ??= new AsyncLocalStorage<Reque
 export function currentSession(): RequestSession | undefined {
   const found = storage.getStore();
   return found?.over ? undefined : found;
-}
-
-/**
- * The session of a handler's request. Without a request in the handler's arguments, as under GraphQL, the asynchronous
- * context provides it.
- *
- * @throws SessionHttpException 503 if the session could not be loaded
- */
-export function sessionOf(context: ExecutionContext): RequestSession | undefined {
-  const current = lookUp(context);
-  if (current?.state.refusal !== undefined) current.refuse(policyOf(context));
-  return current;
-}
-
-function lookUp(context: ExecutionContext): RequestSession | undefined {
-  const request = requestOf(context);
-  const found = request && attached(request.raw ?? request);
-  if (found || isHttp(context)) return found;
-  // An upgraded connection does not pass through the entry, so the asynchronous context belongs to another request.
-  return request?.headers?.upgrade === undefined ? currentSession() : undefined;
 }

@@ -39,6 +39,8 @@ export class RequestSession implements ResponseListener, CallWatcher {
   #activeHandlers = 0;
   /** Whether the response is a 401. */
   #unauthorized = false;
+  /** The challenge of the first guard that rejected a handler. */
+  #challenge: string | undefined;
   /** Whether all handlers so far declare that their response does not depend on the session. Unset before the first one. */
   #cacheable: boolean | undefined;
 
@@ -91,17 +93,23 @@ export class RequestSession implements ResponseListener, CallWatcher {
    * Applies the policy of a handler. Under GraphQL a request has several handlers: it counts as activity if one does, and
    * is cacheable if all are.
    */
-  declare(policy: HandlerPolicy): void {
-    if (isActivity(policy)) {
+  declare(active: boolean, cacheable: boolean): void {
+    if (active) {
       this.#activeHandlers++;
       this.state.countActivity(true);
     }
-    this.#cacheable = policy.cacheable && this.#cacheable !== false;
+    this.#cacheable = cacheable && this.#cacheable !== false;
   }
 
-  /** A guard of this library rejects the handler, whatever status an exception filter sends for that. */
-  deny(policy: HandlerPolicy): void {
-    if (isActivity(policy) && this.#activeHandlers > 0) this.#activeHandlers--;
+  /**
+   * A handler is rejected or has failed, whatever status an exception filter sends for that.
+   *
+   * @param active as it was declared
+   * @param challenge what a 401 of the request gets that has none, where the handler cannot set headers itself
+   */
+  deny(active: boolean, challenge?: string): void {
+    this.#challenge ??= challenge;
+    if (active && this.#activeHandlers > 0) this.#activeHandlers--;
     // Another handler of the request may be a logout that is still to be done.
     if (this.#activeHandlers === 0 && !this.state.intent) this.state.withdraw();
     this.#cacheable = false;
@@ -157,7 +165,7 @@ export class RequestSession implements ResponseListener, CallWatcher {
     if (cookie !== undefined) this.#carry(cookie, head);
     if (cookie !== undefined || (state.accessed && !this.#cacheable))
       keepPrivate(head, state.handle?.record.subject !== undefined);
-    if (this.#unauthorized && state.asksForLogin) this.#challenge(head);
+    if (this.#unauthorized && (state.asksForLogin || this.#challenge !== undefined)) this.#addChallenge(head);
   }
 
   /** Exception filters do not receive this error, so unexpected ones (500) are logged here. */
@@ -165,7 +173,7 @@ export class RequestSession implements ResponseListener, CallWatcher {
     this.vary('Accept');
     const answer = this.#services.failures.of(error, this.#request);
     this.#unauthorized = false;
-    if (answer.status === 401 && !this.#response.headersSent) this.#challenge(this.#response);
+    if (answer.status === 401 && !this.#response.headersSent) this.#addChallenge(this.#response);
     if (answer.status === 500)
       logger.error('An error replaced the response of the application.', traceOf(error));
     return answer;
@@ -218,12 +226,11 @@ export class RequestSession implements ResponseListener, CallWatcher {
   }
 
   /** Adds our challenge, unless the response has one of the application's own. */
-  #challenge(head: HeadHeaders): void {
-    if (head.getHeader('WWW-Authenticate') === undefined) head.setHeader('WWW-Authenticate', LOGIN_CHALLENGE);
+  #addChallenge(head: HeadHeaders): void {
+    if (head.getHeader('WWW-Authenticate') === undefined)
+      head.setHeader('WWW-Authenticate', this.#challenge ?? LOGIN_CHALLENGE);
   }
 }
-
-const isActivity = ({ passive, logout }: HandlerPolicy): boolean => !passive && !logout;
 
 /** An HTTP/2 response has no `destroyed` property; its stream has. */
 type Http2Part = { stream?: { destroyed: boolean } };

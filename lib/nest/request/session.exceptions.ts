@@ -12,6 +12,18 @@ interface Answer {
   code: SessionHttpCode;
   /** Seconds. Only with `ERR_RELOGIN_REQUIRED`. */
   maxAge?: number;
+  /** Factors, separated by blanks. Only with `ERR_RELOGIN_REQUIRED`, where one is asked for. */
+  acrValues?: string;
+}
+
+/** What a response of GraphQL has as `extensions` of an error. */
+export interface SessionErrorExtensions {
+  /** That of the response body over HTTP. */
+  code: SessionHttpCode;
+  /** With `ERR_RELOGIN_REQUIRED`, as in the challenge of RFC 9470: seconds. */
+  max_age?: number;
+  /** With `ERR_RELOGIN_REQUIRED` where a factor is asked for, as in the challenge of RFC 9470. */
+  acr_values?: string;
 }
 
 /**
@@ -27,16 +39,42 @@ export class SessionHttpException extends HttpException {
   /** The HTTP status of the response. */
   readonly statusCode: number;
 
+  readonly #body: Omit<Answer, 'statusCode'>;
+
   /** Made by the library. */
-  constructor(answer: Answer, cause?: SessionError) {
-    super(answer, answer.statusCode, { cause });
-    this.code = cause?.code ?? answer.code;
-    this.statusCode = answer.statusCode;
+  constructor({ statusCode, ...body }: Answer, cause?: SessionError) {
+    // @nestjs/apollo puts a code of its own in the place of ours for exceptions whose `response` has a status.
+    super(body, statusCode, { cause });
+    this.#body = body;
+    this.code = cause?.code ?? body.code;
+    this.statusCode = statusCode;
+  }
+
+  /** The response body. */
+  override getResponse(): object {
+    return { statusCode: this.statusCode, ...this.#body };
+  }
+
+  /** What GraphQL sends beside the message. */
+  get extensions(): SessionErrorExtensions {
+    const { code, maxAge, acrValues } = this.#body;
+    return {
+      code,
+      ...(maxAge !== undefined && { max_age: maxAge }),
+      ...(acrValues !== undefined && { acr_values: acrValues }),
+    };
   }
 }
 
 /** With 303 the client is sent to a page of the application, which the header `Location` names. */
 type AskingStatus = 401 | 303;
+
+interface ReloginFacts {
+  status: AskingStatus;
+  /** Seconds. */
+  maxAge: number;
+  acrValues: string | undefined;
+}
 
 const ERRORS: Readonly<Record<AskingStatus, string>> = { 401: 'Unauthorized', 303: 'See Other' };
 
@@ -54,13 +92,14 @@ export const sessionEvicted = (statusCode: AskingStatus): SessionHttpException =
     code: 'ERR_SESSION_EVICTED',
   });
 
-export const reloginRequired = (statusCode: AskingStatus, maxAge: number): SessionHttpException =>
+export const reloginRequired = ({ status, maxAge, acrValues }: ReloginFacts): SessionHttpException =>
   new SessionHttpException({
-    statusCode,
-    error: ERRORS[statusCode],
+    statusCode: status,
+    error: ERRORS[status],
     message: 'This requires a more recent login. Please log in again.',
     code: 'ERR_RELOGIN_REQUIRED',
     maxAge,
+    ...(acrValues !== undefined && { acrValues }),
   });
 
 export const crossOriginRefused = (cause?: SessionError): SessionHttpException =>

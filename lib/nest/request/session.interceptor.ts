@@ -1,8 +1,8 @@
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import { catchError, concatMap, finalize, tap, type Observable } from 'rxjs';
+import { isHttp, responseOf } from '../transports/adapters.js';
 import { noSession } from '../transports/no-session.js';
-import { isHttp, responseOf } from '../transports/request-of.js';
-import { sessionOf } from './current-session.js';
+import { isActivity, sessionOf } from '../transports/session-of.js';
 import type { RequestSession } from './request-session.js';
 import { policyOf, type HandlerPolicy } from './session.metadata.js';
 
@@ -35,7 +35,7 @@ export class SessionInterceptor implements NestInterceptor {
       if (settled) return;
       settled = true;
       if (early) current.state.withdraw();
-      else current.deny(policy);
+      else current.deny(isActivity(context, policy));
     };
     return next.handle().pipe(
       concatMap(async (value: unknown) => {

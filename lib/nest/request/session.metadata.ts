@@ -30,6 +30,8 @@ export interface ReloginPolicy {
 export interface HandlerPolicy {
   logout: LogoutPolicy | undefined;
   relogin: ReloginPolicy | undefined;
+  /** Requirements of guards bound to this handler, its class or a base class; those of global guards are unknown here. */
+  bound: Readonly<Record<Asked, boolean>>;
   /** Requirements that `@Public()` removes from this handler, although a guard bound at an outer level has them. */
   spared: Readonly<Record<Asked, boolean>>;
   passive: boolean;
@@ -60,6 +62,7 @@ function read(handler: Handler, type: Handler): HandlerPolicy {
   return {
     logout: get(LOGOUT) as LogoutPolicy | undefined,
     relogin: get(RELOGIN) as ReloginPolicy | undefined,
+    bound: { login: isBound(levels, 'login'), relogin: isBound(levels, 'relogin') },
     spared: { login: isSpared(levels, 'login'), relogin: isSpared(levels, 'relogin') },
     passive: get(PASSIVE) === true,
     allowCrossOrigin: get(ALLOW_CROSS_ORIGIN) === true,
@@ -67,20 +70,25 @@ function read(handler: Handler, type: Handler): HandlerPolicy {
   };
 }
 
+const isBound = (levels: Handler[], asked: Asked): boolean =>
+  levels.some((level) => hasGuardFor(level, asked));
+
 /**
  * Resolves `@Public()` against guards of this library bound by `@UseGuards()` or `@Relogin()`: the first of handler,
  * class and base classes that has either decides; on the same level the guard wins.
  */
 function isSpared(levels: Handler[], asked: Asked): boolean {
-  const deciding = levels.find((level) => asksFor(level, asked) || Reflect.hasOwnMetadata(PUBLIC, level));
-  return deciding !== undefined && !asksFor(deciding, asked);
+  const deciding = levels.find((level) => hasGuardFor(level, asked) || Reflect.hasOwnMetadata(PUBLIC, level));
+  return deciding !== undefined && !hasGuardFor(deciding, asked);
 }
 
-function asksFor(level: Handler, asked: Asked): boolean {
-  return guardsAt(level).some((guard) => {
-    const what = askedBy(guard);
-    return what === asked || what === 'relogin';
-  });
+const hasGuardFor = (level: Handler, asked: Asked): boolean =>
+  guardsAt(level).some((guard) => asksFor(guard, asked));
+
+/** Whether a guard, given as a class or an instance, is one of this library that requires this. */
+function asksFor(guard: object, asked: Asked): boolean {
+  const what = askedBy(guard);
+  return what === asked || what === 'relogin';
 }
 
 /** What a guard requires, given as its class or an instance. `undefined` for a guard that is none of this library. */

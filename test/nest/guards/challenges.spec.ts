@@ -257,8 +257,10 @@ describe.each(platforms)('the challenge of a 401 on %s', (platform) => {
   it('names the factor that is missing, and the age that a login may have', async () => {
     const { login } = await open(platform);
     const browser = await login();
-    const [status, challenge] = seen(await browser.get('/asks/factor'));
+    const refused = await browser.get('/asks/factor');
+    const [status, challenge] = seen(refused);
     expect(status).toBe(401);
+    expect(refused.json()).toMatchObject({ maxAge: 60, acrValues: 'webauthn' });
     expect(challenge).toBe(
       'Session error="insufficient_user_authentication", error_description="A more recent login is required", max_age="60", acr_values="webauthn"',
     );
@@ -266,7 +268,9 @@ describe.each(platforms)('the challenge of a 401 on %s', (platform) => {
 
   it('leaves out a factor that cannot stand in a header', async () => {
     const { login } = await open(platform);
-    const [status, challenge] = seen(await (await login()).get('/asks/odd-factor'));
+    const refused = await (await login()).get('/asks/odd-factor');
+    const [status, challenge] = seen(refused);
+    expect(refused.json()).not.toHaveProperty('acrValues');
     expect(status).toBe(401);
     expect(challenge).toMatch(/max_age="60"$/);
   });

@@ -129,7 +129,13 @@ describe.each(sites)('re-login on %s', (site) => {
       clock.advance('1s');
       const refused = await browser.get(path);
       expect(code(refused)).toEqual(STALE);
-      expect(refused.json()).toMatchObject({ maxAge: seconds });
+      expect(refused.json()).toEqual({
+        statusCode: 401,
+        error: 'Unauthorized',
+        message: expect.any(String) as string,
+        code: 'ERR_RELOGIN_REQUIRED',
+        maxAge: seconds,
+      });
       expect((await browser.get('/me')).status).toBe(200);
     },
   );

@@ -171,9 +171,17 @@ describe.each(platforms)('GraphQL on %s', (platform) => {
     await expect(subscribe(undefined, {}, over('https://evil.example'), info)).rejects.toMatchObject({
       code: 'ERR_CROSS_ORIGIN',
     });
+    // No login would change it: an operation over a socket has no session yet.
     await expect(subscribe(undefined, {}, over(url), info)).rejects.toMatchObject({
-      code: 'ERR_LOGIN_REQUIRED',
+      code: 'ERR_NO_SESSION',
+      message: expect.stringMatching(/^LoginGuard: .*handshake/) as string,
     });
+    // As graphql-ws has it under Apollo.
+    const nested = { req: over(url) };
+    await expect(resolve(undefined, {}, nested, info)).resolves.toBe('open');
+    await expect(subscribe(undefined, {}, { req: over('https://evil.example') }, info)).rejects.toMatchObject(
+      { code: 'ERR_CROSS_ORIGIN' },
+    );
     await expect(resolve(undefined, {}, over('https://evil.example'), info)).resolves.toBe('open');
   });
 });

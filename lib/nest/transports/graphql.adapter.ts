@@ -1,0 +1,103 @@
+import type { ExecutionContext } from '@nestjs/common';
+import { SessionError } from '../../core/util/errors.js';
+import { isUnsafe } from '../../http/csrf.js';
+import { attached, currentSession } from '../request/current-session.js';
+import type { RequestSession } from '../request/request-session.js';
+import { routeRemedy } from './route-remedy.js';
+import type { HandlerRequest, TransportAdapter } from './transport-adapter.js';
+
+/**
+ * Where drivers put the request into the context of GraphQL: Apollo, Yoga and Mercurius have `req`, as @nestjs/graphql
+ * adds it, Mercurius also `reply.request`, and for subscriptions `request`. graphql-ws has `extra.request`, and under
+ * Apollo all of its context is in `req`.
+ */
+interface GraphqlContext {
+  req?: HandlerRequest & { extra?: { request?: HandlerRequest } };
+  request?: HandlerRequest;
+  reply?: { request?: HandlerRequest };
+  extra?: { request?: HandlerRequest };
+}
+
+/** The part of `GraphQLResolveInfo` that counts here. */
+interface ResolveInfo {
+  operation?: { operation?: string };
+  path?: { prev?: object | undefined };
+}
+
+export const graphqlAdapter: TransportAdapter = {
+  requestOf: (context) => requestsIn(context)[0],
+
+  sessionOf(context) {
+    const requests = requestsIn(context);
+    // An upgraded connection does not pass through the entry, so the asynchronous context belongs to another request.
+    if (requests.some(isUpgrade)) return undefined;
+    return requests.reduce(
+      (found, request) => theOnly(found, attached(request.raw ?? request)),
+      currentSession(),
+    );
+  },
+
+  // The driver makes the response of several resolvers.
+  responseOf: () => undefined,
+
+  /** Some drivers accept mutations by GET, and any site can make a browser open a socket. */
+  changesState(context, request) {
+    const mutation = infoOf(context)?.operation?.operation === 'mutation';
+    return mutation || (request !== undefined && (isUnsafe(request.method) || isUpgrade(request)));
+  },
+
+  /** A resolver of an object's field runs because of the field of the operation that returned the object. */
+  isEntry: (context) => infoOf(context)?.path?.prev === undefined,
+
+  withoutSession(context) {
+    const request = requestsIn(context)[0];
+    return request && !isUpgrade(request) ? 'anonymous' : 'error';
+  },
+
+  remedy(context) {
+    const request = requestsIn(context)[0];
+    if (!request) return NO_REQUEST;
+    return isUpgrade(request) ? SOCKET : routeRemedy(request);
+  },
+};
+
+const NO_REQUEST =
+  'The context of GraphQL holds no request by which its session could be found. Return the request of Express or Fastify in it, as "req", from the option "context" of the GraphQL module.';
+
+const SOCKET =
+  'An operation over a socket has no session of its own. Use the one that SessionService.open() returned at the handshake.';
+
+/** @returns the one session that is given. @throws SessionError `ERR_NO_SESSION` if there are two */
+function theOnly(one: RequestSession | undefined, other: RequestSession | undefined) {
+  if (one && other && one !== other) {
+    throw new SessionError(
+      'ERR_NO_SESSION',
+      'The context of GraphQL holds the request of another client, so it is not known whose session this is. An object given as the option "context" of the GraphQL module may be shared by all requests: give a function that returns a new one for each.',
+    );
+  }
+  return one ?? other;
+}
+
+function requestsIn(context: ExecutionContext): HandlerRequest[] {
+  const given = contextValueOf(context);
+  if (given === undefined) return [];
+  const { req, request, reply, extra } = given;
+  return [req, request, reply?.request, extra?.request, req?.extra?.request].filter(isOfNode);
+}
+
+/** Whether it is a request of an HTTP adapter, whose headers are an object. One of the fetch API never passed through the entry. */
+const isOfNode = (request: HandlerRequest | undefined): request is HandlerRequest =>
+  request?.headers != null && typeof request.headers.get !== 'function';
+
+/** Whether the request opened a socket, over which the operation came. Some clients offer an upgrade in ordinary requests. */
+export const isUpgrade = (request: HandlerRequest): boolean =>
+  request.headers.upgrade !== undefined && attached(request.raw ?? request) === undefined;
+
+/** A resolver of references, of Apollo Federation, has no arguments of a field: (reference, context, info). */
+const lacksArguments = (context: ExecutionContext): boolean => context.getArgs<unknown[]>().length === 3;
+
+const contextValueOf = (context: ExecutionContext): GraphqlContext | undefined =>
+  context.getArgByIndex<GraphqlContext | undefined>(lacksArguments(context) ? 1 : 2) ?? undefined;
+
+const infoOf = (context: ExecutionContext): ResolveInfo | undefined =>
+  context.getArgByIndex<ResolveInfo | undefined>(lacksArguments(context) ? 2 : 3);
