@@ -76,6 +76,7 @@ export default tseslint.config(
             ),
             layer('store', ['./core']),
             layer('nest', ['./core', './http', './stores']),
+            layer('passport', ['./core', './http', './nest']),
             layer('testing', ['./core', './nest', './stores/memory']),
             layer('attack', []),
             // A program of its own, which no application loads.

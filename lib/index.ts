@@ -7,6 +7,7 @@ export {
   AllowCrossOrigin,
   Cacheable,
   CurrentSession,
+  CurrentUser,
   Logout,
   Passive,
   Public,

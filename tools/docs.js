@@ -17,6 +17,7 @@ const ABOUT = {
   redis: '`RedisStore`, `RedisRevocations`',
   postgres: '`PostgresStore`, `PostgresRevocations`',
   sealed: '`SealedCookie`, `MemoryRevocations`, and what a list of revocations implements',
+  passport: '`PassportSessions`, and the `req.session` that it gives to requests',
   terminus: '`SessionHealthIndicator`',
   swagger: '`createDocument()`',
   opentelemetry: '`instrumentSessions()`',

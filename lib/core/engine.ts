@@ -110,6 +110,11 @@ export class SessionEngine {
     return state.inTurn(() => this.#operations.regenerate(state, options));
   }
 
+  /** Loads what other requests have stored. @throws SessionError `ERR_SESSION_ENDED` */
+  async reload(state: RequestState): Promise<void> {
+    return state.inTurn(() => this.#operations.reload(state));
+  }
+
   async end(state: RequestState, reason: 'logout' | 'cleared', everywhere?: boolean): Promise<void> {
     state.response.assertChangeable();
     return state.inTurn(() => this.#operations.end(state, reason, everywhere));

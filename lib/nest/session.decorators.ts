@@ -93,6 +93,20 @@ export const Subject = createParamDecorator((_: undefined, context: ExecutionCon
 });
 
 /**
+ * The user of the session, as the option `user` loads it: lazily, and at most once a request.
+ *
+ * @throws SessionHttpException 401 `ERR_LOGIN_REQUIRED` without a login, and if the user is gone, whose session then ends
+ * @throws SessionError `ERR_OPTIONS` without the option `user`, `ERR_NO_SESSION` as `@Session()`
+ */
+export const CurrentUser = createParamDecorator(
+  (_: undefined, context: ExecutionContext): Promise<unknown> => {
+    const current = sessionOf(context);
+    if (!current) throw noSession(context, '@CurrentUser()');
+    return current.user;
+  },
+);
+
+/**
  * When the handler succeeds the session ends, here or `everywhere` (by default here); its cookie is expired, and over
  * HTTPS the browser also clears what the option `clearSiteData` names. When the handler throws or responds with a status of
  * 400 or above the session stays. A handler that has no session fails with `ERR_NO_SESSION`.

@@ -21,21 +21,35 @@ export class Calls {
   /** Calls that are not settled yet, and whether the response waits for them. */
   #pending: Map<Promise<unknown>, boolean> | undefined;
   #failed: Failure[] | undefined;
+  /** Changes that begin when the handler is done. */
+  #deferred: (() => void)[] | undefined;
   #concluded = false;
   /** Without one a failure is reported only by a response. */
   watcher: CallWatcher | undefined;
 
-  /** Whether a call is pending, or has failed and nothing handles it so far. */
+  /** Whether a call is pending or deferred, or has failed and nothing handles it so far. */
   get unsettled(): boolean {
-    return (this.#pending !== undefined && this.#pending.size > 0) || this.#failed !== undefined;
+    return (
+      (this.#pending !== undefined && this.#pending.size > 0) || this.#failed !== undefined || this.deferring
+    );
+  }
+
+  /** Whether changes are left to the end of the handler. */
+  get deferring(): boolean {
+    return this.#deferred !== undefined;
+  }
+
+  /** @param begin makes the calls of a change that the application leaves to the end of its handler; called once */
+  defer(begin: () => void): void {
+    (this.#deferred ??= []).push(begin);
   }
 
   /**
-   * Resolves when the calls that the response waits for are settled, those as well that begin meanwhile. Of the others
-   * those have failed by then whose write has failed.
+   * Begins what is deferred, and resolves when the calls that the response waits for are settled, those as well that begin
+   * meanwhile. Of the others those have failed by then whose write has failed.
    */
   async settled(): Promise<void> {
-    for (let held = this.#held(); held.length > 0; held = this.#held()) await Promise.allSettled(held);
+    for (let held = this.#begun(); held.length > 0; held = this.#begun()) await Promise.allSettled(held);
     if (this.#pending?.size) await microtasks();
   }
 
@@ -73,6 +87,13 @@ export class Calls {
       if (this.#concluded) report(failure);
       else if (count === 1) this.watcher?.callFailed();
     });
+  }
+
+  #begun(): Promise<unknown>[] {
+    const deferred = this.#deferred ?? [];
+    this.#deferred = undefined;
+    for (const begin of deferred) begin();
+    return this.#held();
   }
 
   #held(): Promise<unknown>[] {

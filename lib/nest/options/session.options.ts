@@ -104,6 +104,12 @@ export interface SessionModuleOptions<T extends object = object> {
    * An exception filter is not asked then; `SessionInterceptor` commits before. @default JSON, or a small page for browsers
    */
   renderFailure?: RenderFailure;
+  /**
+   * Loads the user of a subject for `@CurrentUser()`: only where a handler asks for it, and at most once a request. A promise
+   * is awaited, and an error is that of the request. `undefined` or `null` means that the user is gone: the session ends, and the
+   * answer is a 401. @default none
+   */
+  user?: (subject: string) => unknown;
   /** For tests. Where it is given it decides; otherwise the store's own clock does, if it has one. */
   clock?: Clock;
 }

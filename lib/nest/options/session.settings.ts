@@ -10,6 +10,7 @@ import type { Limits } from '../../core/model/policy.js';
 import type { Device } from '../../core/model/record.js';
 import type { RenderFailure } from '../request/failure-content.js';
 import { asHttp } from '../request/session.exceptions.js';
+import type { LoadUser } from '../request/user-loader.js';
 import { resolveCookie } from './cookie.settings.js';
 import { dataReader } from './data-validator.js';
 import { checkModuleOptions } from './shapes/options.shape.js';
@@ -35,6 +36,7 @@ export interface SessionSettings {
   strict: boolean;
   exclude: ExcludedRoute[];
   renderFailure: RenderFailure | undefined;
+  user: LoadUser | undefined;
 }
 
 /**
@@ -85,6 +87,7 @@ export function resolveOwnSettings(given: ConcealedOptions): SessionSettings {
     strict: all.strict,
     exclude: all.exclude,
     renderFailure: all.renderFailure,
+    user: all.user,
   };
 }
 
@@ -115,6 +118,7 @@ function withDefaults(options: SessionModuleOptions) {
     context: options.context ?? true,
     strict: options.strict ?? false,
     renderFailure: options.renderFailure ?? undefined,
+    user: options.user ?? undefined,
     clock: options.clock ?? systemClock,
   } satisfies Record<Exclude<keyof SessionModuleOptions, 'store' | 'data'>, unknown>;
 }

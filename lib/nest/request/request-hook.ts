@@ -25,11 +25,17 @@ const logger = new Logger('nest-sessions');
 @Injectable()
 export class RequestHook implements OnApplicationBootstrap {
   #handler: Hook | undefined;
+  #preparation: ((request: FrameworkRequest) => void) | undefined;
   #installed: { adapter: Adapter; hook: Hook } | undefined;
 
   /** Sets the handler of all requests. Must be called before the application is initialised. */
   onRequest(handler: Hook): void {
     this.#handler = handler;
+  }
+
+  /** Sets what is done with every request before its session is opened, also if it has none. @param prepare gets the raw request */
+  beforeRequest(prepare: (request: FrameworkRequest) => void): void {
+    this.#preparation = prepare;
   }
 
   /**
@@ -39,7 +45,10 @@ export class RequestHook implements OnApplicationBootstrap {
    */
   install(adapter: Adapter): boolean {
     if (!FRAMEWORKS.has(adapter.getType())) return false;
-    const own: Hook = (request, response, done) => this.#handler!(request, response, done);
+    const own: Hook = (request, response, done) => {
+      this.#preparation?.(request.raw ?? request);
+      return this.#handler!(request, response, done);
+    };
     const hook = adapter.onRequestHook ? behind(adapter.onRequestHook, adapter, own) : own;
     adapter.setOnRequestHook?.(hook);
     if (adapter.onRequestHook !== hook) return false;

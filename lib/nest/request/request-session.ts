@@ -15,6 +15,7 @@ import { addCookie, type HeadHeaders } from '../../http/headers/shared-headers.j
 import { addClearSiteData } from '../../http/headers/clear-site-data.js';
 import { transportOf } from '../../http/transport.js';
 import type { FailureResponse } from './failure-content.js';
+import type { UserLoader } from './user-loader.js';
 import type { HandlerPolicy } from './session.metadata.js';
 import { warnOfUndeliverable } from './undeliverable-cookie.js';
 
@@ -23,6 +24,7 @@ const logger = new Logger('nest-sessions');
 /** What all requests share. */
 export interface RequestServices {
   engine: SessionEngine;
+  users: UserLoader;
   failures: FailureResponse;
   csrf: CsrfCheck;
   clearSiteData: readonly string[];
@@ -66,6 +68,12 @@ export class RequestSession implements ResponseListener, CallWatcher {
     if (this.state.refusal !== undefined) throw this.thrown(this.state.refusal);
     this.state.access();
     return (this.#session ??= new Session(this.state, this.#services.engine));
+  }
+
+  /** The user of the session by the option `user`. @throws SessionHttpException 401 without one */
+  get user(): Promise<unknown> {
+    this.state.access();
+    return this.#services.users.of(this.state);
   }
 
   /** The framework's request: with Fastify a wrapper around the raw one. */
@@ -153,9 +161,13 @@ export class RequestSession implements ResponseListener, CallWatcher {
     if (state.refusal !== undefined) return status >= 500 ? undefined : Promise.reject(state.refusal);
     // A response that reports the failed commit does not try to commit again.
     const refused = state.failure !== undefined && status >= 500;
-    const done = refused ? undefined : this.commit(status < 400);
-    state.close();
-    return done;
+    const close = (): void | Promise<void> => {
+      const done = refused ? undefined : this.commit(status < 400);
+      state.close();
+      return done;
+    };
+    // What was left to the end of the handler still changes the session.
+    return refused || !state.calls.deferring ? close() : state.calls.settled().then(close);
   }
 
   onHead(head: HeadHeaders): void {

@@ -11,6 +11,7 @@ import { CookiePath } from '../routes/cookie-path.js';
 import { FailureResponse } from './failure-content.js';
 import { RequestHook } from './request-hook.js';
 import { attach, attached, storage } from './current-session.js';
+import { UserLoader } from './user-loader.js';
 import { RequestSession, type RequestServices } from './request-session.js';
 
 /**
@@ -36,6 +37,7 @@ export class SessionEntry implements NestMiddleware<FrameworkRequest, ServerResp
     this.#cookiePath = cookiePath;
     this.#services = {
       engine,
+      users: new UserLoader(settings.user, engine),
       failures: new FailureResponse(settings.renderFailure),
       csrf: new CsrfCheck(settings),
       clearSiteData: settings.clearSiteData,

@@ -13,6 +13,7 @@ for (const path of [
   'nest-sessions/redis',
   'nest-sessions/postgres',
   'nest-sessions/sealed',
+  'nest-sessions/passport',
 ]) {
   const imported = (await import(path)) as Record<string, unknown>;
   const required = require(path) as Record<string, unknown>;

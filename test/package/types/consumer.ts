@@ -1,5 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { MemoryStore, SessionModule, type Session, type SessionService } from 'nest-sessions';
+import { PassportSessions, type PassportSession } from 'nest-sessions/passport';
 import { PostgresStore } from 'nest-sessions/postgres';
 import { RedisStore } from 'nest-sessions/redis';
 import { SealedCookie } from 'nest-sessions/sealed';
@@ -28,6 +29,9 @@ SessionModule.forRoot({ secret, store: new RedisStore({ client: createClient() }
 SessionModule.forRoot({ secret, store: new PostgresStore({ pool: new Pool() }) });
 SessionModule.forRoot({ secret, store: new SealedCookie() });
 SessionTestingModule.forRoot({ clock });
+PassportSessions.forRoot({ subject: String, login: () => ({ remember: true }) });
+// @ts-expect-error an option that is not known
+PassportSessions.forRoot({ keep: true });
 // @ts-expect-error a duration has a unit that is known
 SessionModule.forRoot({ secret, lifetime: '31 moons' });
 // @ts-expect-error the secret is required
@@ -35,6 +39,11 @@ SessionModule.forRoot({});
 
 export const touched = (record: SessionRecord): SessionRecord =>
   applyDelta(record, { head: { lastSeenAt: 1 } });
+
+export function visit(session: PassportSession): void {
+  session.views = Number(session.views ?? 0) + 1;
+  session.save((error) => error);
+}
 
 export async function use(
   app: INestApplication,

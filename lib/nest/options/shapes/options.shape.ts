@@ -133,6 +133,12 @@ const MODULE: OptionChecks<SessionModuleOptions & SessionModuleExtras> = {
       'a function of the failure that returns { contentType, body }.',
     ),
   ),
+  user: optionalOrNull(
+    must(
+      (value) => typeof value === 'function',
+      'a function of the subject, such as (subject) => users.findById(subject).',
+    ),
+  ),
   clock: optionalOrNull(
     must((value) => hasMethods(value, 'now'), 'an object with now(), in milliseconds since the epoch.'),
   ),

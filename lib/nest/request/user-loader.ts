@@ -1,0 +1,60 @@
+import type { SessionEngine } from '../../core/engine.js';
+import { SessionError } from '../../core/util/errors.js';
+import type { RequestState } from '../../core/request/request-state.js';
+import { loginRequired } from './session.exceptions.js';
+
+/** The option `user`. */
+export type LoadUser = (subject: string) => unknown;
+
+interface Loading {
+  readonly subject: string;
+  readonly user: Promise<unknown>;
+}
+
+/** Loads the user of a request's session, for `@CurrentUser()`: at most once, whatever becomes of it. */
+export class UserLoader {
+  readonly #load: LoadUser | undefined;
+  readonly #engine: SessionEngine;
+  readonly #loading = new WeakMap<RequestState, Loading>();
+
+  constructor(load: LoadUser | undefined, engine: SessionEngine) {
+    this.#load = load;
+    this.#engine = engine;
+  }
+
+  /**
+   * @throws SessionHttpException 401 `ERR_LOGIN_REQUIRED` without a login, or if the user is gone
+   * @throws SessionError `ERR_OPTIONS` without the option `user`
+   */
+  of(state: RequestState): Promise<unknown> {
+    const subject = state.live?.handle.record.subject;
+    if (subject === undefined) return Promise.reject(refused(state));
+    let loading = this.#loading.get(state);
+    // A login during the request is that of another user.
+    if (loading?.subject !== subject) {
+      loading = { subject, user: this.#userOf(subject, state) };
+      this.#loading.set(state, loading);
+    }
+    return loading.user;
+  }
+
+  async #userOf(subject: string, state: RequestState): Promise<unknown> {
+    if (!this.#load) throw missingOption();
+    const user = await this.#load(subject);
+    if (user !== undefined && user !== null) return user;
+    // An account that is gone leaves nothing that a session could be of. A 401 alone would come back at every request.
+    await this.#engine.call(state, '@CurrentUser()', () => this.#engine.end(state, 'cleared'));
+    throw refused(state);
+  }
+}
+
+function refused(state: RequestState): Error {
+  state.askForLogin();
+  return loginRequired();
+}
+
+const missingOption = (): SessionError =>
+  new SessionError(
+    'ERR_OPTIONS',
+    '@CurrentUser(): SessionModule has no option "user", which loads the user of a subject: user: (subject) => users.findById(subject).',
+  );
