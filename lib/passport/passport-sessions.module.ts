@@ -1,5 +1,6 @@
 import { Inject, Module, type DynamicModule, type OnModuleInit } from '@nestjs/common';
-import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
+import { HttpAdapterHost, ModuleRef, ModulesContainer } from '@nestjs/core';
+import { wrongOption } from '../core/util/options.js';
 import type { SessionEngine } from '../core/engine.js';
 import { RequestHook } from '../nest/request/request-hook.js';
 import { SESSION_ENGINE } from '../nest/options/tokens.js';
@@ -45,9 +46,10 @@ export class PassportSessions implements OnModuleInit {
   /**
    * Called by Nest before the application takes requests.
    *
-   * @throws SessionError `ERR_OPTIONS` if a plugin of Fastify has defined `request.session`
+   * @throws SessionError `ERR_OPTIONS` if a plugin of Fastify has defined `request.session`, or with two sets of options
    */
   onModuleInit(): void {
+    this.#assertOnlyOnce();
     const { httpAdapter } = this.#host;
     // An application of message handlers alone has none.
     if (!httpAdapter) return;
@@ -66,5 +68,15 @@ export class PassportSessions implements OnModuleInit {
       const { request } = httpAdapter.getInstance<ExpressInstance>();
       Object.defineProperty(request, 'session', descriptor);
     }
+  }
+
+  /** Nest keeps a module once, unless its options differ. */
+  #assertOnlyOnce(): void {
+    const modules = [...this.#modules.get(ModulesContainer, { strict: false }).values()];
+    if (modules.filter(({ metatype }) => metatype === PassportSessions).length < 2) return;
+    throw wrongOption(
+      'PassportSessions',
+      'it is imported more than once, with different options. Call forRoot() once, and import what it returned.',
+    );
   }
 }

@@ -1,16 +1,17 @@
 import type { FrameworkRequest } from '../http/request-facts.js';
 import { SessionError } from '../core/util/errors.js';
 import { attached } from '../nest/request/current-session.js';
-import { SessionProperty, type PropertyServices } from './session-property.js';
+import { SessionProperty } from './session-property.js';
+import type { PassportServices } from './succession.js';
 
 /** Gives the requests of an application the property `session`. */
 export class RequestProperty {
-  readonly #services: PropertyServices;
+  readonly #services: PassportServices;
   /** Requests whose session is opened before middleware runs, or that are to have none. */
   readonly #expected = new WeakSet<FrameworkRequest>();
   readonly #properties = new WeakMap<FrameworkRequest, SessionProperty>();
 
-  constructor(services: PropertyServices) {
+  constructor(services: PassportServices) {
     this.#services = services;
   }
 

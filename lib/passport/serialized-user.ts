@@ -1,11 +1,24 @@
+import type { Session } from '../core/session.js';
 import { SessionError } from '../core/util/errors.js';
+import type { PassportSessionsOptions } from './passport.options.js';
+import { LOGIN_KEY, type Values } from './session-view.js';
+
+/** What the serializer gave, where that is more than the subject. */
+export const keptUser = (data: Values): unknown => (data[LOGIN_KEY] as { user?: unknown } | undefined)?.user;
+
+/** The user of a session that is logged in. The subject alone needs not be kept twice. */
+export function keepUser({ data, subject }: Session<Values>, user: unknown): void {
+  if (user === subject) delete data[LOGIN_KEY];
+  else data[LOGIN_KEY] = { user };
+}
 
 /**
  * The subject of what a serializer of Passport gave.
  *
  * @throws SessionError `ERR_SUBJECT` if it is neither an id nor an object with one
  */
-export function subjectOf(serialized: unknown): string {
+export function subjectOf(serialized: unknown, { subject }: PassportSessionsOptions): string {
+  if (subject) return subject(serialized);
   const id = isObject(serialized) ? serialized.id : serialized;
   if (typeof id === 'string') return id;
   if (typeof id === 'number' && Number.isFinite(id)) return String(id);

@@ -1,22 +1,14 @@
-import type { SessionEngine } from '../core/engine.js';
 import type { RequestState } from '../core/request/request-state.js';
 import type { Session } from '../core/session.js';
-import { assertFactorIfNamed } from '../core/model/subject.js';
 import { SessionError } from '../core/util/errors.js';
 import type { RequestSession } from '../nest/request/request-session.js';
 import { loginSlot, type LoginUser } from './login-slot.js';
 import { PassportCookie } from './passport-cookie.js';
-import { checkPassportLogin, type PassportLogin, type PassportSessionsOptions } from './passport.options.js';
 import type { PassportSession, SessionActions } from './passport-session.js';
 import { LOGIN_KEY, SessionView, type SessionValues, type Values } from './session-view.js';
-import { subjectOf } from './serialized-user.js';
+import { keepUser, keptUser, subjectOf } from './serialized-user.js';
+import { Succession, type PassportServices } from './succession.js';
 import { predecessorOf, Successor, type Predecessor } from './successor.js';
-
-/** What all requests share. */
-export interface PropertyServices {
-  readonly engine: SessionEngine;
-  readonly options: PassportSessionsOptions;
-}
 
 /** Whether `req.session` is the session of the request, or one that takes its place when it is saved. */
 type Standing = { readonly kind: 'present' } | Successor;
@@ -30,7 +22,7 @@ const PRESENT: Standing = { kind: 'present' };
  * follows `regenerate()` is collected, and the present session goes on until then.
  */
 export class SessionProperty implements SessionValues, SessionActions, LoginUser {
-  readonly #services: PropertyServices;
+  readonly #services: PassportServices;
   readonly #current: RequestSession | undefined;
   #standing = PRESENT;
   #view = new SessionView(this, this);
@@ -45,7 +37,7 @@ export class SessionProperty implements SessionValues, SessionActions, LoginUser
   #saving: Promise<void> | undefined;
 
   /** @param current `undefined` for a request without a session: its data can be read, and is empty */
-  constructor(services: PropertyServices, current: RequestSession | undefined) {
+  constructor(services: PassportServices, current: RequestSession | undefined) {
     this.#services = services;
     this.#current = current;
   }
@@ -84,7 +76,7 @@ export class SessionProperty implements SessionValues, SessionActions, LoginUser
     if (!this.#current || this.#current.state.refusal !== undefined) return undefined;
     const { loggedIn, subject } = this.#session;
     if (!loggedIn) return undefined;
-    return this.#kept() ?? subject;
+    return keptUser(this.#session.data) ?? subject;
   }
 
   /** A user is a login, unless it is the present one, of whom more or less is to be kept. */
@@ -96,7 +88,7 @@ export class SessionProperty implements SessionValues, SessionActions, LoginUser
     } else if (user === undefined || user === null) {
       if (this.#session.loggedIn) this.#succeedWith({});
     } else if (this.#session.loggedIn && this.#subjectOf(user) === this.#session.subject) {
-      this.#keep(user);
+      keepUser(this.#session, user);
     } else {
       this.#succeedWith(this.#plainData()).user = user;
     }
@@ -185,18 +177,7 @@ export class SessionProperty implements SessionValues, SessionActions, LoginUser
   }
 
   #subjectOf(user: unknown): string {
-    return (this.#services.options.subject ?? subjectOf)(user);
-  }
-
-  /** What the serializer gave, where that is more than the subject. */
-  #kept(): unknown {
-    return (this.#session.data[LOGIN_KEY] as Partial<LoginUser> | undefined)?.user;
-  }
-
-  #keep(user: unknown): void {
-    const { data, subject } = this.#session;
-    if (user !== subject) data[LOGIN_KEY] = { user };
-    else delete data[LOGIN_KEY];
+    return subjectOf(user, this.#services.options);
   }
 
   #setSlot(value: unknown): void {
@@ -208,13 +189,13 @@ export class SessionProperty implements SessionValues, SessionActions, LoginUser
     }
     this.user = user;
     // A copy of the former login proves nothing anew, as `req.session.passport.user = …` by a login does.
-    if (user !== undefined && this.#subjectOf(user) === standing.predecessor.subject)
+    if (standing.user !== undefined && this.#subjectOf(standing.user) === standing.predecessor.subject)
       standing.proof = standing.predecessor.proof;
   }
 
   #succeedWith(data: Values): Successor {
     this.#predecessor ??= predecessorOf(this.#state, this.#plainData());
-    const successor = new Successor(this.#predecessor, data);
+    const successor = new Successor(this.#predecessor, data, this.#remember);
     this.#standing = successor;
     this.#state.calls.defer(() => {
       if (this.#standing === successor && !successor.failed) void this.save();
@@ -226,7 +207,11 @@ export class SessionProperty implements SessionValues, SessionActions, LoginUser
     const { limits } = this.#services.engine.config;
     this.#remember = age !== undefined && age > limits.idle;
     const session = this.#session;
-    if (this.#standing.kind === 'successor' || !session.loggedIn) return;
+    if (this.#standing.kind === 'successor') {
+      this.#standing.remember = this.#remember;
+      return;
+    }
+    if (!session.loggedIn) return;
     if (this.#state.live?.handle.record.remember === this.#remember) return;
     const { user } = this;
     const successor = this.#succeedWith(this.#plainData());
@@ -253,53 +238,15 @@ export class SessionProperty implements SessionValues, SessionActions, LoginUser
 
   async #store(successor: Successor): Promise<void> {
     try {
-      if (successor.user === undefined) await this.#logOut(successor);
-      else await this.#logIn(successor);
+      await new Succession(this.#services, this.#current!).store(successor, (begun) => {
+        this.#standing = PRESENT;
+        if (begun) this.#predecessor = undefined;
+      });
     } catch (error) {
       successor.failed = true;
       throw error;
     } finally {
       this.#saving = undefined;
     }
-  }
-
-  async #logIn(successor: Successor): Promise<void> {
-    const { engine } = this.#services;
-    const state = this.#state;
-    const { user } = successor;
-    const subject = this.#subjectOf(user);
-    const options = { ...this.#loginOptions(user), ...successor.proof };
-    await engine.login(state, subject, options);
-    try {
-      Object.assign(this.#session.data, successor.dataFor(subject));
-      this.#standing = PRESENT;
-      this.#predecessor = undefined;
-      this.#keep(user);
-      await engine.save(state);
-    } catch (error) {
-      // Passport is told that the login failed, so the client does not get it.
-      await engine.end(state, 'cleared').catch(() => undefined);
-      throw error;
-    }
-  }
-
-  async #logOut(successor: Successor): Promise<void> {
-    const { engine } = this.#services;
-    const state = this.#state;
-    const { subject } = successor.predecessor;
-    await engine.end(state, subject === undefined ? 'cleared' : 'logout');
-    // After a logout a new session begins only with data, since the browser is to clear what it has of the old one.
-    const begins = subject === undefined || Object.keys(successor.data).length > 0;
-    if (begins) await engine.regenerate(state);
-    Object.assign(this.#session.data, successor.data);
-    this.#standing = PRESENT;
-    await engine.save(state);
-  }
-
-  #loginOptions(user: unknown): PassportLogin {
-    const given = this.#services.options.login?.(this.#current!.request, user) ?? {};
-    checkPassportLogin(given);
-    assertFactorIfNamed(given);
-    return { ...given, ...(this.#remember !== undefined && { remember: this.#remember }) };
   }
 }

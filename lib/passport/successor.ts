@@ -21,12 +21,15 @@ export class Successor {
   user: unknown;
   /** Set where the user is not asked to prove anything: the login counts from the former proof. */
   proof: Predecessor['proof'] | undefined;
+  /** Whether the application has asked for a cookie that outlives the browser. */
+  remember: boolean | undefined;
   /** An attempt to store it has failed, and the application was told. */
   failed = false;
 
   /** @param data what it begins with */
-  constructor(predecessor: Predecessor, data: Values = {}) {
+  constructor(predecessor: Predecessor, data: Values, remember: boolean | undefined) {
     this.predecessor = predecessor;
+    this.remember = remember;
     this.data = byKey(data);
   }
 

@@ -73,7 +73,7 @@ function application(platform: PlatformName, pkce: boolean): Setup {
     }
 
     /** The strategy redirects by the methods of Node's response, which Fastify's reply does not have. */
-    override getResponse(context: ExecutionContext): unknown {
+    getResponse(context: ExecutionContext): unknown {
       const response = context.switchToHttp().getResponse<{ raw?: object }>();
       return response.raw ?? response;
     }

@@ -281,6 +281,14 @@ describe.each(platforms)('req.session over a store (%s)', (platform) => {
     expect(store.records().map(({ subject }) => subject)).toEqual(['alice']);
   });
 
+  it('a request with the former cookie does not take the new one away', async () => {
+    const { browser } = await begin();
+    await browser.post('/set', { cart: 1 });
+    const former = browser.cookie;
+    await browser.post('/login', { user: 'alice' });
+    expect((await browser.get('/look', { cookie: former })).setCookies).toEqual([]);
+  });
+
   it('a logout by regenerate() that cannot be stored is a 503', async () => {
     const { store, browser } = await begin();
     await browser.post('/login', { user: 'alice' });

@@ -1,6 +1,7 @@
 import { SessionService } from 'nest-sessions';
 import type { SessionEvent } from 'nest-sessions';
 import { SealedCookie } from 'nest-sessions/sealed';
+import { SpyStore } from '../support/spy-store.js';
 import { Browser } from '../support/browser.js';
 import { closeAll, platforms, start, type Running, type Site } from '../support/platforms.js';
 import { recipe, users } from './recipe.app.js';
@@ -255,6 +256,73 @@ describe.each(sites)('what a serializer gives (%s)', (_name, site) => {
     expect((await browser.post('/login', ALICE)).status).toBe(500);
     expect(browser.cookie).toBe('');
   });
+});
+
+describe.each(platforms)('what Passport is told (%s)', (platform) => {
+  it('a login beyond maxSessions is a 409, and tried once', async () => {
+    const store = new SpyStore();
+    const options = { store, maxSessions: 1, onExceeded: 'reject' } as const;
+    const { url } = await start(platform, recipe({}, { options }));
+    await new Browser(url).post('/login', ALICE);
+    store.forget();
+    const second = await new Browser(url).post('/login', ALICE);
+    expect(second.status).toBe(409);
+    expect(second.setCookies).toEqual([]);
+    expect(store.count('create')).toBe(1);
+  });
+
+  it('a store that fails is a 503 of the login, and of every request with a cookie', async () => {
+    const store = new SpyStore();
+    const { url } = await start(platform, recipe({}, { options: { store } }));
+    const browser = new Browser(url);
+    await browser.post('/login', ALICE);
+    store.fail('rejects');
+    expect((await new Browser(url).post('/login', ALICE)).status).toBe(503);
+    expect((await browser.get('/me')).status).toBe(503);
+    expect((await browser.get('/open')).status).toBe(503);
+    expect((await browser.post('/logout')).status).toBe(503);
+    store.heal();
+    expect((await browser.get('/me')).json().user).toMatchObject({ username: 'alice' });
+  });
+
+  it('a logout while the session cannot be loaded expires the cookie, and is a 503', async () => {
+    const store = new SpyStore();
+    const { url } = await start(platform, recipe({}, { options: { store } }));
+    const browser = new Browser(url);
+    await browser.post('/login', ALICE);
+    store.fail('rejects', 'load');
+    expect((await browser.post('/forget')).status).toBe(503);
+    expect(browser.cookie).toBe('');
+  });
+
+  it('a logout that cannot be stored is a 503, and expires the cookie', async () => {
+    const store = new SpyStore();
+    const { url } = await start(platform, recipe({}, { options: { store } }));
+    const browser = new Browser(url);
+    await browser.post('/login', ALICE);
+    store.fail('rejects', 'destroy');
+    expect((await browser.post('/logout')).status).toBe(503);
+    expect(browser.cookie).toBe('');
+  });
+
+  it('the factor of a login is that of the option login', async () => {
+    const running = await start(platform, recipe({ login: () => ({ factor: 'sso' }) }));
+    const browser = new Browser(running.url);
+    await browser.post('/login', ALICE);
+    const session = await running.app.get(SessionService).open({ cookie: browser.cookie });
+    expect(session.authenticatedAt('sso')).toBeDefined();
+    expect(session.authenticatedAt('pwd')).toBeUndefined();
+  });
+
+  it.each([{ factor: '' }, { remember: 'on' }, { keep: [] }])(
+    'an option login that returns something else logs nobody in',
+    async (given) => {
+      const { url } = await start(platform, recipe({ login: () => given as never }));
+      const browser = new Browser(url);
+      expect((await browser.post('/login', ALICE)).status).toBe(500);
+      expect(browser.cookie).toBe('');
+    },
+  );
 });
 
 describe.each(sites)('remember me (%s)', (_name, site) => {
