@@ -12,6 +12,7 @@ export default {
   },
   testMatch: [
     '<rootDir>/test/nest/**/*.spec.ts',
+    '<rootDir>/test/passport/*.spec.ts',
     '<rootDir>/test/http/response/*.spec.ts',
     '<rootDir>/test/testing/**/*.spec.ts',
     '<rootDir>/test/docs/**/*.spec.ts',

@@ -19,9 +19,10 @@ const manifest = JSON.stringify({
   private: true,
   dependencies: {
     ...Object.fromEntries(PACKAGES.map((name) => [`@nestjs/${name}`, '^11.0.0'])),
-    // The major that goes with Nest 11.
+    // The majors that go with Nest 11.
     '@nestjs/apollo': '^13.0.0',
     '@nestjs/graphql': '^13.0.0',
+    '@nestjs/passport': '^11.0.0',
   },
 });
 

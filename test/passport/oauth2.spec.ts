@@ -56,7 +56,7 @@ function application(platform: PlatformName, pkce: boolean): Setup {
         callbackURL: 'https://app.example/callback',
         state: true,
         ...(pkce && { pkce: true }),
-      } as never);
+      });
     }
 
     validate(accessToken: string) {

@@ -160,14 +160,16 @@ export class RequestSession implements ResponseListener, CallWatcher {
     if (status >= 400) this.#cacheable = false;
     if (state.refusal !== undefined) return status >= 500 ? undefined : Promise.reject(state.refusal);
     // A response that reports the failed commit does not try to commit again.
-    const refused = state.failure !== undefined && status >= 500;
-    const close = (): void | Promise<void> => {
-      const done = refused ? undefined : this.commit(status < 400);
-      state.close();
-      return done;
-    };
+    if (state.failure !== undefined && status >= 500) return state.close();
     // What was left to the end of the handler still changes the session.
-    return refused || !state.calls.deferring ? close() : state.calls.settled().then(close);
+    if (state.calls.deferring) return state.calls.settled().then(() => this.#conclude(status));
+    return this.#conclude(status);
+  }
+
+  #conclude(status: number): void | Promise<void> {
+    const done = this.commit(status < 400);
+    this.state.close();
+    return done;
   }
 
   onHead(head: HeadHeaders): void {
