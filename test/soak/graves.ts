@@ -41,8 +41,13 @@ export class Graves {
   }
 
   async disturbAll(): Promise<void> {
-    for (const grave of this.#graves)
-      for (const cookie of grave.cookies) for (const node of [0, 1]) await this.#replay(grave, cookie, node);
+    const left = [...this.#graves];
+    const lane = async (): Promise<void> => {
+      for (let grave = left.pop(); grave; grave = left.pop())
+        for (const cookie of grave.cookies)
+          for (const node of [0, 1]) await this.#replay(grave, cookie, node);
+    };
+    await Promise.all(Array.from({ length: 8 }, lane));
   }
 
   async #replay(grave: Grave, cookie: string, node: number): Promise<void> {

@@ -40,6 +40,9 @@ process.on('message', () => {
 
 const ignore = (): void => undefined;
 
+/** Milliseconds. More than a processor that is shared makes anybody wait. */
+const STORE_TIMEOUT = 3_000;
+
 @Module({})
 class SoakModule {}
 
@@ -64,7 +67,7 @@ async function storeFor(kind: Kind): Promise<SessionModuleOptions['store']> {
         user: 'postgres',
         database: 'postgres',
         max: 10,
-        connectionTimeoutMillis: 1_000,
+        connectionTimeoutMillis: STORE_TIMEOUT,
       });
       pool.on('error', ignore);
       const store = new PostgresStore({ pool });
@@ -85,7 +88,7 @@ async function moduleFor(kind: Kind): Promise<DynamicModule> {
   const sessions = SessionModule.forRoot({
     secret: 'nRr1hT0m3yq6Zb8s5Vx2Kc9Wd4Jf7Lg0PaQeUiOtYp',
     store: (await storeFor(kind))!,
-    storeTimeout: '1s',
+    storeTimeout: STORE_TIMEOUT,
     ...OFTEN,
   });
   return {

@@ -69,7 +69,8 @@ export async function chaos(
   random: Prng,
   signal: AbortSignal,
 ): Promise<void> {
-  const pause = () => wait(300 + random.int(3_000));
+  // Some end before the applications give up, some do not.
+  const pause = () => wait(300 + random.int(6_000));
   const absence = () => wait(200 + random.int(1_500));
   const kinds: (() => Promise<void>)[] = [
     () => during('Redis', 'pauses of', async () => (redis.pause(), await pause(), redis.resume())),

@@ -110,7 +110,7 @@ async function time({ duration, until: sought = '', signal }: Plan, findings: Fi
 }
 
 const progress = ({ buried, replayed, violations }: Findings): string =>
-  `${buried} sessions ended, ${replayed} cookies presented again, ${violations.size} kinds of violations`;
+  `${buried} sessions ended, ${replayed} cookies presented again, violated: ${[...violations.keys()].join('; ') || 'nothing'}`;
 
 async function disturb(soak: Soak): Promise<void> {
   while (!soak.stopped) {
