@@ -39,13 +39,10 @@ export class SessionHttpException extends HttpException {
   /** The HTTP status of the response. */
   readonly statusCode: number;
 
-  readonly #body: Omit<Answer, 'statusCode'>;
-
   /** Made by the library. */
   constructor({ statusCode, ...body }: Answer, cause?: SessionError) {
     // @nestjs/apollo puts a code of its own in the place of ours for exceptions whose `response` has a status.
     super(body, statusCode, { cause });
-    this.#body = body;
     this.code = cause?.code ?? body.code;
     this.statusCode = statusCode;
   }
@@ -63,6 +60,10 @@ export class SessionHttpException extends HttpException {
       ...(maxAge !== undefined && { max_age: maxAge }),
       ...(acrValues !== undefined && { acr_values: acrValues }),
     };
+  }
+
+  get #body(): Omit<Answer, 'statusCode'> {
+    return super.getResponse() as Answer;
   }
 }
 

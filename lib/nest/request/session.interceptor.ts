@@ -1,6 +1,6 @@
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import { catchError, concatMap, finalize, tap, type Observable } from 'rxjs';
-import { isHttp, responseOf } from '../transports/adapters.js';
+import { isHttp, isSupported, responseOf } from '../transports/adapters.js';
 import { noSession } from '../transports/no-session.js';
 import { isActivity, sessionOf } from '../transports/session-of.js';
 import type { RequestSession } from './request-session.js';
@@ -18,8 +18,10 @@ import { policyOf, type HandlerPolicy } from './session.metadata.js';
 export class SessionInterceptor implements NestInterceptor {
   /** Called by Nest. */
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const current = sessionOf(context);
     const policy = policyOf(context);
+    // Bound globally, it is none of the business of a message broker, say.
+    if (!isSupported(context) && !policy.logout) return next.handle();
+    const current = sessionOf(context);
     if (!current) {
       // A logout that reports success while the session goes on is worse than one that fails.
       if (policy.logout) throw noSession(context, '@Logout()');

@@ -1,5 +1,6 @@
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
-import { LoginGuard, ReloginGuard } from 'nest-sessions';
+import { LoginGuard, Logout, ReloginGuard, SessionInterceptor } from 'nest-sessions';
+import { firstValueFrom, of } from 'rxjs';
 import { SessionGuard } from '../../../lib/nest/guards/session.guard.js';
 import { SESSION_SETTINGS } from '../../../lib/nest/options/tokens.js';
 import { adapterOf } from '../../../lib/nest/transports/adapters.js';
@@ -11,6 +12,11 @@ afterEach(closeAll);
 
 class Handlers {
   handle() {
+    return true;
+  }
+
+  @Logout()
+  leave() {
     return true;
   }
 }
@@ -63,6 +69,15 @@ describe('the adapter of a transport', () => {
     const login = new LoginGuard(SETTINGS);
     const bound = guard === 'LoginGuard' ? login : new ReloginGuard(SETTINGS, login);
     expect(() => bound.canActivate(contextOf(type))).toThrow(error as Error);
+  });
+
+  it('is not needed by a global interceptor, but by @Logout()', async () => {
+    const interceptor = new SessionInterceptor();
+    const next = { handle: () => of('handled') };
+    expect(await firstValueFrom(interceptor.intercept(contextOf('rmq'), next))).toBe('handled');
+    const logout = new ExecutionContextHost([], Handlers, Handlers.prototype.leave);
+    logout.setType('rmq');
+    expect(() => interceptor.intercept(logout, next)).toThrow('"rmq"');
   });
 });
 

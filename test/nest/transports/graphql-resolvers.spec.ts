@@ -1,10 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
-import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
-import { Module, UseGuards, UseInterceptors } from '@nestjs/common';
+import { UseGuards, UseInterceptors } from '@nestjs/common';
 import {
   Args,
   Field,
-  GraphQLModule,
   Int,
   Mutation,
   ObjectType,
@@ -14,18 +12,21 @@ import {
   Resolver,
 } from '@nestjs/graphql';
 import {
+  Cacheable,
   LoginGuard,
   Logout,
+  Passive,
   Relogin,
   Session,
   SessionInterceptor,
   SessionService,
+  Subject,
   type SessionModuleOptions,
 } from 'nest-sessions';
-import { AppController, type Data } from '../../support/app.js';
-import { Browser, type Ask } from '../../support/browser.js';
-import { closeAll, platforms, start, type PlatformName } from '../../support/platforms.js';
-import { SpyStore } from '../../support/spy-store.js';
+import type { Data } from '../../support/app.js';
+import type { Ask } from '../../support/client.js';
+import { closeAll } from '../../support/platforms.js';
+import { codesOf, drivers, startGraphql, type Driver, type Result } from './graphql-drivers.js';
 
 afterEach(closeAll);
 
@@ -41,8 +42,14 @@ class Item {
 @Resolver(() => Item)
 class ItemResolver {
   @Query(() => [Item])
-  items(): Partial<Item>[] {
-    return ['a', 'b', 'c'].map((name) => ({ name }));
+  items(@Session() session: Session<Data>): Partial<Item>[] {
+    return ['a', 'b', 'c'].map((name) => ({ name, session }));
+  }
+
+  @Query(() => [Item])
+  @Passive()
+  polled(): Partial<Item>[] {
+    return [{ name: 'a' }];
   }
 
   /** Called for all items at once. */
@@ -51,6 +58,11 @@ class ItemResolver {
   async owner(@Parent() item: Item, @Session() session: Session<Data>) {
     await session.update('seen', (seen) => Number(seen ?? 0) + 1);
     return `${session.subject} of ${item.name}`;
+  }
+
+  @ResolveField(() => Boolean)
+  same(@Parent() item: Item & { session?: object }, @Session() session: Session<Data>) {
+    return item.session === session;
   }
 }
 
@@ -66,6 +78,23 @@ class SessionResolver {
   @Query(() => String, { nullable: true })
   value(@Session('cart') cart: string | undefined) {
     return cart;
+  }
+
+  @Query(() => String, { nullable: true })
+  whoami(@Subject() subject: string) {
+    return subject;
+  }
+
+  @Query(() => String, { nullable: true })
+  @Passive()
+  poll(@Session() session: Session<Data>) {
+    return session.subject;
+  }
+
+  @Query(() => String, { nullable: true })
+  @Cacheable()
+  motd(@Session() session: Session<Data>) {
+    return `welcome to ${session.state === 'new' ? 'all' : 'all again'}`;
   }
 
   @Query(() => Boolean)
@@ -148,130 +177,114 @@ class SessionResolver {
   }
 }
 
-interface Result {
-  data: Record<string, unknown> | null;
-  errors?: { path: string[]; extensions: { originalError?: { statusCode: number; code: string } } }[];
+async function run(driver: Driver, options: Partial<SessionModuleOptions> = {}) {
+  const running = await startGraphql(driver, { providers: [SessionResolver, ItemResolver], options });
+  const { client } = running;
+  const query = (text: string, ask?: Ask) => client.query(text, ask);
+  return { ...running, query, send: (body: object) => client.operate(body) };
 }
 
-@Module({
-  imports: [
-    GraphQLModule.forRoot<ApolloDriverConfig>({
-      driver: ApolloDriver,
-      autoSchemaFile: true,
-      allowBatchedHttpRequests: true,
-      fieldResolverEnhancers: ['guards'],
-      introspection: false,
-    }),
-  ],
-  providers: [SessionResolver, ItemResolver],
-})
-class GraphqlModule {}
-
-async function run(platform: PlatformName, options: Partial<SessionModuleOptions> = {}) {
-  const store = new SpyStore();
-  const running = await start(platform, {
-    controllers: [AppController],
-    imports: [GraphqlModule],
-    options: { store, rotateEvery: false, ...options },
-  });
-  const browser = new Browser(running.url);
-  const send = (body: object, ask?: Ask) => browser.post('/graphql', body, ask);
-  const query = async (text: string, ask?: Ask) => (await send({ query: text }, ask)).json<Result>();
-  const codes = ({ errors = [] }: Result) =>
-    errors.map(({ path, extensions: { originalError } }) => [path.join('.'), originalError?.code]);
-  return { ...running, store, browser, send, query, codes };
-}
-
-describe.each(platforms)('resolvers of Apollo Server on %s', (platform) => {
+describe.each(drivers)('resolvers of %s', (_, driver) => {
   it.each([true, false])('have the session of their request (context: %s)', async (context) => {
-    const { browser, query } = await run(platform, { context });
+    const { client, query } = await run(driver, { context });
     expect(await query('{ subject value }')).toEqual({ data: { subject: null, value: null } });
-    await browser.post('/data', { cart: 'full' });
+    await client.post('/data', { cart: 'full' });
     expect(await query('{ value }')).toEqual({ data: { value: 'full' } });
   });
 
   it('log in, and are the current session', async () => {
-    const { browser, query } = await run(platform);
+    const { client, query } = await run(driver);
     expect(await query('mutation { login(user: "alice") }')).toEqual({ data: { login: 'alice' } });
     expect(await query('{ subject same }')).toEqual({ data: { subject: 'alice', same: true } });
-    expect((await browser.get('/me')).json()).toEqual({ subject: 'alice' });
+    expect((await client.get('/me')).json()).toEqual({ subject: 'alice' });
+  });
+
+  it('have the subject, or refuse', async () => {
+    const { query } = await run(driver);
+    const refused = await query('{ whoami subject }');
+    expect([refused.data, codesOf(refused)]).toEqual([
+      { whoami: null, subject: null },
+      [['whoami', 'ERR_LOGIN_REQUIRED']],
+    ]);
+    await query('mutation { login(user: "alice") }');
+    expect(await query('{ whoami }')).toEqual({ data: { whoami: 'alice' } });
   });
 
   it('are guarded by LoginGuard, one by one', async () => {
-    const { query, codes } = await run(platform);
+    const { query } = await run(driver);
     const refused = await query('{ subject guarded }');
     expect(refused.data).toEqual({ subject: null, guarded: null });
-    expect(codes(refused)).toEqual([['guarded', 'ERR_LOGIN_REQUIRED']]);
+    expect(codesOf(refused)).toEqual([['guarded', 'ERR_LOGIN_REQUIRED']]);
     await query('mutation { login(user: "alice") }');
     expect(await query('{ subject guarded }')).toEqual({ data: { subject: 'alice', guarded: 'guarded' } });
   });
 
   it('ask for a recent login with @Relogin()', async () => {
-    const { query, codes, clock } = await run(platform);
+    const { query, clock } = await run(driver);
     await query('mutation { login(user: "alice") }');
     expect(await query('{ sensitive }')).toEqual({ data: { sensitive: 'sensitive' } });
     clock.advance('6m');
     const refused = await query('{ subject sensitive }');
     expect(refused.data).toEqual({ subject: 'alice', sensitive: null });
-    expect(codes(refused)).toEqual([['sensitive', 'ERR_RELOGIN_REQUIRED']]);
+    expect(codesOf(refused)).toEqual([['sensitive', 'ERR_RELOGIN_REQUIRED']]);
     await query('mutation { relogin }');
     expect(await query('{ sensitive }')).toEqual({ data: { sensitive: 'sensitive' } });
   });
 
   it('end the session with @Logout(), and the response takes the cookie away', async () => {
-    const { browser, query, store } = await run(platform);
+    const { client, query, store } = await run(driver);
     await query('mutation { login(user: "alice") }');
     expect(await query('mutation { logout }')).toEqual({ data: { logout: 'bye' } });
-    expect([browser.cookie, store.records()]).toEqual(['', []]);
+    expect([client.cookie, store.records()]).toEqual(['', []]);
     expect(await query('{ subject }')).toEqual({ data: { subject: null } });
   });
 
   it('do not end it if the field of @Logout() fails', async () => {
-    const { browser, query } = await run(platform);
+    const { client, query } = await run(driver);
     await query('mutation { login(user: "alice") }');
     const failed = await query('mutation { failedLogout }');
     expect([failed.data, failed.errors?.length]).toEqual([{ failedLogout: null }, 1]);
-    expect((await browser.get('/me')).status).toBe(200);
+    expect((await client.get('/me')).status).toBe(200);
   });
 
   it('do not end it either if another field commits meanwhile', async () => {
-    const { browser, query } = await run(platform);
+    const { client, query } = await run(driver);
     await query('mutation { login(user: "alice") }');
     const { data } = await query('{ failedLast committed }');
     expect(data).toEqual({ failedLast: null, committed: 'committed' });
-    expect((await browser.get('/look')).json()).toMatchObject({
+    expect((await client.get('/look')).json()).toMatchObject({
       subject: 'alice',
       data: { committed: true },
     });
   });
 
   it('commit once for all fields of a query', async () => {
-    const { browser, query, store, clock } = await run(platform);
+    const { client, query, store, clock } = await run(driver);
     await query('mutation { login(user: "alice") }');
     clock.advance('2m');
     store.forget();
     await query('{ a: remember(key: "a") b: remember(key: "b") c: remember(key: "c") subject }');
     expect(store.calls.map(({ question }) => question)).toEqual(['load', 'commit']);
-    expect((await browser.get('/look')).json()).toMatchObject({ data: { a: true, b: true, c: true } });
+    expect((await client.get('/look')).json()).toMatchObject({ data: { a: true, b: true, c: true } });
   });
 
   it('keep what the other fields did if one fails', async () => {
-    const { browser, query, store } = await run(platform);
+    const { client, query, store } = await run(driver);
     await query('mutation { login(user: "alice") }');
     store.forget();
     const { data, errors } = await query('mutation { set(key: "a") fail b: set(key: "b") }');
     expect([data, errors?.map(({ path }) => path)]).toEqual([{ set: 'a', fail: null, b: 'b' }, [['fail']]]);
     expect(store.calls.map(({ question }) => question)).toEqual(['load', 'commit']);
-    expect((await browser.get('/look')).json()).toMatchObject({ data: { a: true, b: true, failed: true } });
+    expect((await client.get('/look')).json()).toMatchObject({ data: { a: true, b: true, failed: true } });
   });
 
   it('log out although another field fails', async () => {
-    const { browser, query } = await run(platform);
+    const { client, query } = await run(driver);
     await query('mutation { login(user: "alice") }');
     const { data } = await query('mutation { logout fail }');
     expect(data).toEqual({ logout: 'bye', fail: null });
-    expect(browser.cookie).toBe('');
-    expect((await browser.get('/me')).status).toBe(401);
+    expect(client.cookie).toBe('');
+    expect((await client.get('/me')).status).toBe(401);
   });
 
   it.each([
@@ -280,27 +293,52 @@ describe.each(platforms)('resolvers of Apollo Server on %s', (platform) => {
     ['{ sensitive }', false],
     ['mutation { set(key: "a") fail }', true],
     ['mutation { failedLogout }', false],
+    ['{ poll }', false],
+    ['{ poll motd }', true],
+    ['{ polled { name } }', false],
+    // Whose resolver asks for it: the field of the operation is passive.
+    ['{ polled { same owner } }', false],
+    ['{ items { owner } }', true],
   ])('are activity if one of them passes its guards: %s (%s)', async (text, counts) => {
-    const { query, store, clock } = await run(platform);
+    const { query, store, clock } = await run(driver);
     await query('mutation { login(user: "alice") }');
     clock.advance('10m');
     await query(text);
     expect(store.records()[0]!.lastSeenAt === clock.now()).toBe(counts);
   });
 
+  it('leave a response to shared caches only if all of them do', async () => {
+    const { send } = await run(driver);
+    const isPrivate = async (text: string) => {
+      const { headers } = await send({ query: text });
+      return String(headers.vary).includes('Cookie');
+    };
+    expect(await isPrivate('{ motd }')).toBe(false);
+    expect(await isPrivate('{ motd again: motd }')).toBe(false);
+    expect(await isPrivate('{ motd subject }')).toBe(true);
+    expect(await isPrivate('{ subject motd }')).toBe(true);
+    expect(await isPrivate('{ motd guarded }')).toBe(true);
+  });
+
+  it('share the session with the resolvers of fields', async () => {
+    const { query } = await run(driver);
+    const same = ['a', 'b', 'c'].map(() => ({ same: true }));
+    expect(await query('{ items { same } }')).toEqual({ data: { items: same } });
+  });
+
   it('resolve the fields of many objects at once', async () => {
-    const { browser, query, codes } = await run(platform);
+    const { client, query } = await run(driver);
     const refused = await query('{ items { name owner } }');
-    expect(codes(refused)).toEqual([0, 1, 2].map((n) => [`items.${n}.owner`, 'ERR_LOGIN_REQUIRED']));
+    expect(codesOf(refused)).toEqual([0, 1, 2].map((n) => [`items.${n}.owner`, 'ERR_LOGIN_REQUIRED']));
     await query('mutation { login(user: "alice") }');
     expect((await query('{ items { owner } }')).data).toEqual({
       items: ['a', 'b', 'c'].map((name) => ({ owner: `alice of ${name}` })),
     });
-    expect((await browser.get('/look')).json()).toMatchObject({ data: { seen: 3 } });
+    expect((await client.get('/look')).json()).toMatchObject({ data: { seen: 3 } });
   });
 
   it('share the session of a batch of operations, which commits once', async () => {
-    const { browser, send, query, store } = await run(platform);
+    const { client, send, query, store } = await run(driver);
     await query('mutation { login(user: "alice") }');
     const counting = Array.from({ length: 5 }, () => ({ query: '{ count }' }));
     const counted = (await send(counting)).json<Result[]>();
@@ -308,27 +346,27 @@ describe.each(platforms)('resolvers of Apollo Server on %s', (platform) => {
     store.forget();
     await send(['a', 'b', 'c'].map((key) => ({ query: `{ remember(key: "${key}") }` })));
     expect(store.calls.map(({ question }) => question)).toEqual(['load', 'commit']);
-    expect((await browser.get('/look')).json()).toMatchObject({ data: { n: 5, a: true, b: true, c: true } });
+    expect((await client.get('/look')).json()).toMatchObject({ data: { n: 5, a: true, b: true, c: true } });
   });
 
   it('log one operation of a batch out, and the others with it', async () => {
-    const { browser, send, query, store } = await run(platform);
+    const { client, send, query, store } = await run(driver);
     await query('mutation { login(user: "alice") }');
     const batch = ['{ subject }', 'mutation { logout }', '{ same }'].map((text) => ({ query: text }));
     expect((await send(batch)).status).toBe(200);
-    expect([browser.cookie, store.records()]).toEqual(['', []]);
+    expect([client.cookie, store.records()]).toEqual(['', []]);
   });
 
   it('refuse what another site sends', async () => {
-    const { query, codes } = await run(platform);
+    const { query } = await run(driver);
     const foreign = { headers: { 'sec-fetch-site': 'cross-site' } };
     const refused = await query('mutation { login(user: "mallory") }', foreign);
     expect(refused.data).toEqual({ login: null });
-    expect(codes(refused)).toEqual([['login', 'ERR_CROSS_ORIGIN']]);
+    expect(codesOf(refused)).toEqual([['login', 'ERR_CROSS_ORIGIN']]);
   });
 
   it('fail as one if the session cannot be loaded', async () => {
-    const { send, query, store } = await run(platform);
+    const { send, query, store } = await run(driver);
     await query('mutation { login(user: "alice") }');
     store.fail('rejects', 'load');
     const answer = await send({ query: '{ subject value }' });
