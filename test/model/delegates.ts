@@ -30,7 +30,7 @@ export function backendWith<H extends SessionHandle>(
 /** A list of revocations with some of its methods replaced. */
 export function listWith(
   real: RevocationList,
-  change: Partial<Pick<RevocationList, 'fresh' | 'sync' | 'check' | 'add'>>,
+  { lag, ...change }: Partial<Pick<RevocationList, 'fresh' | 'sync' | 'check' | 'add' | 'lag'>>,
 ): RevocationList {
   return {
     bind: (context) => real.bind(context),
@@ -40,7 +40,7 @@ export function listWith(
       return real.epoch;
     },
     get lag() {
-      return real.lag;
+      return lag ?? real.lag;
     },
     get skew() {
       return real.skew;

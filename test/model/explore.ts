@@ -1,25 +1,42 @@
 import type { Violation } from './oracle.js';
 import { Run } from './run.js';
 import { scenario, Tape, type Focus, type Op, type Scenario } from './scenario.js';
-import type { World } from './world.js';
+import { World } from './world.js';
 
 export interface Finding {
   seed: number;
   violation: Violation;
 }
 
-/** Runs the interleavings of these seeds, until one violates an invariant. */
+export interface Search {
+  focus?: Focus | undefined;
+  /** Called after each interleaving. */
+  onRun?: () => void;
+}
+
+/**
+ * Runs the interleavings of these seeds, until one violates an invariant.
+ *
+ * @param worlds run at the same time, so that those over a server do not wait for each other's round trips
+ */
 export async function explore(
-  world: World,
+  worlds: World | readonly World[],
   from: number,
   count: number,
-  focus?: Focus,
+  { focus, onRun }: Search = {},
 ): Promise<Finding | undefined> {
-  for (let seed = from; seed < from + count; seed++) {
-    const violation = await new Run(world, scenario(seed, focus)).execute();
-    if (violation) return { seed, violation };
-  }
-  return undefined;
+  let next = from;
+  let found: Finding | undefined;
+  const search = async (world: World): Promise<void> => {
+    while (!found && next < from + count) {
+      const seed = next++;
+      const violation = await new Run(world, scenario(seed, focus)).execute();
+      onRun?.();
+      if (violation) found ??= { seed, violation };
+    }
+  };
+  await Promise.all((worlds instanceof World ? [worlds] : worlds).map(search));
+  return found;
 }
 
 /** The least that still fails in the same way, and how. */

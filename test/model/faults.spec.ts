@@ -11,12 +11,8 @@ describe('the model finds that', () => {
   it.each(FAULTS.map((fault) => [fault.name, fault] as const))(
     '%s',
     async (_name, { told, focus, sabotage }) => {
-      const found = await explore(
-        new StoreWorld(new MemoryStore({ maxCount: 1_000 }), sabotage),
-        0,
-        SEEDS,
-        focus,
-      );
+      const world = new StoreWorld(new MemoryStore({ maxCount: 1_000 }), sabotage);
+      const found = await explore(world, 0, SEEDS, { focus });
       if (process.env['MODEL_VERBOSE'])
         process.stderr.write(`${_name}: seed ${found?.seed} ${found?.violation.message}\n`);
       expect(told).toContain(found?.violation.invariant);

@@ -1,29 +1,39 @@
-import type { SessionStore } from 'nest-sessions';
-import { explain, explore, World } from './model.js';
+import { explain, explore } from './explore.js';
+import type { World } from './world.js';
 
 /** Milliseconds that an interleaving may take at the very most. */
 const EACH = 50;
 
-/** The share of the interleavings that are tried where nobody waits for the answer but the one who asked. */
+/** The share of the interleavings that are tried where nobody waits for the response but the one who asked. */
 const SHARE = process.env['CI'] ? 1 : 0.1;
 
+export interface Interleavings {
+  /** The first seed. @default 0 */
+  from?: number;
+  count: number;
+}
+
 /**
- * No interleaving violates what must hold. In CI all are tried; `MODEL_SEEDS=1000000` for a longer search, `MODEL_FROM=4711` to begin at
- * another seed: that of a failure, say.
+ * No interleaving violates what must hold. In CI all are tried; `MODEL_SEEDS=100` for some of them, `MODEL_FROM=4711` to
+ * begin at another seed: that of a failure, say. `npm run model` searches for longer.
+ *
+ * @param makeWorlds those that run at the same time
  */
-export function itHolds(interleavings: number, makeStore: () => SessionStore | Promise<SessionStore>): void {
-  const count = Number(process.env['MODEL_SEEDS'] ?? interleavings * SHARE);
-  const from = Number(process.env['MODEL_FROM'] ?? 0);
+export function itHolds(
+  { from = 0, count }: Interleavings,
+  makeWorlds: () => World[] | Promise<World[]>,
+): void {
+  const first = Number(process.env['MODEL_FROM'] ?? from);
+  const seeds = Number(process.env['MODEL_SEEDS'] ?? count * SHARE);
   it(
-    `holds in ${count} interleavings`,
+    `holds in ${seeds} interleavings`,
     async () => {
-      const store = await makeStore();
-      const world = new World(store);
-      const found = await explore(world, from, count);
-      const explanation = found && (await explain(world, found.seed));
-      await store.close?.();
+      const worlds = await makeWorlds();
+      const found = await explore(worlds, first, seeds);
+      const explanation = found && (await explain(worlds[0]!, found.seed));
+      for (const world of worlds) await world.close();
       if (explanation !== undefined) throw new Error(explanation);
     },
-    count * EACH + 60_000,
+    seeds * EACH + 60_000,
   );
 }

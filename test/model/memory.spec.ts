@@ -1,6 +1,7 @@
 import { MemoryStore } from 'nest-sessions';
 import { itHolds } from './holds.js';
+import { StoreWorld } from './store-world.js';
 
 describe('the model over memory', () => {
-  itHolds(20_000, () => new MemoryStore({ maxCount: 1_000 }));
+  itHolds({ count: 20_000 }, () => [new StoreWorld(new MemoryStore({ maxCount: 1_000 }))]);
 });

@@ -1,11 +1,7 @@
-import { PostgresStore } from 'nest-sessions/postgres';
 import { describePostgres } from '../support/postgres.js';
 import { itHolds } from './holds.js';
+import { postgresWorlds } from './postgres-worlds.js';
 
-describePostgres('the model over PostgreSQL', (server) => {
-  itHolds(2_000, async () => {
-    const store = new PostgresStore({ pool: server().pool() });
-    await store.migrate();
-    return store;
-  });
+describePostgres('the model over PostgreSQL, the first half', (server) => {
+  itHolds({ count: 10_000 }, () => postgresWorlds(server()));
 });

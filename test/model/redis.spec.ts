@@ -1,5 +1,4 @@
-import { RedisStore } from 'nest-sessions/redis';
-import { closeClients, nodeRedis } from '../support/redis-clients.js';
+import { closeClients } from '../support/redis-clients.js';
 import {
   describeWithRedis,
   START_TIMEOUT,
@@ -8,13 +7,14 @@ import {
   type RedisServer,
 } from '../support/servers.js';
 import { itHolds } from './holds.js';
+import { redisWorlds } from './redis-worlds.js';
 
-describeWithRedis('the model over Redis', () => {
+describeWithRedis('the model over Redis, the first half', () => {
   let server: RedisServer;
 
   beforeAll(async () => (server = await startRedis()), START_TIMEOUT);
   afterAll(closeClients);
   afterAll(stopServers);
 
-  itHolds(2_000, async () => new RedisStore({ client: await nodeRedis(server.url) }));
+  itHolds({ count: 10_000 }, () => redisWorlds(server));
 });

@@ -3,26 +3,27 @@ import type { Revocation } from '../../lib/revocations/revocation-list.js';
 import type { Added, RevocationPage } from '../../lib/revocations/revocation-source.js';
 
 interface Entry {
-  seq: number;
   revocation: Revocation;
 }
 
 /** What the nodes share: a list of revocations, with the rules of those in Redis and PostgreSQL. */
 export class SharedList {
   readonly #entries = new Map<string, Entry>();
-  #seq = 0;
+  /** In the order of the writes. One that was replaced stays, and is not read any more. */
+  readonly #log: Entry[] = [];
 
   /** The number of the last write. */
   get head(): number {
-    return this.#seq;
+    return this.#log.length;
   }
 
-  /** @param now milliseconds since the epoch: what has expired is removed */
+  /** @param now milliseconds since the epoch: what has expired is not read any more */
   changes(cursor: number, now: number): RevocationPage {
-    for (const [key, { revocation }] of this.#entries) if (revocation.until < now) this.#entries.delete(key);
-    const later = [...this.#entries.values()].filter(({ seq }) => seq > cursor);
-    const revocations = later.sort((a, b) => a.seq - b.seq).map(({ revocation }) => revocation);
-    return { epoch: 'model', time: now, cursor: this.#seq, revocations, unreadable: 0, more: false };
+    const revocations = this.#log
+      .slice(cursor)
+      .filter((entry) => entry.revocation.until >= now && this.#entries.get(entry.revocation.key) === entry)
+      .map(({ revocation }) => revocation);
+    return { epoch: 'model', time: now, cursor: this.head, revocations, unreadable: 0, more: false };
   }
 
   /** @param onWrite called with what is written, if anything is */
@@ -32,7 +33,9 @@ export class SharedList {
     if (old && !supersedes(entry, old)) return { added: false, standing: old, crowded: false };
     if (old) entry.until = Math.max(entry.until, old.until);
     this.#dropWhatItVoids(entry);
-    this.#entries.set(entry.key, { seq: ++this.#seq, revocation: entry });
+    const written = { revocation: entry };
+    this.#log.push(written);
+    this.#entries.set(entry.key, written);
     onWrite(entry);
     return { added: !old || scopeOf(entry).scope !== 'only', standing: entry, crowded: false };
   }

@@ -7,15 +7,21 @@ import type { Content } from '../../lib/stores/sealed/payload.js';
 import { Oracle, SessionView, type Actor, type Link, type Token, type Write } from './oracle.js';
 import { GRACE } from './scenario.js';
 
+/** The numbers of writes of the list. */
+interface ListState {
+  /** The last one that each node has read. */
+  readonly read: readonly number[];
+  /** The last one. */
+  head(): number;
+}
+
 /**
  * Over sealed cookies. What they do not promise: that of two writes at once both are kept, and that an ending is known to a node before
  * the node has read it. In return the cookie of a response has all that the response acknowledges.
  */
 export class SealedOracle extends Oracle {
-  /** The last write of the list that each node has read. */
-  readonly known: number[] = [];
-  readonly #listHead: () => number;
   readonly #contentOf: (token: Token) => Content;
+  readonly #list: ListState;
   /** When each session began, as its revocations compare it. */
   readonly #issuedAt = new Map<string, number>();
   /** The logins that were begun, by the id of the session. */
@@ -24,10 +30,10 @@ export class SealedOracle extends Oracle {
   /** The sessions that a cookie opens at the end. */
   readonly #open = new Set<string>();
 
-  constructor(now: () => number, listHead: () => number, contentOf: (token: Token) => Content) {
+  constructor(now: () => number, contentOf: (token: Token) => Content, list: ListState) {
     super(now);
-    this.#listHead = listHead;
     this.#contentOf = contentOf;
+    this.#list = list;
   }
 
   /** What tells the tokens of a session that a rotation separates. */
@@ -36,7 +42,7 @@ export class SealedOracle extends Oracle {
   }
 
   protected override head(): number {
-    return this.#listHead();
+    return this.#list.head();
   }
 
   // What the nodes do.
@@ -144,13 +150,13 @@ export class SealedOracle extends Oracle {
 
   /** The latest version that a node has read of. */
   #tipOn(node: number, { chain }: SessionView): Link {
-    const known = this.known[node]!;
+    const known = this.#list.read[node]!;
     return chain.findLast(({ write }) => !write || write.seq <= known)!;
   }
 
   #judgeOpen(node: number, actor: Actor, view: SessionView, link: Link, tip: Link): void {
     link.presented ??= this.now();
-    if (this.mustBeDead(view, actor.start, this.known[node]))
+    if (this.mustBeDead(view, actor.start, this.#list.read[node]))
       this.fail('endings', `${actor.name} opened ${view.name}, whose ending was acknowledged before`);
     if (link.index < tip.index && !this.#isHonoured(view, link, tip))
       this.fail('successor', `${actor.name} opened a session with ${told(view, link)}`);
@@ -162,7 +168,7 @@ export class SealedOracle extends Oracle {
     const isReused =
       tip === view.tip &&
       tip.confirmed !== undefined &&
-      tip.confirmed.seq <= this.known[node]! &&
+      tip.confirmed.seq <= this.#list.read[node]! &&
       this.isSurelyReused(tip, actor.start);
     if (link !== tip && why !== 'reused' && isReused)
       this.fail('theft', `${actor.name} reused ${told(view, link)}, and nobody noticed`);
@@ -193,7 +199,7 @@ export class SealedOracle extends Oracle {
 
   /** Only a node that knows of the rotation writes down that it is confirmed. */
   protected override confirms({ op, start }: Actor, { write }: Link): boolean {
-    return write === undefined || (start > 0 && write.seq <= this.known[op.node]!);
+    return write === undefined || (start > 0 && write.seq <= this.#list.read[op.node]!);
   }
 
   protected override mayRefuse(actor: Actor, id: string, code: string | undefined): boolean {

@@ -12,7 +12,7 @@ import type { Content } from '../../lib/stores/sealed/payload.js';
 import { backendWith, listWith } from './delegates.js';
 import { gatedStore, methodsOf } from './gate.js';
 import type { Actor, Oracle, Token } from './oracle.js';
-import type { Scenario, SealedSettings } from './scenario.js';
+import { MINUTE, type Scenario, type SealedSettings } from './scenario.js';
 import { SharedList } from './sealed-list.js';
 import { SealedOracle } from './sealed-oracle.js';
 import { COOKIE, SECRET, World } from './world.js';
@@ -24,17 +24,25 @@ export interface SealedSabotage {
   /** Of the index as a node sees it. */
   index?: (index: SessionStore) => SessionStore;
   backend?: (backend: SessionBackend<SealedHandle>) => Partial<SessionBackend<SealedHandle>>;
+  engine?: (engine: SessionEngine) => SessionEngine;
 }
 
-/** The nodes read the list at notices, or before each verdict. Long enough that no copy is too old. */
-const STALENESS = '1h';
+/** The scheduler alone decides when the nodes read the list: no copy becomes too old by the clock of the machine. */
+const STALENESS = '70d';
 
-/** Notices in a run, at most: after some more in a row a node takes its time, by the clock of the machine. */
-const NOTICES = 20;
+/** The staleness of the model in milliseconds: no run keeps a node from reading the list for longer. */
+const LAG = 24 * 60 * MINUTE;
+
+/** Runs for which the list and its copies are kept. New ones take time, and old ones space. */
+const LIFE = 200;
 
 /** Two nodes with sealed cookies, which share a list of revocations and, in some of the runs, an index. */
 export class SealedWorld extends World {
-  nodes: readonly SessionEngine[] = [];
+  readonly nodes: readonly SessionEngine[];
+  /** Those of each setting, by the node. */
+  readonly #known = new Map<string, SessionBackend<SealedHandle>[]>();
+  /** Those of the present run. */
+  #backends: SessionBackend<SealedHandle>[] = [];
   readonly #sabotage: SealedSabotage;
   readonly #index = new MemoryStore({ maxCount: 1_000 });
   readonly #sealer = new CookieSealer(
@@ -45,20 +53,23 @@ export class SealedWorld extends World {
   #settings: SealedSettings = { asks: true, indexed: false, enforces: false };
   #list = new SharedList();
   #copies: SharedRevocations[] = [];
-  #listeners: (() => void)[] = [];
-  #notices = 0;
+  /** The last write of the list that each copy has. */
+  readonly #read: number[] = [];
+  #runs = 0;
 
   constructor(sabotage: SealedSabotage = {}) {
     super();
     this.#sabotage = sabotage;
     this.#index.bind(this.context());
+    const engines = [0, 1].map((node) => this.engineOver(this.#backendOf(node) as SessionBackend));
+    this.nodes = engines.map((engine) => sabotage.engine?.(engine) ?? engine);
   }
 
   oracle(): Oracle {
     return new SealedOracle(
       () => this.clock.now(),
-      () => this.#list.head,
       (token) => this.#contentOf(token.value),
+      { read: this.#read, head: () => this.#list.head },
     );
   }
 
@@ -73,12 +84,20 @@ export class SealedWorld extends World {
 
   async begin({ sealed }: Scenario): Promise<void> {
     this.#settings = sealed;
-    this.#list = new SharedList();
-    this.#listeners = [];
-    this.#notices = 0;
-    this.#copies = [0, 1].map((node) => this.#copyOf(node));
-    this.nodes = this.#copies.map((copy, node) => this.#node(copy, node));
+    if (this.#runs++ % LIFE === 0) await this.#renew();
+    const key = JSON.stringify(sealed);
+    const known = this.#known.get(key);
+    this.#backends = known ?? this.#copies.map((copy, node) => this.#newBackend(copy, node));
+    this.#known.set(key, this.#backends);
     await this.#learn();
+  }
+
+  async #renew(): Promise<void> {
+    await this.close();
+    this.#list = new SharedList();
+    this.#copies = [0, 1].map(
+      (node) => new SharedRevocations(this.#sourceOf(node), { staleness: STALENESS }),
+    );
   }
 
   async #learn(): Promise<void> {
@@ -88,13 +107,12 @@ export class SealedWorld extends World {
   #written(actor: Actor, entry: Revocation): void {
     const run = this.run!;
     (run.oracle as SealedOracle).revoked(actor, entry, this.#list.head);
-    if (this.#settings.asks || ++this.#notices > NOTICES) return;
-    for (const [node, notify] of this.#listeners.entries())
-      run.notice(`node ${node} is notified`).then(notify, () => undefined);
-  }
-
-  #copyOf(node: number): SharedRevocations {
-    return new SharedRevocations(this.#sourceOf(node), { staleness: STALENESS });
+    if (this.#settings.asks) return;
+    for (const [node, copy] of this.#copies.entries())
+      run.notice(`node ${node} is notified`).then(
+        () => copy.sync().catch(() => undefined),
+        () => undefined,
+      );
   }
 
   /** The list of one node: each call waits for the scheduler, before its effect and before its response. */
@@ -104,7 +122,7 @@ export class SealedWorld extends World {
       changes: async (cursor) => {
         const read = () => list.changes(cursor, this.clock.now());
         const page = await this.run!.call(this.actors.getStore(), `list.changes on node ${node}`, read, node);
-        (this.run!.oracle as SealedOracle).known[node] = page.cursor;
+        this.#read[node] = page.cursor;
         return page;
       },
       add: (revocation) => {
@@ -112,10 +130,8 @@ export class SealedWorld extends World {
         const write = () => list.add(revocation, (entry) => this.#written(actor, entry));
         return this.run!.call(actor, `list.add ${this.#told(revocation)}`, write);
       },
-      listen: (onNotice) => {
-        this.#listeners.push(onNotice);
-        return () => undefined;
-      },
+      // What a notice does is done by the scheduler: a copy limits how often it does so, by the clock of the machine.
+      listen: () => () => undefined,
     };
   }
 
@@ -124,10 +140,10 @@ export class SealedWorld extends World {
     return terms.only ? 'some of a subject' : 'all of a subject';
   }
 
-  #node(copy: SharedRevocations, node: number): SessionEngine {
+  #newBackend(copy: SharedRevocations, node: number): SessionBackend<SealedHandle> {
     const { asks, indexed, enforces } = this.#settings;
     // A copy that is older than the staleness is read anew before each verdict.
-    const list = asks ? listWith(copy, { fresh: () => copy.sync() }) : copy;
+    const list = listWith(copy, { lag: LAG, ...(asks && { fresh: () => copy.sync() }) });
     const index = gatedStore(this, methodsOf(this.#index), () => undefined, 'index.');
     const cookie = new SealedCookie({
       revocations: this.#sabotage.list?.(list, node) ?? list,
@@ -135,16 +151,29 @@ export class SealedWorld extends World {
       ...(indexed && { index: this.#sabotage.index?.(index) ?? index }),
     });
     const backend = cookie.createBackend(this.context()) as SessionBackend<SealedHandle>;
-    const changed = backendWith(backend, this.#sabotage.backend?.(backend) ?? {});
-    return this.engineOver(this.#witnessed(changed, node) as SessionBackend);
+    return backendWith(backend, this.#sabotage.backend?.(backend) ?? {});
   }
 
-  #witnessed(backend: SessionBackend<SealedHandle>, node: number): SessionBackend<SealedHandle> {
+  /** The backend of the present run, with the oracle as its witness. */
+  #backendOf(node: number): SessionBackend<SealedHandle> {
+    const backend = (): SessionBackend<SealedHandle> => this.#backends[node]!;
     const witness = (): SealedOracle => this.run!.oracle as SealedOracle;
     const actor = () => this.actors.getStore()!;
-    return backendWith(backend, {
+    return {
+      cookieIsRecord: true,
+      isGenuine: (...args) => backend().isGenuine(...args),
+      now: () => backend().now(),
+      proof: (subject) => backend().proof(subject),
+      reload: (handle) => backend().reload(handle),
+      destroy: (...args) => backend().destroy(...args),
+      list: (subject) => backend().list(subject),
+      destroyById: (...args) => backend().destroyById(...args),
+      destroyAll: (...args) => backend().destroyAll(...args),
+      publish: (event) => backend().publish(event),
+      subscribe: () => undefined,
+      close: () => backend().close(),
       open: (value, client) => {
-        const opened = backend.open(value, client);
+        const opened = backend().open(value, client);
         const see = (result: Awaited<typeof opened>) => {
           witness().openedOn(node, actor(), result);
           return result;
@@ -153,31 +182,27 @@ export class SealedWorld extends World {
       },
       create: async (draft, ...rest) => {
         witness().creates(actor(), draft.id);
-        const issued = await backend.create(draft, ...rest);
+        const issued = await backend().create(draft, ...rest);
         witness().issues(actor(), issued.handle.content);
         return issued;
       },
       save: async (handle, ...rest) => {
         actor().savedAt = this.clock.now();
-        const saved = await backend.save(handle, ...rest);
+        const saved = await backend().save(handle, ...rest);
         if (saved.outcome === 'saved') witness().saved(actor(), handle.content, saved.handle.content);
         return saved;
       },
-    });
+    };
   }
 
   async settle(oracle: Oracle, tokens: readonly Token[], subjects: readonly string[]): Promise<void> {
     const sealed = oracle as SealedOracle;
-    // The nodes learn of everything, and so does one that starts now.
     await this.#learn();
-    const list = this.#copyOf(2);
-    const probe = new SealedCookie({ revocations: list }).createBackend(this.context());
-    await list.sync();
-    for (const token of tokens) {
-      const opened = await probe.open(token.value, {});
-      sealed.probed(token, opened.kind === 'live');
-    }
-    await probe.close();
+    for (const token of tokens)
+      for (const backend of this.#backends) {
+        const opened = await backend.open(token.value, {});
+        sealed.probed(token, opened.kind === 'live');
+      }
     if (!this.#settings.indexed) return;
     const listed = new Set<string>();
     for (const subject of subjects)
@@ -188,9 +213,13 @@ export class SealedWorld extends World {
     sealed.settledWith(listed);
   }
 
+  override async close(): Promise<void> {
+    for (const backends of this.#known.values()) for (const backend of backends) await backend.close();
+    this.#known.clear();
+  }
+
   async tidy(_oracle: Oracle, subjects: readonly string[]): Promise<void> {
     for (const subject of subjects)
       for (const { id } of await this.#index.list(subject)) await this.#index.destroy(id);
-    await Promise.all(this.nodes.map(async (node) => node.close()));
   }
 }

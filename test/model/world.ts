@@ -4,6 +4,7 @@ import { SessionEngine } from '../../lib/core/engine.js';
 import { EventHub } from '../../lib/core/events/events.js';
 import { TOKEN_LENGTH } from '../../lib/core/token/ids.js';
 import type { SessionBackend, BackendContext } from '../../lib/core/storage/backend.js';
+import type { Awaitable } from '../../lib/core/storage/store.js';
 import { Signer } from '../../lib/core/token/signer.js';
 import type { Actor, Oracle, Token } from './oracle.js';
 import type { Run } from './run.js';
@@ -14,10 +15,13 @@ export const SECRET = 'the secret of the model, of 32 bytes or more';
 
 let worlds = 0;
 
+/** One for all worlds: each further one makes every promise of the process slower. */
+const ACTORS = new AsyncLocalStorage<Actor>();
+
 /** Two nodes, and what they share. They serve one run after the other, each with users of its own. */
 export abstract class World {
   readonly clock = new FakeClock();
-  readonly actors = new AsyncLocalStorage<Actor>();
+  readonly actors = ACTORS;
   run: Run | undefined;
   // Worlds may share a store.
   readonly #name = ++worlds;
@@ -35,6 +39,11 @@ export abstract class World {
 
   /** After a run: nothing of it is left. */
   abstract tidy(oracle: Oracle, subjects: readonly string[]): Promise<void>;
+
+  /** What it shares with other worlds stays open. */
+  close(): Awaitable<void> {
+    return undefined;
+  }
 
   /** @param value of a cookie */
   abstract tokenOf(value: string): Token;
