@@ -1,4 +1,4 @@
-import { PostgresStore } from 'nest-sessions/postgres';
+import { PostgresStore } from '../../lib/stores/postgres/index.js';
 import type { PostgresServer } from '../support/postgres.js';
 import { StoreWorld } from './store-world.js';
 import type { World } from './world.js';

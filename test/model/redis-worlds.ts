@@ -1,4 +1,4 @@
-import { RedisStore } from 'nest-sessions/redis';
+import { RedisStore } from '../../lib/stores/redis/index.js';
 import { nodeRedis } from '../support/redis-clients.js';
 import type { RedisServer } from '../support/servers.js';
 import { StoreWorld } from './store-world.js';

@@ -223,10 +223,11 @@ export class SealedOracle extends Oracle {
 
   // What a response acknowledges is in its cookie.
 
-  /** Unless the session has ended meanwhile. */
-  protected override keeps({ token }: Actor, { key, text }: Write, issued: Token | undefined): boolean {
+  /** Unless the session ended or was renewed meanwhile. */
+  protected override keeps(actor: Actor, { key, text }: Write, issued: Token | undefined): boolean {
     if (issued) return this.#contentOf(issued).record.data[key] === text;
-    return token !== undefined && !this.sessions.get(token.id)?.alive;
+    const { token } = actor;
+    return token !== undefined && (!this.sessions.get(token.id)?.alive || this.#isOutdated(actor, token.id));
   }
 
   override acknowledged(actor: Actor, issued?: Token): void {

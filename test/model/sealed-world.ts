@@ -1,10 +1,12 @@
 import { createSecretKey } from 'node:crypto';
-import { MemoryStore, type SessionStore } from 'nest-sessions';
-import { SealedCookie, type RevocationList } from 'nest-sessions/sealed';
+import type { SessionStore } from 'nest-sessions';
+import type { RevocationList } from 'nest-sessions/sealed';
 import type { SessionEngine } from '../../lib/core/engine.js';
 import type { SessionBackend } from '../../lib/core/storage/backend.js';
 import { SharedRevocations, type RevocationSource } from '../../lib/revocations/replicated.js';
 import type { Revocation } from '../../lib/revocations/revocation-list.js';
+import { MemoryStore } from '../../lib/stores/memory/index.js';
+import { SealedCookie } from '../../lib/stores/sealed/index.js';
 import { CookieSealer } from '../../lib/stores/sealed/cookie-sealer.js';
 import { SealedFormat } from '../../lib/stores/sealed/formats/sealed.js';
 import type { SealedHandle } from '../../lib/stores/sealed/handle.js';

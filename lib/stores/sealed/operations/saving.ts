@@ -5,7 +5,7 @@ import type { SealedContext } from '../context.js';
 import type { SealedHandle } from '../handle.js';
 import type { Content } from '../payload.js';
 import { sessionEntry } from '../revocation-entries.js';
-import { isPending, verdictOf } from '../verdict.js';
+import { isPending, sessionIsLive, verdictOf } from '../verdict.js';
 
 /**
  * Seals a new cookie with a change. A rotation that voids the cookies before it is recorded in the list first.
@@ -51,8 +51,9 @@ async function listAgain(context: SealedContext, { content }: SealedHandle, now:
   await index.relist(content.record, content.expiresAt - now);
   // Who ended the session in the meantime may have removed its entry before this one was added.
   await list?.sync();
-  if (verdictOf(context, content).live) return true;
-  await index.remove(content.id);
+  const verdict = verdictOf(context, content);
+  if (verdict.live) return true;
+  if (!sessionIsLive(verdict)) await index.remove(content.id);
   return false;
 }
 
