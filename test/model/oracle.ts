@@ -179,8 +179,6 @@ export class Oracle {
   protected readonly now: () => number;
   violation: Violation | undefined;
   step = 0;
-  /** Whether a call had its effect after it was told to have failed. */
-  hadLateEffects = false;
 
   constructor(now: () => number) {
     this.now = now;
@@ -188,6 +186,11 @@ export class Oracle {
 
   fail(invariant: Invariant, message: string): void {
     this.violation ??= new Violation(invariant, message);
+  }
+
+  /** A call fails. */
+  failed(_call: string): void {
+    // The requests know it.
   }
 
   nameOf(id: string): string {
@@ -486,6 +489,11 @@ export class Oracle {
     for (const id of spared) actor.named.add(id);
     actor.revocation = { subject: actor.subject, begin: this.step, ack: undefined, spared: new Set(spared) };
     this.revocations.push(actor.revocation);
+  }
+
+  /** A revoke found no session: it claims nothing of one whose time was over, which a request under way may still extend. */
+  revokedNone(actor: Actor, id: string): void {
+    if (this.sessions.get(id)?.expired(this.now())) actor.named.delete(id);
   }
 
   /** A 2xx: what it says must be so. @param issued the token in its cookie */

@@ -219,10 +219,8 @@ export class Run {
       for (const failed of this.#serving)
         if (failed === actor || failed.op.node === node) failed.faults += fault === 'late' ? 2 : 1;
       this.#tell(actor, `${what} fails ${FAULT_TOLD[fault]}`);
-      if (fault === 'late') {
-        one.phase = 'late';
-        this.oracle.hadLateEffects = true;
-      }
+      this.oracle.failed(what);
+      if (fault === 'late') one.phase = 'late';
       return one.reject(new Error('the store failed'));
     }
     this.#tell(actor, `${what} ${PHASE_TOLD[phase]}`);
@@ -451,6 +449,7 @@ export class Run {
     const id = this.#clients[actor.op.other]!.token?.id ?? state.id;
     actor.named.add(id);
     const ended = await engine.revoke(id, actor.subject);
+    if (ended === 0 && !this.#aborted) this.oracle.revokedNone(actor, id);
     if (ended > 0 && state.handle?.record.id === id) state.revoked();
   }
 

@@ -27,6 +27,8 @@ export class SealedOracle extends Oracle {
   /** The logins that were begun, by the id of the session. */
   readonly #drafts = new Map<string, Actor>();
   readonly #ofSubjects: { rank: number; terms: SubjectTerms }[] = [];
+  /** Whether a call of the index failed: then an entry may be left until it expires. */
+  #indexFailed = false;
   /** The sessions that a cookie opens at the end. */
   readonly #open = new Set<string>();
 
@@ -39,6 +41,10 @@ export class SealedOracle extends Oracle {
   /** What tells the tokens of a session that a rotation separates. */
   static hashOf(version: number): string {
     return `v${version}`;
+  }
+
+  override failed(call: string): void {
+    if (call.startsWith('index.')) this.#indexFailed = true;
   }
 
   protected override head(): number {
@@ -276,7 +282,7 @@ export class SealedOracle extends Oracle {
       const wasRevoked = view !== undefined && !view.alive;
       if (!view?.issued && !wasRevoked && maker && maker.faults < 2)
         this.fail('orphans', `${view?.name ?? 'a session'} was left by ${maker.name}`);
-      if (view && this.mustBeDead(view, Infinity) && !this.hadLateEffects)
+      if (view && this.mustBeDead(view, Infinity) && !this.#indexFailed)
         this.fail('listed', `${view.name} is listed although its ending was acknowledged`);
     }
   }
