@@ -170,19 +170,23 @@ describe.each(drivers)('%s whose context hides the request', (_, driver) => {
   it('without it has a typed error, and is no anonymous session', async () => {
     const { app, client } = await run(driver, { context: hidden, options: { context: false } });
     const cookie = await loginAs(app, 'alice');
-    const { data, errors = [] } = await client.query('{ subject guarded }', { cookie });
+    const results = [
+      await client.query('{ subject }', { cookie }),
+      await client.query('{ guarded }', { cookie }),
+    ];
     if (driver.refusal === 401) {
       // Mercurius itself adds the reply, and with it the request.
-      expect(data).toEqual({ subject: 'alice', guarded: 'guarded' });
+      expect(results).toEqual([{ data: { subject: 'alice' } }, { data: { guarded: 'guarded' } }]);
       return;
     }
-    expect(data).toEqual({ subject: null, guarded: null });
-    expect(errors).toMatchObject(
-      ['@Session()', 'LoginGuard'].map((what) => ({
-        message: expect.stringMatching(`^${what.replace(/[()]/g, '\\$&')}: .*"context"`) as string,
-        extensions: { code: 'ERR_NO_SESSION' },
-      })),
-    );
+    const error = (what: string) => ({
+      message: expect.stringMatching(`${what}: .*"context"`) as string,
+      extensions: { code: 'ERR_NO_SESSION' },
+    });
+    expect(results).toMatchObject([
+      { data: { subject: null }, errors: [error('^@Session\\(\\)')] },
+      { data: { guarded: null }, errors: [error('^LoginGuard')] },
+    ]);
     // It may come from anywhere.
     const touched = await client.query('mutation { touch }');
     expect([touched.data, codesOf(touched), done]).toEqual([

@@ -41,7 +41,7 @@ const mercurius: Driver = {
       driver: MercuriusDriver,
       allowBatchedQueries: true,
       graphiql: false,
-      ...(context !== undefined && { context: context as object }),
+      ...(context !== undefined && { context: context as never }),
     }),
 };
 

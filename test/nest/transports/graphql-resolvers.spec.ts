@@ -24,7 +24,7 @@ import {
   type SessionModuleOptions,
 } from 'nest-sessions';
 import type { Data } from '../../support/app.js';
-import type { Ask } from '../../support/client.js';
+import type { Ask } from '../../support/browser.js';
 import { closeAll } from '../../support/platforms.js';
 import { codesOf, drivers, startGraphql, type Driver, type Result } from './graphql-drivers.js';
 
