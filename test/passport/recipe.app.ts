@@ -110,7 +110,7 @@ export class RecipeController {
   @Post('logout')
   async logout(@Request() request: any) {
     await new Promise<void>((done, fail) =>
-      request.logout((error: unknown) => (error ? fail(error) : done())),
+      request.logout((error?: Error) => (error ? fail(error) : done())),
     );
     return { ...shown(request.user), session: { ...request.session } };
   }
@@ -118,7 +118,7 @@ export class RecipeController {
   @Post('logout-keeping')
   async logoutKeeping(@Request() request: any) {
     await new Promise<void>((done, fail) =>
-      request.logout({ keepSessionInfo: true }, (error: unknown) => (error ? fail(error) : done())),
+      request.logout({ keepSessionInfo: true }, (error?: Error) => (error ? fail(error) : done())),
     );
     return { session: { ...request.session } };
   }
