@@ -43,7 +43,7 @@ async function measure(layer, files, part) {
   const rows = Object.entries(measured).map(([path, { mutants }]) => ({ path, layer, ...count(mutants) }));
   console.log([...rows, sumOf(rows)].map(lineOf).join('\n'));
 
-  const { entries, faults } = survivors.compare(survivors.survivorsOf(measured), Object.keys(measured));
+  const { entries, faults } = survivors.compare(measured);
   for (const row of rows.filter(({ detected, valid }) => 100 * detected < LEAST * valid))
     faults.push(`${row.path} is below ${LEAST} %`);
   if (!check) {

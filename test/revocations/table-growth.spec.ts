@@ -53,7 +53,7 @@ describe('the revocation table', () => {
     for (let i = 0; i < 20_000; i++) table.apply(subjectRevocationOf(`user ${i}`, i, FAR));
     table.sweep(FAR + 2 * MINUTE);
     expect(table.size).toBe(0);
-    // A subject that is kept takes 900.
+    // A subject that is kept takes 660.
     expect((heap() - before) / 20_000).toBeLessThan(200);
   });
 });
