@@ -71,10 +71,11 @@ export default tseslint.config(
             layer('core', []),
             layer('http', []),
             layer('revocations', ['./core']),
-            ...['memory', 'redis', 'postgres', 'sealed'].map((store) =>
+            ...['memory', 'redis', 'postgres', 'sealed', 'connect'].map((store) =>
               layer(`stores/${store}`, ['./core', './revocations']),
             ),
             layer('store', ['./core']),
+            layer('migrate', ['./core']),
             layer('nest', ['./core', './http', './stores']),
             layer('passport', ['./core', './http', './nest']),
             layer('testing', ['./core', './nest', './stores/memory']),
@@ -94,7 +95,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['lib/{attack,core,http,revocations,stores}/**/*.ts'],
+    files: ['lib/{attack,core,http,migrate,revocations,stores}/**/*.ts'],
     rules: packages(
       [...FRAMEWORK, ...DRIVERS],
       'These layers know no framework, and no driver but by its types.',

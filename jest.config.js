@@ -12,7 +12,7 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^nest-sessions$': '<rootDir>/lib/index.ts',
-    '^nest-sessions/(redis|postgres|sealed)$': '<rootDir>/lib/stores/$1/index.ts',
+    '^nest-sessions/(redis|postgres|sealed|connect)$': '<rootDir>/lib/stores/$1/index.ts',
     '^nest-sessions/(.*)$': '<rootDir>/lib/$1/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
     // A sample that is installed has a Nest of its own. In a spec it shares ours: two copies do not know

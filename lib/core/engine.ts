@@ -15,6 +15,7 @@ import type { RequestState } from './request/request-state.js';
 import { shown } from './util/texts.js';
 import { TrackedPromise } from './util/tracked-promise.js';
 import { CookieAction } from './request/state.js';
+import { Takeover } from './operations/takeover.js';
 import { Updating } from './operations/update.js';
 
 /** Opens, changes, commits and ends sessions. Knows neither Nest nor HTTP beyond the cookie. */
@@ -24,7 +25,9 @@ export class SessionEngine {
   readonly #commit: Commit;
   readonly #operations: SessionOperations;
   readonly #updating: Updating;
+  readonly #takeover: Takeover;
 
+  /** @throws SessionError `ERR_OPTIONS` if the backend cannot do what the configuration asks for */
   constructor(config: EngineConfig, backend: SessionBackend, events: EventHub) {
     const context = new EngineContext(config, backend, events);
     this.#context = context;
@@ -32,6 +35,7 @@ export class SessionEngine {
     this.#commit = new Commit(context, this.#operations);
     this.#updating = new Updating(context, this.#operations);
     this.#opening = new Opening(context, (state) => new StateHooks(state, context));
+    this.#takeover = new Takeover(context, this.#opening);
     backend.subscribe((event) => events.emit({ ...event, remote: true }));
   }
 
@@ -46,6 +50,15 @@ export class SessionEngine {
   /** The request state for a Cookie header. Synchronous if the store responds synchronously. */
   open(cookieHeader: string | undefined, client: Client): Awaitable<RequestState> {
     return this.#opening.open(cookieHeader, client);
+  }
+
+  /**
+   * The state of a request that {@link open} has seen, and that may come with a session of another library.
+   *
+   * @param carries whether a cookie that the response sets reaches the client
+   */
+  takeOver(state: RequestState, client: Client, carries: () => boolean): Awaitable<RequestState> {
+    return this.#takeover.of(state, client, carries);
   }
 
   /** As {@link open}, but without a response that can set a cookie. It still counts as a presentation of the token. */

@@ -173,18 +173,20 @@ class ModuleContext implements BackendContext {
   readonly signer: Signer;
   readonly cookieName: string;
   readonly countsSessions: boolean;
+  readonly loginsComeLate: number | undefined;
   readonly timeout: number;
   readonly clock: Clock;
   readonly clockInjected: boolean;
 
   constructor(settings: SessionSettings, events: EventHub) {
-    const { clock, cookie, maxSessions } = settings.engine;
+    const { clock, cookie, maxSessions, migrate, limits, rememberLimits } = settings.engine;
     this.#settings = settings;
     this.#events = events;
     this.signer = new Signer(settings.secrets.reveal(), cookie.name, TOKEN_LENGTH);
     this.noticeKeys = this.signer.derived('notice');
     this.cookieName = cookie.name;
     this.countsSessions = maxSessions !== undefined;
+    this.loginsComeLate = migrate?.length ? Math.max(limits.lifetime, rememberLimits.lifetime) : undefined;
     this.timeout = settings.engine.storeTimeout;
     this.clock = clock;
     this.clockInjected = settings.clockInjected;

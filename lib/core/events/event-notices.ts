@@ -145,6 +145,7 @@ const FIELDS: Record<Exclude<SessionEvent['type'], Local>, Record<string, Check>
   rolled: {},
   rotated: {},
   regenerated: {},
+  migrated: { source: text(255) },
   ended: { reason: oneOf(REASONS) },
   reused: {},
   suspicious: { verdict: oneOf({ relogin: true, end: true }) },

@@ -53,6 +53,8 @@ export type SessionEvent =
   | EventOf<'rotated'>
   /** A new secret and clean data in the same session. */
   | EventOf<'regenerated'>
+  /** A session of another library came over. `source` is its name, such as `express-session`. */
+  | (EventOf<'migrated'> & { source: string })
   /** A session ended. */
   | (EventOf<'ended'> & { reason: EndReason })
   /** A superseded token was presented after its grace, so a copy of it was kept. The session is ended. */
@@ -75,8 +77,8 @@ export type SessionEvent =
       duration: number;
     });
 
-/** What fails or works again: the store, the index of sealed cookies, or the list of their revocations. */
-export type StorePart = 'store' | 'index' | 'revocations';
+/** What fails or works again: the store, the index of sealed cookies, the list of their revocations, or a store of the option `migrate`. */
+export type StorePart = 'store' | 'index' | 'revocations' | 'migrate';
 
 /** Reads and writes fail apart: a server that is full, or a replica, refuses only writes. */
 export type StoreAccess = 'read' | 'write';

@@ -40,6 +40,7 @@ export class Ending {
     const own = [handle, former?.handle].filter((one) => one !== undefined);
     if (everywhere && entitled) await this.#endOthers(state, subject, own, end);
     for (const one of own) await this.#context.destroy(one, end.reason);
+    await state.takenOver?.end();
     state.ended();
     if (everywhere && !entitled) throw sessionEnded();
   }

@@ -93,6 +93,7 @@ export class Login {
       if (old) handle = await this.#endOld(handle, old, live, keep, now);
     state.replacedBy(handle);
     this.#context.emit(state, { type: 'created' });
+    await state.takenOver?.end();
   }
 
   /** Ends a session that the new one replaces. */

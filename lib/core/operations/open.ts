@@ -29,18 +29,18 @@ export class Opening {
   /** The session that a Cookie header stands for. Of several cookies the live one counts, and of those the newest. */
   open(cookieHeader: string | undefined, client: Client): Awaitable<RequestState> {
     const values = cookieValues(cookieHeader, this.#context.config.cookie.name);
-    if (values.length === 0) return this.#state(client);
+    if (values.length === 0) return this.begin(client);
     const opened =
       values.length === 1 ? this.#context.backend.open(values[0]!, client) : this.#openBest(values, client);
     return opened instanceof Promise
-      ? opened.then((found) => this.#admit(found, client))
-      : this.#admit(opened, client);
+      ? opened.then((found) => this.admit(found, client))
+      : this.admit(opened, client);
   }
 
   /** The state of a request whose session could not be loaded: neither anonymous nor logged in. */
   refuse(client: Client, refusal: Error): RequestState {
     publish('unavailable');
-    const state = this.#state(client);
+    const state = this.begin(client);
     state.unavailable(refusal);
     return state;
   }
@@ -79,23 +79,24 @@ export class Opening {
     return why === undefined ? Infinity : REJECTIONS[why].rank;
   }
 
-  #admit(opened: OpenResult, client: Client): Awaitable<RequestState> {
+  /** The state for what the backend found: a session whose time is over, or whose client is another, may end here. */
+  admit(opened: OpenResult, client: Client): Awaitable<RequestState> {
     if (opened.kind === 'rejected')
       return opened.why === 'reused' ? this.#endReused(opened, client) : this.#reject(opened, client);
     const timeout = this.#context.timeoutOf(opened.handle.record, opened.now);
-    if (timeout) return this.#discard(opened.handle, timeout, client);
+    if (timeout) return this.discard(opened.handle, timeout, client);
     return this.#protect(opened, client);
   }
 
   #protect(opened: OpenedToken, client: Client): Awaitable<RequestState> {
     const { handle } = opened;
-    const state = this.#state(client);
+    const state = this.begin(client);
     state.opened(opened);
     const verdict = this.#verdict(state, handle);
     if (verdict !== 'end') publish('live');
     if (verdict === 'ok') return state;
     this.#context.emit(state, { type: 'suspicious', verdict });
-    if (verdict === 'end') return this.#discard(handle, 'protection', client);
+    if (verdict === 'end') return this.discard(handle, 'protection', client);
     state.suspected(!isSuspect(handle.record.factors));
     return state;
   }
@@ -107,10 +108,10 @@ export class Opening {
   }
 
   /** An anonymous state in place of a session that is over, with its cookie taken away. */
-  async #discard(handle: SessionHandle, reason: EndReason, client: Client): Promise<RequestState> {
+  async discard(handle: SessionHandle, reason: EndReason, client: Client): Promise<RequestState> {
     publish(reason);
     await this.#context.destroy(handle, reason);
-    const state = this.#state(client);
+    const state = this.begin(client);
     state.discarded();
     return state;
   }
@@ -122,7 +123,7 @@ export class Opening {
   }
 
   #reject(token: RejectedToken, client: Client): RequestState {
-    const state = this.#state(client);
+    const state = this.begin(client);
     state.rejected(token, REJECTIONS[token.why].cookie);
     this.#report(token, client);
     publish(token.why);
@@ -152,7 +153,8 @@ export class Opening {
     });
   }
 
-  #state(client: Client): RequestState {
+  /** The state of a request that has presented nothing. */
+  begin(client: Client): RequestState {
     return new RequestState(this.#context.config.clock, client, this.#hooks);
   }
 }

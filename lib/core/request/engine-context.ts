@@ -6,6 +6,7 @@ import { newId } from '../token/ids.js';
 import type { EndedSession, SessionHandle, SessionBackend, Rotation } from '../storage/backend.js';
 import { expiryOf, timeoutOf, type Limits, type Timeout } from '../model/policy.js';
 import type { Device, SessionRecord } from '../model/record.js';
+import type { MigrationSource } from '../migration/source.js';
 import type { Tombstone } from '../storage/store.js';
 import type { FailedCall } from './calls.js';
 import { isSessionError } from '../util/errors.js';
@@ -45,6 +46,8 @@ export interface EngineConfig {
   onUnhandledCall?: (call: FailedCall) => void;
   /** How long ago a login may be for a guarded handler that names no window of its own, in milliseconds. */
   reloginWithin: number;
+  /** Where sessions come over from, in the order in which they are asked. */
+  migrate?: readonly MigrationSource[];
   /** Waits for so many milliseconds between two attempts of an update. @default a timer */
   pause?: (milliseconds: number) => Promise<void>;
 }
@@ -125,9 +128,14 @@ export class EngineContext {
     return {
       honoured,
       grace: this.config.grace,
-      pendingFor: Math.min(this.limitsOf(live.handle.record).idle, LONGEST_PENDING),
+      pendingFor: this.pendingFor(this.limitsOf(live.handle.record).idle),
       presented: presentsCurrent(live),
     };
+  }
+
+  /** Milliseconds for which a replaced secret opens the session until its successor is presented. */
+  pendingFor(idle: number): number {
+    return Math.min(idle, LONGEST_PENDING);
   }
 
   draft(now: number, rest: Partial<SessionRecord>): SessionRecord {

@@ -4,6 +4,7 @@ import { sessionEnded } from '../util/errors.js';
 import { newId } from '../token/ids.js';
 import type { Client, Former, OpenedToken, RejectedToken, SessionHandle } from '../storage/backend.js';
 import { plainAddress } from '../util/addresses.js';
+import type { TakenOver } from '../migration/taken-over.js';
 import type { Device } from '../model/record.js';
 import type { RejectReason } from '../model/reject-reason.js';
 import { Calls } from './calls.js';
@@ -28,6 +29,8 @@ export class RequestState {
   readonly client: Client;
   readonly response = new ResponseLimits();
   readonly calls = new Calls();
+  /** The session of another library that this one took over, where the request came with it. */
+  takenOver: TakenOver | undefined;
   readonly #clock: Clock;
   readonly #hooks: (state: RequestState) => DataHooks;
   readonly #queue = new ChangeQueue();

@@ -6,7 +6,8 @@ import type { DataPatch } from '../model/data.js';
 import type { RecordHead, SessionRecord } from '../model/record.js';
 import type { Limits } from '../model/policy.js';
 import type { RejectReason } from '../model/reject-reason.js';
-import type { Awaitable, SessionLimit, StoreContext, StoreProblem, Tombstone } from './store.js';
+import type { Claim } from '../migration/claim.js';
+import type { Awaitable, CallReports, SessionLimit, StoreContext, StoreProblem, Tombstone } from './store.js';
 
 /** What the request reveals about its sender. */
 export interface Client {
@@ -170,7 +171,56 @@ export interface SessionBackend<H extends SessionHandle = SessionHandle> {
   diagnose?(): Promise<StoreProblem[]>;
   /** @throws SessionError `ERR_STORE_UNAVAILABLE` if the store does not respond in time */
   ping(): Promise<void>;
+  /** For sessions that come over from another library. Absent if nothing can be remembered of them. */
+  readonly claims?: ClaimedSessions<H>;
   close(): Awaitable<void>;
+}
+
+/** Sessions that took those of another library over, each at most once. */
+export interface ClaimedSessions<H extends SessionHandle = SessionHandle> {
+  /** How the calls of the other library's store went. */
+  readonly health: CallReports;
+  /** Opens the session as a late request with a rotated secret does: until its own cookie was presented. Read-only. */
+  open(claim: Claim): Awaitable<OpenResult<H>>;
+  /**
+   * Creates the session. Of several concurrent calls with one claim exactly one succeeds; the others get `undefined`.
+   *
+   * @throws SessionError `ERR_LOGIN_REVOKED` as {@link SessionBackend.create}
+   */
+  create(
+    claim: Claim,
+    draft: SessionRecord,
+    ttl: number,
+    terms: ClaimTerms,
+  ): Promise<IssueResult<H> | undefined>;
+  /**
+   * Remembers that the old session came over.
+   *
+   * @param ttl milliseconds for which it is remembered
+   * @returns false if it was remembered before
+   */
+  mark(claim: Claim, ttl: number): Promise<boolean>;
+  isMarked(claim: Claim): Promise<boolean>;
+  /** The old session that a session goes on beside. */
+  linkOf(record: SessionRecord): OldLink | undefined;
+}
+
+/** Names an old session. */
+export interface OldLink {
+  source: string;
+  /** As in `OldCredential`. */
+  key: string;
+}
+
+export interface ClaimTerms {
+  /** Milliseconds since the epoch, by the deciding clock. */
+  now: number;
+  /** Milliseconds for which the old credential opens the session until the new cookie is presented. */
+  pendingFor: number;
+  /** As in {@link CreateTerms}. */
+  provedAt?: number | undefined;
+  /** The old session, if the new one goes on beside it. */
+  link?: OldLink | undefined;
 }
 
 export type EndedSession = Pick<SessionRecord, 'id' | 'subject'>;
@@ -186,6 +236,12 @@ export interface BackendContext extends StoreContext {
   signer: Signer;
   cookieName: string;
   limitsOf(record: Pick<SessionRecord, 'remember'>): Limits;
+  /**
+   * Milliseconds after which a login may still arrive: one that comes over from another library. A revocation is remembered
+   * for so long.
+   * @default a day
+   */
+  loginsComeLate?: number | undefined;
   /** Whether the option `maxSessions` is set, so that a subject's sessions must be counted. */
   countsSessions: boolean;
   /** Milliseconds that a store may take to respond. */

@@ -20,6 +20,7 @@ import type {
   SessionBackend,
 } from './backend.js';
 import { inTime, StoreCalls } from './store-calls.js';
+import { StoreClaims } from './store-claims.js';
 import { StoreEvents } from './store-events.js';
 import { presentSecretOf, StoreHandle } from './store-handle.js';
 import { StoreRevocation } from './store-revocation.js';
@@ -53,6 +54,7 @@ export class StoreBackend implements SessionBackend<StoreHandle> {
   readonly #writer: StoreWriter;
   readonly #revocation: StoreRevocation;
   readonly #events: StoreEvents;
+  readonly claims: StoreClaims;
 
   constructor(store: SessionStore, context: BackendContext) {
     this.#diagnosed = store;
@@ -66,8 +68,9 @@ export class StoreBackend implements SessionBackend<StoreHandle> {
     this.#reads = health.read;
     this.#use = useStore(store, context, health);
     this.#writer = new StoreWriter(this.#calls, context.signer);
-    this.#revocation = new StoreRevocation(this.#calls);
+    this.#revocation = new StoreRevocation(this.#calls, context.loginsComeLate);
     this.#events = new StoreEvents(store, context);
+    this.claims = new StoreClaims(this.#calls, context, (token) => this.#load(token));
   }
 
   open(value: string): Awaitable<Opened> {

@@ -48,6 +48,11 @@ export class StoreCalls {
     return response;
   }
 
+  /** As {@link write}, but its outcome is not reported: for a call that may fail because of another one. */
+  attempt<T>(operation: (store: SessionStore) => Awaitable<T>): Promise<T> {
+    return inTime(new Promise<T>((resolve) => resolve(operation(this.#store))), this.#timeout);
+  }
+
   /** @throws SessionError `ERR_STORE_UNAVAILABLE` if the store does not respond in time */
   async ping(): Promise<void> {
     await this.read(pingStore);

@@ -11,7 +11,7 @@ const PAGE = 500;
 /** Sessions that are ended concurrently. More would queue behind each other, and each call has its own timeout. */
 const AT_ONCE = 50;
 
-/** How long the mark of a revocation is kept, in milliseconds: much longer than a store call may take. */
+/** How long the mark of a revocation is kept at least, in milliseconds: much longer than a store call may take. */
 const MARK_TTL = 24 * 60 * 60 * 1000;
 
 /** Maximum number of subjects whose last revocation this node caches. */
@@ -23,8 +23,13 @@ export class StoreRevocation {
   /** When this node last revoked a subject's sessions. A login called afterwards counts as later, even with clock skew. */
   readonly #marks = new LRUCache<string, number>({ max: MARKS });
 
-  constructor(calls: StoreCalls) {
+  /** How long the mark of a revocation is kept, in milliseconds. */
+  readonly #markTtl: number;
+
+  /** @param longest milliseconds after which a login from before a revocation may still come */
+  constructor(calls: StoreCalls, longest = 0) {
     this.#calls = calls;
+    this.#markTtl = Math.max(MARK_TTL, longest);
   }
 
   /** As `SessionBackend.proof`. */
@@ -73,7 +78,7 @@ export class StoreRevocation {
   async #mark(subject: string): Promise<number> {
     const shared = this.#calls.sharedTime();
     const since = shared === undefined ? nextMoment(this.#calls.clock) : await shared;
-    await this.#calls.write((store) => store.markRevoked(subject, since, MARK_TTL));
+    await this.#calls.write((store) => store.markRevoked(subject, since, this.#markTtl));
     this.#marks.set(subject, Math.max(since, this.#marks.get(subject) ?? -Infinity));
     return since;
   }

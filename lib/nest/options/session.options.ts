@@ -4,6 +4,7 @@ import type { CookieOptions } from '../../core/token/cookie.js';
 import type { Duration } from '../../core/util/durations.js';
 import type { ProtectionVerdict } from '../../core/request/engine-context.js';
 import type { SessionBackendFactory } from '../../core/storage/backend.js';
+import type { MigrationSource } from '../../core/migration/source.js';
 import type { Device } from '../../core/model/record.js';
 import type { SessionStore } from '../../core/storage/store.js';
 import type { RenderFailure } from '../request/failure-content.js';
@@ -110,6 +111,11 @@ export interface SessionModuleOptions<T extends object = object> {
    * answer is a 401. @default none
    */
   user?: (subject: string) => unknown;
+  /**
+   * Sessions of other libraries that come over, so that nobody is logged out by the switch: `fromExpressSession()` and others
+   * of `nest-sessions/migrate`. Needs a store; sealed cookies cannot remember which sessions came over. @default none
+   */
+  migrate?: readonly MigrationSource[];
   /** For tests. Where it is given it decides; otherwise the store's own clock does, if it has one. */
   clock?: Clock;
 }

@@ -75,6 +75,7 @@ export function resolveOwnSettings(given: ConcealedOptions): SessionSettings {
       asThrown: asHttp,
       onUnhandledCall: new UnawaitedCalls().note,
       reloginWithin: all.relogin.within,
+      migrate: all.migrate,
     },
     clockInjected: options.clock != null,
     dataKeys: undefined,
@@ -119,6 +120,7 @@ function withDefaults(options: SessionModuleOptions) {
     strict: options.strict ?? false,
     renderFailure: options.renderFailure ?? undefined,
     user: options.user ?? undefined,
+    migrate: options.migrate ?? [],
     clock: options.clock ?? systemClock,
   } satisfies Record<Exclude<keyof SessionModuleOptions, 'store' | 'data'>, unknown>;
 }

@@ -177,7 +177,9 @@ export class RequestSession implements ResponseListener, CallWatcher {
     state.calls.conclude();
     const cookie = this.#services.engine.cookieOf(state);
     if (cookie !== undefined) this.#carry(cookie, head);
-    if (cookie !== undefined || (state.accessed && !this.#cacheable))
+    const removals = state.takenOver?.removals ?? [];
+    if (!this.over) for (const removal of removals) addCookie(head, removal);
+    if (cookie !== undefined || removals.length > 0 || (state.accessed && !this.#cacheable))
       keepPrivate(head, state.handle?.record.subject !== undefined);
     if (this.#unauthorized && (state.asksForLogin || this.#challenge !== undefined)) this.#addChallenge(head);
   }

@@ -7,6 +7,7 @@ import { RequestClient, type FrameworkRequest } from '../../http/request-facts.j
 import { hookResponse } from '../../http/response/response-hook.js';
 import type { SessionSettings } from '../options/session.settings.js';
 import { SESSION_ENGINE, SESSION_SETTINGS } from '../options/tokens.js';
+import { CookieArrival } from './cookie-arrival.js';
 import { CookiePath } from '../routes/cookie-path.js';
 import { FailureResponse } from './failure-content.js';
 import { RequestHook } from './request-hook.js';
@@ -26,6 +27,8 @@ export class SessionEntry implements NestMiddleware<FrameworkRequest, ServerResp
   readonly #services: RequestServices;
   readonly #context: boolean;
   readonly #cookiePath: CookiePath;
+  readonly #arrival: CookieArrival;
+  readonly #migrates: boolean;
 
   constructor(
     @Inject(SESSION_ENGINE) engine: SessionEngine,
@@ -42,6 +45,8 @@ export class SessionEntry implements NestMiddleware<FrameworkRequest, ServerResp
       csrf: new CsrfCheck(settings),
       clearSiteData: settings.clearSiteData,
     };
+    this.#migrates = (settings.engine.migrate ?? []).length > 0;
+    this.#arrival = new CookieArrival(settings.engine.cookie, this.#services.csrf);
     hook.onRequest((request, response, next) =>
       this.use(request.raw ?? request, response.raw ?? response, next, request),
     );
@@ -68,10 +73,19 @@ export class SessionEntry implements NestMiddleware<FrameworkRequest, ServerResp
     const refuse = (error: unknown): RequestState => engine.refuse(client, error as Error);
     try {
       const opened = engine.open(client.request.headers.cookie, client);
-      return opened instanceof Promise ? opened.catch(refuse) : opened;
+      const state = this.#migrates ? this.#takeOver(opened, client) : opened;
+      return state instanceof Promise ? state.catch(refuse) : state;
     } catch (error) {
       return refuse(error);
     }
+  }
+
+  /** A session of another library comes over only if the response can carry the cookie of ours. */
+  async #takeOver(
+    opened: RequestState | Promise<RequestState>,
+    client: RequestClient,
+  ): Promise<RequestState> {
+    return this.#services.engine.takeOver(await opened, client, () => this.#arrival.ofCookie(client.seen));
   }
 
   #enter(state: RequestState, client: RequestClient, response: ServerResponse, next: () => void): void {

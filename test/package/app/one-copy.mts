@@ -14,6 +14,8 @@ for (const path of [
   'nest-sessions/postgres',
   'nest-sessions/sealed',
   'nest-sessions/passport',
+  'nest-sessions/connect',
+  'nest-sessions/migrate',
 ]) {
   const imported = (await import(path)) as Record<string, unknown>;
   const required = require(path) as Record<string, unknown>;

@@ -1,5 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { MemoryStore, SessionModule, type Session, type SessionService } from 'nest-sessions';
+import { ConnectStore, type ConnectStoreLike } from 'nest-sessions/connect';
+import { fromExpressSession } from 'nest-sessions/migrate';
 import { PassportSessions, type PassportSession } from 'nest-sessions/passport';
 import { PostgresStore } from 'nest-sessions/postgres';
 import { RedisStore } from 'nest-sessions/redis';
@@ -28,6 +30,14 @@ SessionModule.forRoot({ secret, clock, store: new MemoryStore(), lifetime: '31d'
 SessionModule.forRoot({ secret, store: new RedisStore({ client: createClient() }) });
 SessionModule.forRoot({ secret, store: new PostgresStore({ pool: new Pool() }) });
 SessionModule.forRoot({ secret, store: new SealedCookie() });
+declare const old: ConnectStoreLike;
+SessionModule.forRoot({ secret, store: new ConnectStore({ store: old }) });
+SessionModule.forRoot({
+  secret,
+  migrate: [
+    fromExpressSession({ secret, store: old, map: ({ user }: { user: string }) => ({ subject: user }) }),
+  ],
+});
 SessionTestingModule.forRoot({ clock });
 PassportSessions.forRoot({ subject: String, login: () => ({ remember: true }) });
 // @ts-expect-error an option that is not known

@@ -5,4 +5,5 @@ export const PART_NAMES: Record<StorePart, string> = {
   store: 'The session store',
   index: 'The index of sealed cookies',
   revocations: 'The revocation list',
+  migrate: 'A store that the option "migrate" names',
 };

@@ -139,6 +139,12 @@ const MODULE: OptionChecks<SessionModuleOptions & SessionModuleExtras> = {
       'a function of the subject, such as (subject) => users.findById(subject).',
     ),
   ),
+  migrate: optionalOrNull(
+    must(
+      (value) => Array.isArray(value) && value.every((one) => hasMethods(one, 'find')),
+      'a list such as [fromExpressSession({ secret, store, map })], of nest-sessions/migrate.',
+    ),
+  ),
   clock: optionalOrNull(
     must((value) => hasMethods(value, 'now'), 'an object with now(), in milliseconds since the epoch.'),
   ),

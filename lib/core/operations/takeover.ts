@@ -1,0 +1,255 @@
+import { claimOf, type Claim } from '../migration/claim.js';
+import type { MigrationSource, OldCredential, OldSession } from '../migration/source.js';
+import { TakenOver } from '../migration/taken-over.js';
+import type { SessionRecord } from '../model/record.js';
+import type { EngineContext } from '../request/engine-context.js';
+import type { RequestState } from '../request/request-state.js';
+import type { ClaimedSessions, Client, OpenResult, SessionHandle } from '../storage/backend.js';
+import { inTime } from '../storage/store-calls.js';
+import type { Awaitable, CallReport } from '../storage/store.js';
+import { isSessionError, SessionError } from '../util/errors.js';
+import { migratedDraft } from './migrated-draft.js';
+import type { Opening } from './open.js';
+
+/** A credential that a request presented, and the session here that it leads to. */
+interface Presented {
+  readonly source: MigrationSource;
+  readonly old: OldCredential;
+  readonly claim: Claim;
+  readonly client: Client;
+}
+
+/**
+ * Takes sessions of other libraries over, each once. The order of the calls matters: the old session is asked before ours,
+ * and is ended after ours was created, so that a concurrent request finds one of the two.
+ */
+export class Takeover {
+  readonly #context: EngineContext;
+  readonly #opening: Opening;
+  readonly #claims: ClaimedSessions | undefined;
+  readonly #sources: readonly MigrationSource[];
+  /** Those whose sessions go on beside ours. */
+  readonly #kept: readonly MigrationSource[];
+
+  /** @throws SessionError `ERR_OPTIONS` if sessions that came over cannot be remembered */
+  constructor(context: EngineContext, opening: Opening) {
+    this.#context = context;
+    this.#opening = opening;
+    this.#claims = context.backend.claims;
+    this.#sources = context.config.migrate ?? [];
+    this.#kept = this.#sources.filter(({ keepOld }) => keepOld);
+    if (this.#sources.length > 0 && !this.#claims) {
+      throw new SessionError(
+        'ERR_OPTIONS',
+        'SessionModule: migrate: with sealed cookies nothing remembers which sessions came over, so a copy of an old cookie would log in again after the logout. Give "store" a RedisStore or a PostgresStore, or leave "migrate" out.',
+      );
+    }
+  }
+
+  /**
+   * The state of a request that may come with a session of another library.
+   *
+   * @param state as our own cookie opened it
+   * @param carries whether a cookie that the response sets reaches the client
+   */
+  of(state: RequestState, client: Client, carries: () => boolean): Awaitable<RequestState> {
+    if (this.#sources.length === 0 || !client.request) return state;
+    const { kind } = state.state;
+    if (kind === 'live') return this.#kept.length > 0 ? this.#follow(state, client, carries) : state;
+    // A token that was replaced is of a client that has a newer one, or of a thief.
+    return kind === 'anonymous' && !state.former && carries() ? this.#takeFirst(state, client) : state;
+  }
+
+  async #takeFirst(
+    state: RequestState,
+    client: Client,
+    sources: readonly MigrationSource[] = this.#sources,
+  ): Promise<RequestState> {
+    for (const source of sources) {
+      const presented = await this.#presented(source, client);
+      const taken = presented && (await this.#take(presented, state));
+      if (taken) return taken;
+    }
+    return state;
+  }
+
+  async #presented(source: MigrationSource, client: Client): Promise<Presented | undefined> {
+    const old = await source.find(client.request!);
+    return old && { source, old, claim: claimOf(source.id, old.key), client };
+  }
+
+  /**
+   * The state with the session that took the presented one over; `undefined` if there is none, or no longer.
+   *
+   * @param state what the request goes on with otherwise
+   */
+  async #take(presented: Presented, state: RequestState): Promise<RequestState | undefined> {
+    const { claim } = presented;
+    const there = await this.#load(presented);
+    const opened = await this.#claims!.open(claim);
+    if (opened.kind === 'live') return this.#join(presented, opened, there);
+    // Of a session that is alive the client has the cookie, unless it is a thief.
+    if (!there || opened.former) return undefined;
+    const used = opened.why !== 'unknown' || (await this.#claims!.isMarked(claim));
+    return used ? this.#joinOrRetire(presented, there, state) : this.#create(presented, there, state);
+  }
+
+  /** Another request took it over meanwhile, or its session here has ended. */
+  async #joinOrRetire(
+    presented: Presented,
+    there: OldSession,
+    state: RequestState,
+  ): Promise<RequestState | undefined> {
+    const opened = await this.#claims!.open(presented.claim);
+    if (opened.kind === 'live') return this.#join(presented, opened, there);
+    return this.#retire(presented, state);
+  }
+
+  /** The old session ends as well, and its cookies are taken away. */
+  async #retire(presented: Presented, state: RequestState): Promise<undefined> {
+    this.#tie(state, presented);
+    await state.takenOver!.end();
+  }
+
+  async #join(
+    presented: Presented,
+    opened: OpenResult,
+    there: OldSession | undefined,
+  ): Promise<RequestState | undefined> {
+    const state = await this.#opening.admit(opened, presented.client);
+    if (!state.live) return undefined;
+    // The request that created the session does so, unless it came to nothing after that.
+    const settled = state.now() - state.live.handle.record.rotatedAt < this.#settlingTime;
+    if (there && !settled) await this.#settle(presented, there);
+    this.#tie(state, presented);
+    return state;
+  }
+
+  async #create(
+    presented: Presented,
+    there: OldSession,
+    before: RequestState,
+  ): Promise<RequestState | undefined> {
+    const { source, claim, client } = presented;
+    const login = there.login();
+    // The other library may still log the visitor in, in the same session.
+    if (!login || (login.subject === null && source.keepOld)) return undefined;
+    const state = this.#opening.begin(client);
+    const { now, skew } = await this.#context.time(state);
+    const { draft, provedAt } = migratedDraft(this.#context, login, now, state.device);
+    const ttl = this.#context.ttl(draft, now);
+    // The absolute lifetime, which counts from the old login, is over.
+    if (ttl === 0) return undefined;
+    const { idle } = this.#context.limitsOf(draft);
+    const link = source.keepOld ? { source: source.id, key: presented.old.key } : undefined;
+    const terms = { now, pendingFor: this.#context.pendingFor(idle), provedAt, link };
+    const handle = await this.#issue(() => this.#claims!.create(claim, draft, ttl, terms));
+    if (handle === 'revoked') return this.#retire(presented, before);
+    if (!handle) return this.#joinOrRetire(presented, there, before);
+    if (!(await this.#settle(presented, there))) {
+      // Another request took it over, and its session has ended already.
+      await this.#context.backend.destroy(handle);
+      return undefined;
+    }
+    state.opened({ kind: 'live', handle, now, skew, present: false, renewed: true, confirms: false });
+    this.#tie(state, presented);
+    this.#context.emit(state, { type: 'created' });
+    this.#context.emit(state, { type: 'migrated', source: source.name });
+    return state;
+  }
+
+  async #issue(
+    create: () => Promise<{ handle: SessionHandle } | undefined>,
+  ): Promise<SessionHandle | 'revoked' | undefined> {
+    try {
+      return (await create())?.handle;
+    } catch (error) {
+      if (isSessionError(error) && error.code === 'ERR_LOGIN_REVOKED') return 'revoked';
+      throw error;
+    }
+  }
+
+  /** Milliseconds after which a request has settled a takeover that it began: each of its calls has a timeout. */
+  get #settlingTime(): number {
+    return 10 * this.#context.config.storeTimeout;
+  }
+
+  /** @returns false if the old session was taken over before */
+  async #settle(presented: Presented, there: OldSession): Promise<boolean> {
+    const first = await this.#claims!.mark(presented.claim, this.#markFor(there));
+    // The mark suffices. What cannot be ended now expires by itself.
+    if (!presented.source.keepOld) await this.#endOld(presented).catch(() => undefined);
+    return first;
+  }
+
+  #markFor({ expiresAt }: OldSession): number {
+    const { limits, rememberLimits, clock } = this.#context.config;
+    if (expiresAt !== undefined) return Math.max(expiresAt - clock.now(), CLOCKS_DIFFER);
+    return Math.max(limits.lifetime, rememberLimits.lifetime);
+  }
+
+  #tie(state: RequestState, presented: Presented): void {
+    const { removals, keepOld } = presented.source;
+    state.takenOver = new TakenOver(removals, () => this.#end(presented));
+    if (!keepOld) state.takenOver.removeCookies();
+  }
+
+  /** A session that goes on beside an old one ends with it. The browser may then come with another one. */
+  async #follow(state: RequestState, client: Client, carries: () => boolean): Promise<RequestState> {
+    const { handle } = state.live!;
+    const presented = await this.#besides(handle.record, client);
+    if (!presented) return carries() ? this.#loggedInThere(state, client) : state;
+    const there = await this.#load(presented);
+    const { subject = null } = handle.record;
+    if (there?.login()?.subject === subject) {
+      this.#tie(state, presented);
+      return state;
+    }
+    const ended = await this.#opening.discard(handle, 'logout', client);
+    return carries() ? this.#takeFirst(ended, client) : ended;
+  }
+
+  /** A visitor with a session here may have logged in on an old node. */
+  async #loggedInThere(state: RequestState, client: Client): Promise<RequestState> {
+    const { handle } = state.live!;
+    if (handle.record.subject !== undefined) return state;
+    const taken = await this.#takeFirst(state, client, this.#kept);
+    if (taken !== state) {
+      const tombstone = { reason: 'replaced', ttl: this.#context.config.grace } as const;
+      await this.#context.destroy(handle, 'replaced', tombstone);
+    }
+    return taken;
+  }
+
+  /** The old session that one of ours goes on beside. What is in a cookie alone is known if the request presents it. */
+  async #besides(record: SessionRecord, client: Client): Promise<Presented | undefined> {
+    const link = this.#claims!.linkOf(record);
+    const source = link && this.#kept.find(({ id }) => id === link.source);
+    if (!source) return undefined;
+    if (!source.reopen) return this.#presented(source, client);
+    const old = source.reopen(link.key);
+    return { source, old, claim: claimOf(source.id, old.key), client };
+  }
+
+  /** Ends the old session, and remembers that. */
+  async #end(presented: Presented): Promise<void> {
+    await this.#claims!.mark(presented.claim, this.#markFor({ login: () => undefined }));
+    await this.#endOld(presented);
+  }
+
+  async #endOld({ old }: Presented): Promise<void> {
+    if (old.end) await this.#ask(() => old.end!(), this.#claims!.health.write);
+  }
+
+  #load({ old }: Presented): Promise<OldSession | undefined> {
+    return this.#ask(() => old.load(this.#context.config.clock.now()), this.#claims!.health.read);
+  }
+
+  /** @throws SessionError `ERR_STORE_UNAVAILABLE` if the old store fails: the request is neither anonymous nor logged in */
+  #ask<T>(call: () => Awaitable<T>, report: CallReport): Promise<T> {
+    return inTime(new Promise<T>((resolve) => resolve(call())), this.#context.config.storeTimeout, report);
+  }
+}
+
+/** By how much the clocks of two systems may differ, in milliseconds: an old cookie is remembered for so much longer. */
+const CLOCKS_DIFFER = 60_000;

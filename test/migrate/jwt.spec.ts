@@ -1,0 +1,117 @@
+import { createHmac } from 'node:crypto';
+import { MemoryStore, SessionService, type SessionEvent } from 'nest-sessions';
+import { fromJwt, type JwtClaims, type JwtOptions } from 'nest-sessions/migrate';
+import { AppController } from '../support/app.js';
+import { send } from '../support/browser.js';
+import { closeAll, platforms, start, type PlatformName } from '../support/platforms.js';
+import { Visitor } from './visitor.js';
+
+afterEach(closeAll);
+
+const encoded = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+const signature = (text: string): string =>
+  createHmac('sha256', 'the key of the tokens').update(text).digest('base64url');
+
+/** A token of JWS (RFC 7515), signed with HS256. */
+function tokenOf(claims: object): string {
+  const text = `${encoded({ alg: 'HS256' })}.${encoded(claims)}`;
+  return `${text}.${signature(text)}`;
+}
+
+/** As the library of an application verifies it: throws for what is not genuine. */
+async function verify(token: string): Promise<JwtClaims> {
+  const [head, claims, mac] = token.split('.');
+  if (signature(`${head}.${claims}`) !== mac) throw new Error('invalid signature');
+  return JSON.parse(Buffer.from(claims!, 'base64url').toString()) as JwtClaims;
+}
+
+describe.each(platforms)('a token that is traded for a session on %s', (platform: PlatformName) => {
+  async function open(options: Partial<JwtOptions<JwtClaims>> = {}) {
+    const store = new MemoryStore();
+    const running = await start(platform, {
+      controllers: [AppController],
+      options: { store, migrate: [fromJwt({ verify, ...options })] },
+    });
+    const events: SessionEvent[] = [];
+    running.app.get(SessionService).events.subscribe((event) => events.push(event));
+    const seconds = running.clock.now() / 1000;
+    const claims = { sub: 'alice', jti: 'a token', iat: seconds, exp: seconds + 3600 };
+    const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+    return { ...running, events, claims, bearer };
+  }
+
+  it('logs in once, and a copy does not after the logout', async () => {
+    const { claims, bearer, events, ...node } = await open();
+    const headers = bearer(tokenOf(claims));
+    const visitor = new Visitor();
+    expect((await visitor.get(node, '/me', headers)).status).toBe(200);
+    expect((await visitor.get(node, '/me')).status).toBe(200);
+    expect(events.filter(({ type }) => type === 'migrated')).toMatchObject([
+      { source: 'jwt', subject: 'alice' },
+    ]);
+    await visitor.post(node, '/logout', undefined, headers);
+    expect((await visitor.get(node, '/me', headers)).status).toBe(401);
+    const reissued = bearer(tokenOf({ ...claims, iat: claims.iat + 1 }));
+    expect((await visitor.get(node, '/me', reissued)).status).toBe(401);
+    const another = bearer(tokenOf({ ...claims, jti: 'another token' }));
+    expect((await visitor.get(node, '/me', another)).status).toBe(200);
+  });
+
+  it('does not take a token that was issued just now for a login', async () => {
+    const { claims, bearer, ...node } = await open();
+    const visitor = new Visitor();
+    expect((await visitor.get(node, '/sensitive', bearer(tokenOf(claims)))).status).toBe(401);
+    expect((await visitor.get(node, '/me')).status).toBe(200);
+    const proved = new Visitor();
+    const withTime = { ...claims, jti: 'with a time', auth_time: claims.iat - 60 };
+    expect((await proved.get(node, '/sensitive', bearer(tokenOf(withTime)))).status).toBe(200);
+    node.clock.advance('5m');
+    expect((await proved.get(node, '/sensitive')).status).toBe(401);
+  });
+
+  it('refuses what is forged, has expired, never expires, or names nobody', async () => {
+    const { claims, bearer, ...node } = await open();
+    const { exp, sub, ...rest } = claims;
+    const genuine = tokenOf(claims);
+    for (const token of [
+      `${genuine.slice(0, -1)}${genuine.endsWith('A') ? 'B' : 'A'}`,
+      tokenOf({ ...claims, exp: claims.iat - 1 }),
+      tokenOf({ ...rest, sub }),
+      tokenOf({ ...rest, exp }),
+      'nothing of the kind',
+    ])
+      expect((await new Visitor().get(node, '/me', bearer(token))).status).toBe(401);
+    expect((await new Visitor().get(node, '/me', bearer(genuine))).status).toBe(200);
+  });
+
+  it('trades one that never expires where there is an end', async () => {
+    const { claims, bearer, ...node } = await open({ until: Date.UTC(2031, 0, 1) });
+    const { exp: _, ...rest } = claims;
+    expect((await new Visitor().get(node, '/me', bearer(tokenOf(rest)))).status).toBe(200);
+    const later = tokenOf({ ...rest, jti: 'later' });
+    node.clock.advance('366d');
+    expect((await new Visitor().get(node, '/me', bearer(later))).status).toBe(401);
+  });
+
+  it('trades a refresh token in a cookie, revokes it and takes it away', async () => {
+    const revoked: string[] = [];
+    const { claims, url } = await open({
+      cookieName: 'refresh',
+      revoke: ({ jti }) => revoked.push(jti!),
+      subject: ({ sub }) => `user:${sub}`,
+      data: () => ({ cart: ['apple'] }),
+    });
+    const cookie = `refresh=${tokenOf(claims)}`;
+    const look = await send(`${url}/look`, 'GET', { cookie });
+    expect(look.json()).toMatchObject({ subject: 'user:alice', data: { cart: ['apple'] } });
+    expect(revoked).toEqual(['a token']);
+    expect(look.setCookies.find((one) => one.startsWith('refresh='))).toMatch(/^refresh=; Max-Age=0/);
+  });
+
+  it('trades only the requests that are named', async () => {
+    const { claims, bearer, ...node } = await open({ when: ({ url }) => url === '/look' });
+    const headers = bearer(tokenOf(claims));
+    expect((await new Visitor().get(node, '/me', headers)).status).toBe(401);
+    expect((await new Visitor().get(node, '/look', headers)).json()).toMatchObject({ subject: 'alice' });
+  });
+});
