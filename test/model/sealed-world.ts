@@ -173,6 +173,7 @@ export class SealedWorld extends World {
       destroyAll: (...args) => backend().destroyAll(...args),
       publish: (event) => backend().publish(event),
       subscribe: () => undefined,
+      ping: () => backend().ping(),
       close: () => backend().close(),
       open: (value, client) => {
         const opened = backend().open(value, client);
