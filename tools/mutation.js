@@ -73,9 +73,13 @@ function sumOf(rows) {
   return { path: 'all', layer: '', detected: total('detected'), valid: total('valid') };
 }
 
-const scoreOf = ({ detected, valid }) => (valid === 0 ? '–' : `${((100 * detected) / valid).toFixed(1)} %`);
+function scoreOf({ detected, valid }) {
+  return valid === 0 ? '–' : `${((100 * detected) / valid).toFixed(1)} %`;
+}
 
-const lineOf = (row) => `${row.path.padEnd(52)} ${scoreOf(row).padStart(7)}  ${row.detected} of ${row.valid}`;
+function lineOf(row) {
+  return `${row.path.padEnd(52)} ${scoreOf(row).padStart(7)}  ${row.detected} of ${row.valid}`;
+}
 
 /** These take the place of what the page says of the same files. */
 function merged(rows) {

@@ -14,6 +14,7 @@ const entry = (rank: number, given: SessionTerms, until = 1_000) => new SessionE
 describe('the verdict on a token', () => {
   const rotation = terms('rotated', { honoured: true });
   const confirmed = terms('rotated', { honoured: true, confirmed: 150, older: 120 });
+  const waiting = terms('rotated', { confirmed: 150, older: 300 });
   const superseded = (lately: boolean): Verdict => ({ live: false, why: 'superseded', lately });
   const dead = (why: 'ended' | 'replaced' | 'evicted' | 'reused'): Verdict => ({ live: false, why });
 
@@ -28,6 +29,8 @@ describe('the verdict on a token', () => {
     ['of the one before a confirmed one, after it', 3, confirmed, 2, 150, dead('reused')],
     ['of an older one, within the time for those', 3, confirmed, 1, 119, superseded(true)],
     ['of an older one, after the time for those', 3, confirmed, 1, 120, dead('reused')],
+    ['of an older one, whose time ends later, within the grace', 3, waiting, 1, 149, superseded(true)],
+    ['of an older one, whose time ends later, after the grace', 3, waiting, 1, 150, superseded(false)],
     [
       'of an older one without a time of its own',
       3,
@@ -66,7 +69,7 @@ describe('another entry of the same session', () => {
   it('adds nothing but its expiry if its rank is lower', () => {
     const one = entry(3, terms('rotated'));
     expect(one.widen(2, 2_000, terms('ended'))).toBe(false);
-    expect(one.verdictOf(3, 0)).toMatchObject({ live: true });
+    expect(one.verdictOf(3, 0)).toEqual({ live: true, version: 3, rotation: terms('rotated') });
     expect(one.sweep(1_999)).toBe(2_000);
     expect(one.sweep(2_000)).toBeUndefined();
   });
