@@ -21,7 +21,7 @@ export default {
   reporters: ['clear-text', 'json', 'progress-append-only'],
   clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
   jsonReporter: { fileName: '.cache/mutation/unit.json' },
-  // tools/mutation.js decides: for each file, and by what is explained.
+  // tools/mutation.js decides, by the score and by what is explained.
   thresholds: { high: 95, low: 90, break: null },
   concurrency: 2,
   allowConsoleColors: false,
