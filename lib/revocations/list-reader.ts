@@ -76,8 +76,7 @@ export class ListReader {
       const sentAt = clock.now();
       const now = clockInjected ? sentAt : undefined;
       const page = checkedPage(await inTime(this.#source.changes(this.#cursor, now), timeout));
-      // The list read its clock at some time in between; the middle is the best estimate.
-      this.#skew = Math.round(page.time - (sentAt + clock.now()) / 2);
+      this.#measureSkew(page.time, sentAt, clock.now());
       if (this.#wentBack(page)) continue;
       this.#onPage(page);
       this.#cursor = page.cursor;
@@ -85,6 +84,15 @@ export class ListReader {
       this.#currentAt = startedAt;
       return;
     }
+  }
+
+  /**
+   * The list read its clock at some time between the query and the reply. A slow reply says little, so the estimate only
+   * moves as far as it must: the middle would be wrong by up to half of the delay, by which a node would date a login
+   * after a revocation of another node that follows it.
+   */
+  #measureSkew(time: number, sentAt: number, receivedAt: number): void {
+    this.#skew = Math.round(Math.min(Math.max(this.#skew, time - receivedAt), time - sentAt));
   }
 
   /**
