@@ -27,6 +27,8 @@ const DECK = ACTS.flatMap(([act, times]) => Array.from({ length: times }, (): Ac
 export class User {
   #devices: Device[] = [];
   #values = 0;
+  /** When it last tried to end sessions and does not know whether, or when, that is carried out. */
+  #endedPerhaps: number | undefined;
 
   constructor(
     private readonly soak: Soak,
@@ -56,7 +58,10 @@ export class User {
     const cart = random.chance(0.3) && (await device.ask('/write', { key: 'a', value })).result === 'done';
     const cookies = device.cookies.splice(0);
     const { result } = await device.ask('/login', { name: this.name, keep: ['a'] });
-    if (result === 'logged out') this.#fail(device, 'a login that is refused', '');
+    // One that is carried out in the meantime ends this login as well.
+    const settled =
+      this.#endedPerhaps === undefined || this.soak.outages.settled(this.kind, this.#endedPerhaps);
+    if (result === 'logged out' && settled) this.#fail(device, 'a login that is refused', this.name);
     if (result !== 'done') return;
     if (cart) device.expected.written('a', value, () => true);
     this.#devices.push(device);
@@ -170,6 +175,7 @@ export class User {
     const ended = [...over];
     for (let attempt = 0; ; attempt++) {
       const { result } = await device.ask(path, body);
+      if (result === 'doubtful') this.#endedPerhaps = performance.now();
       // After an attempt without a response its own session may have ended: the last of those that the attempt ends.
       if (result === 'done' || (result === 'logged out' && attempt > 0 && path === '/everywhere')) break;
       if (result === 'logged out') return void this.#isIn(device, { result });
