@@ -1,7 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { SessionError } from '../../core/util/errors.js';
 import { isUnsafe } from '../../http/csrf.js';
-import { attached, currentSession } from '../request/current-session.js';
+import { attached, currentSession, storage } from '../request/current-session.js';
 import type { RequestSession } from '../request/request-session.js';
 import { routeRemedy } from './route-remedy.js';
 import type { HandlerRequest, TransportAdapter } from './transport-adapter.js';
@@ -31,10 +31,13 @@ export const graphqlAdapter: TransportAdapter = {
     const requests = requestsIn(context);
     // An upgraded connection does not pass through the entry, so the asynchronous context belongs to another request.
     if (requests.some(isUpgrade)) return undefined;
-    return requests.reduce(
-      (found, request) => theOnly(found, attached(request.raw ?? request)),
+    const found = requests.reduce(
+      (one, request) => theOnly(one, attached(request.raw ?? request)),
       currentSession(),
     );
+    // Without the asynchronous context, nothing else tells that the request is one of the past.
+    if (found?.over && storage.getStore() !== found) throw foreignRequest();
+    return found;
   },
 
   // The driver makes the response of several resolvers.
@@ -69,14 +72,15 @@ const SOCKET =
 
 /** @returns the one session that is given. @throws SessionError `ERR_NO_SESSION` if there are two */
 function theOnly(one: RequestSession | undefined, other: RequestSession | undefined) {
-  if (one && other && one !== other) {
-    throw new SessionError(
-      'ERR_NO_SESSION',
-      'The context of GraphQL holds the request of another client, so it is not known whose session this is. An object given as the option "context" of the GraphQL module may be shared by all requests: give a function that returns a new one for each.',
-    );
-  }
+  if (one && other && one !== other) throw foreignRequest();
   return one ?? other;
 }
+
+const foreignRequest = (): SessionError =>
+  new SessionError(
+    'ERR_NO_SESSION',
+    'The context of GraphQL holds another request, or one that is finished, so it is not known whose session this is. An object given as the option "context" of the GraphQL module may be shared by all requests: give a function that returns a new one for each.',
+  );
 
 function requestsIn(context: ExecutionContext): HandlerRequest[] {
   const given = contextValueOf(context);
