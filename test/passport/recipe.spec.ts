@@ -1,6 +1,7 @@
 import { SessionService } from 'nest-sessions';
 import type { SessionEvent } from 'nest-sessions';
 import { SealedCookie } from 'nest-sessions/sealed';
+import { z } from 'zod';
 import { SpyStore } from '../support/spy-store.js';
 import { Browser } from '../support/browser.js';
 import { closeAll, platforms, start, type Running, type Site } from '../support/platforms.js';
@@ -247,6 +248,20 @@ describe.each(sites)('what a serializer gives (%s)', (_name, site) => {
     expect((await browser.get('/me')).status).toBe(200);
     await app.get(SessionService).revokeAll('alice');
     expect((await browser.get('/me')).status).toBe(403);
+  });
+
+  it('a schema of the data has to know what is kept beside the subject', async () => {
+    const passport = z.object({ user: z.number() }).optional();
+    const data = (shape: z.ZodRawShape) => ({ options: { data: z.strictObject(shape) } });
+    const unaware = new Browser((await start(site, recipe({}, data({})))).url);
+    expect((await unaware.post('/login', ALICE)).status).toBe(201);
+    expect((await unaware.get('/me')).json().user).toMatchObject({ username: 'alice' });
+    users.all = [{ id: 7, username: 'bob' }];
+    expect((await unaware.post('/login', BOB)).status).toBe(500);
+    expect((await unaware.get('/me')).status).toBe(403);
+    const aware = new Browser((await start(site, recipe({}, data({ passport })))).url);
+    expect((await aware.post('/login', BOB)).status).toBe(201);
+    expect((await aware.get('/me')).json().user).toEqual({ id: 7, username: 'bob' });
   });
 
   it('what has no id is refused, with the remedy, and nobody is logged in', async () => {
