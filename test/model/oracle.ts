@@ -189,7 +189,7 @@ export class Oracle {
   }
 
   /** A call fails. */
-  failed(_call: string): void {
+  failed(): void {
     // The requests know it.
   }
 

@@ -219,7 +219,7 @@ export class Run {
       for (const failed of this.#serving)
         if (failed === actor || failed.op.node === node) failed.faults += fault === 'late' ? 2 : 1;
       this.#tell(actor, `${what} fails ${FAULT_TOLD[fault]}`);
-      this.oracle.failed(what);
+      this.oracle.failed();
       if (fault === 'late') one.phase = 'late';
       return one.reject(new Error('the store failed'));
     }

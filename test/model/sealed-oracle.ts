@@ -27,8 +27,8 @@ export class SealedOracle extends Oracle {
   /** The logins that were begun, by the id of the session. */
   readonly #drafts = new Map<string, Actor>();
   readonly #ofSubjects: { rank: number; terms: SubjectTerms }[] = [];
-  /** Whether a call of the index failed: then an entry may be left until it expires. */
-  #indexFailed = false;
+  /** Whether a call failed: then an entry of the index may be left until it expires. */
+  #hasFailed = false;
   /** The sessions that a cookie opens at the end. */
   readonly #open = new Set<string>();
 
@@ -43,8 +43,8 @@ export class SealedOracle extends Oracle {
     return `v${version}`;
   }
 
-  override failed(call: string): void {
-    if (call.startsWith('index.')) this.#indexFailed = true;
+  override failed(): void {
+    this.#hasFailed = true;
   }
 
   protected override head(): number {
@@ -282,7 +282,7 @@ export class SealedOracle extends Oracle {
       const wasRevoked = view !== undefined && !view.alive;
       if (!view?.issued && !wasRevoked && maker && maker.faults < 2)
         this.fail('orphans', `${view?.name ?? 'a session'} was left by ${maker.name}`);
-      if (view && this.mustBeDead(view, Infinity) && !this.#indexFailed)
+      if (view && this.mustBeDead(view, Infinity) && !this.#hasFailed)
         this.fail('listed', `${view.name} is listed although its ending was acknowledged`);
     }
   }
