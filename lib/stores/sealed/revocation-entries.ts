@@ -48,9 +48,13 @@ export function subjectEntry(
   return subjectRevocationOf(subject, before, longestExpiry(context), scope);
 }
 
-/** The `issuedAt` of a new session: after every known revocation of its subject, even if the clocks differ. */
-export function issueTime(context: SealedContext, subject: string | undefined): number {
-  const now = context.now();
+/**
+ * The `issuedAt` of a new session: after every known revocation of its subject, even if the clocks differ.
+ *
+ * @param now milliseconds since the epoch, not later than the query of what is known: a revocation that the query missed
+ *   has to void the session, however long the response took
+ */
+export function issueTime(context: SealedContext, subject: string | undefined, now: number): number {
   return subject === undefined ? now : Math.max(now, (context.list?.revokedSince(subject) ?? 0) + 1);
 }
 

@@ -21,9 +21,10 @@ export async function createSession(
   terms: CreateTerms,
 ): Promise<IssueResult<SealedHandle>> {
   const { sealer } = context;
+  const askedAt = context.now();
   await syncFor(context, draft.subject);
   assertProvedSince(context, draft.subject, terms.provedAt);
-  const handle = sealer.seal(firstContent(context, draft, ttl), sealer.requireBindingOf(client), {});
+  const handle = sealer.seal(firstContent(context, draft, ttl, askedAt), sealer.requireBindingOf(client), {});
   await evictSurplus(context, draft, terms);
   // Concurrent logins may have been added in the meantime, so the index counts again.
   const removed = await addToIndex(context, draft, ttl, terms);
@@ -50,13 +51,13 @@ function assertProvedSince(
   if (!(provedAt > list.revokedAt(subject))) throw loginRevoked();
 }
 
-function firstContent(context: SealedContext, draft: SessionRecord, ttl: number): Content {
+function firstContent(context: SealedContext, draft: SessionRecord, ttl: number, askedAt: number): Content {
   const { id, subject } = draft;
   return {
     id,
     version: 0,
     ...(subject !== undefined && { subject }),
-    issuedAt: issueTime(context, subject),
+    issuedAt: issueTime(context, subject, askedAt),
     epoch: context.list?.epoch ?? '',
     record: draft,
     expiresAt: draft.lastSeenAt + ttl,
