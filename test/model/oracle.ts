@@ -1,4 +1,3 @@
-import { hashSecret } from '../../lib/core/token/ids.js';
 import type { RecordDelta, SessionRecord } from '../../lib/core/model/record.js';
 import type { CommitResult, CreateResult, EndedRecord, LoadedRecord } from '../../lib/core/storage/store.js';
 import { isSessionError } from '../../lib/core/util/errors.js';

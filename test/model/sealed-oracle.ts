@@ -1,5 +1,5 @@
-import { subjectKey, ALL_VERSIONS, type Revocation } from '../../lib/revocations/revocation-list.js';
-import type { SessionTerms, SubjectTerms } from '../../lib/revocations/revocation-list.js';
+import { subjectKey, ALL_VERSIONS } from '../../lib/revocations/revocation-list.js';
+import type { SessionTerms, SubjectTerms, Revocation } from '../../lib/revocations/revocation-list.js';
 import type { SessionRecord } from '../../lib/core/model/record.js';
 import type { OpenResult } from '../../lib/core/storage/backend.js';
 import type { SealedHandle } from '../../lib/stores/sealed/handle.js';
@@ -139,8 +139,8 @@ export class SealedOracle extends Oracle {
     const view = token && this.sessions.get(token.id);
     const link = view?.link(token!.hash);
     if (!view || !link) return;
-    const { record } = this.#contentOf(token!);
-    const isOver = this.#isExpired(token!);
+    const { record } = this.#contentOf(token);
+    const isOver = this.#isExpired(token);
     const live = result.kind === 'live';
     const renewed = live && result.renewed;
     actor.seen = { record, step: this.step, tip: renewed ? view.tip : undefined };
