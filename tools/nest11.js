@@ -22,6 +22,7 @@ const manifest = JSON.stringify({
     // The majors that go with Nest 11.
     '@nestjs/apollo': '^13.0.0',
     '@nestjs/graphql': '^13.0.0',
+    '@nestjs/mercurius': '^13.0.0',
     '@nestjs/passport': '^11.0.0',
   },
 });
