@@ -1,17 +1,8 @@
 import type { SessionHandle } from '../../../lib/core/storage/backend.js';
-import { CookieAction, type Intent, type LiveState, type State } from '../../../lib/core/request/state.js';
+import { CookieAction, type LiveState, type State } from '../../../lib/core/request/state.js';
 import * as to from '../../../lib/core/request/transitions.js';
 import type { Snapshot } from '../../../lib/core/request/transitions.js';
 import { CLEAR, foreign, handle, LOGOUT, reuse, token } from './snapshots.js';
-
-/** What was planned before, what a handler asks for, and whether the logout is everywhere. */
-const LOGOUTS: [Intent['logout'], boolean, boolean][] = [
-  [undefined, false, false],
-  [undefined, true, true],
-  [{ everywhere: false }, false, false],
-  [{ everywhere: false }, true, true],
-  [{ everywhere: true }, false, true],
-];
 
 describe('each transition', () => {
   const { Keep, Set, Expire, Forget } = CookieAction;
@@ -33,7 +24,7 @@ describe('each transition', () => {
   const at = (state: State, cookie = Set): Snapshot => ({ state, cookie, intent });
   const rotating = (id: string, pending: boolean, secretHash = 'present'): SessionHandle => {
     const one = handle(id);
-    const previous = { hash: 'old', until: 1, honoured: true, nonce: 'n', ...(pending && { pending }) };
+    const previous = { hash: 'old', until: 1, honoured: true, nonce: 'n', pending };
     return { ...one, record: { ...one.record, secretHash, previous } };
   };
 
@@ -66,11 +57,6 @@ describe('each transition', () => {
       () => to.active({ ...at(live()), intent: { active: false, logout: { everywhere: true } } }),
       at(live()),
     ],
-    ...LOGOUTS.map(([logout, asked, everywhere]): [string, () => Snapshot, Snapshot] => [
-      `logging out, ${JSON.stringify({ logout, asked })}`,
-      () => to.loggingOut({ ...at(live()), intent: { active: true, logout } }, asked),
-      { ...at(live()), intent: { active: true, logout: { everywhere } } },
-    ]),
     ['withdrawn', () => to.withdrawn(at(live())), { ...at(live()), intent: { active: false } }],
 
     ['continued', () => to.continued(at(live(), Keep), { handle: other }), at(live({ handle: other }), Keep)],
