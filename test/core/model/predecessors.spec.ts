@@ -153,7 +153,7 @@ describe('what a rotation keeps', () => {
   });
 
   it('lets the grace of one that is pending begin later, or now if its successor was presented', () => {
-    const pending = { pending: true, until: NOW + 1 };
+    const pending = { pending: true, until: NOW + 1 } as const;
     expect(earlierAfter(pending)).toStrictEqual([{ hash: 'old' }]);
     expect(earlierAfter(pending, { presented: true })).toStrictEqual([{ hash: 'old', until: NOW + GRACE }]);
   });

@@ -24,7 +24,7 @@ describe('each transition', () => {
   const at = (state: State, cookie = Set): Snapshot => ({ state, cookie, intent });
   const rotating = (id: string, pending: boolean, secretHash = 'present'): SessionHandle => {
     const one = handle(id);
-    const previous = { hash: 'old', until: 1, honoured: true, nonce: 'n', pending };
+    const previous = { hash: 'old', until: 1, honoured: true, nonce: 'n', ...(pending && { pending }) };
     return { ...one, record: { ...one.record, secretHash, previous } };
   };
 
