@@ -88,7 +88,9 @@ function planSave(
  * must lead to exactly one successor.
  */
 function rotationIsDue(live: LiveState, now: number, { rotateEvery, cookieArrives }: PlanLimits): boolean {
-  if (rotateEvery === false || !cookieArrives) return false;
-  const { rotatedAt, previous } = live.handle.record;
+  const { token, record } = live.handle;
+  // Of a request that others have overtaken: its client presents the token that they gave it, not a successor of the one here.
+  if (rotateEvery === false || !cookieArrives || token === undefined) return false;
+  const { rotatedAt, previous } = record;
   return now - rotatedAt >= rotateEvery && (!previous?.pending || presentsCurrent(live));
 }

@@ -117,6 +117,11 @@ const CASES: Record<string, Case> = {
     limits: { cookieArrives: false },
     step: 'save roll',
   },
+  'live, rotation due, by a request whose own token others have replaced': {
+    state: live({ handle: { ...handle(), token: undefined } }),
+    now: ROTATE,
+    step: 'save roll',
+  },
   'live, rotation switched off': {
     state: live(),
     now: ROTATE,
