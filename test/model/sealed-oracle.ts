@@ -96,12 +96,13 @@ export class SealedOracle extends Oracle {
 
   // What the list is told.
 
-  revoked(actor: Actor, { rank, terms }: Revocation, seq: number): void {
+  /** @param savedAt when the save began that called the list, if one did */
+  revoked(actor: Actor, { rank, terms }: Revocation, seq: number, savedAt: number): void {
     if (terms.kind === 'subject') return this.#revokedAll(actor, rank, terms);
     const view = this.sessions.get(terms.id);
     if (!view) return;
     if (rank === ALL_VERSIONS) this.#ends(actor, view);
-    else if (rank > view.tip.index) this.#rotated(actor, view, rank, terms, seq);
+    else if (rank > view.tip.index) this.#rotated({ actor, seq, savedAt }, view, rank, terms);
   }
 
   #revokedAll(actor: Actor, rank: number, terms: SubjectTerms): void {
@@ -120,13 +121,18 @@ export class SealedOracle extends Oracle {
     this.endedBy(actor, view);
   }
 
-  #rotated(actor: Actor, view: SessionView, rank: number, { honoured }: SessionTerms, seq: number): void {
+  #rotated(
+    { actor, seq, savedAt }: { actor: Actor; seq: number; savedAt: number },
+    view: SessionView,
+    rank: number,
+    { honoured }: SessionTerms,
+  ): void {
     const { tip } = view;
     if (rank !== tip.index + 1) this.fail('successor', `${view.name} skipped a version`);
     // A renewal that takes very long ends with a periodic rotation, of a token that nobody has.
     if (honoured && isRenewal(actor) && tip.write?.by !== actor)
       this.fail('endings', `the predecessor of a ${actor.op.kind} of ${view.name} is honoured`);
-    tip.replaced = { at: actor.savedAt, honoured };
+    tip.replaced = { at: savedAt, honoured };
     const hash = SealedOracle.hashOf(rank);
     view.chain.push({ hash, index: rank, since: this.now(), write: { seq, by: actor } });
     if (!honoured) view.epoch++;

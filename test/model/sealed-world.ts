@@ -106,9 +106,9 @@ export class SealedWorld extends World {
     await Promise.all(this.#copies.map((copy) => copy.sync()));
   }
 
-  #written(actor: Actor, entry: Revocation): void {
+  #written(actor: Actor, entry: Revocation, savedAt: number): void {
     const run = this.run!;
-    (run.oracle as SealedOracle).revoked(actor, entry, this.#list.head);
+    (run.oracle as SealedOracle).revoked(actor, entry, this.#list.head, savedAt);
     if (this.#settings.asks) return;
     for (const [node, copy] of this.#copies.entries())
       run.notice(`node ${node} is notified`).then(
@@ -129,7 +129,8 @@ export class SealedWorld extends World {
       },
       add: (revocation) => {
         const actor = this.actors.getStore()!;
-        const write = () => list.add(revocation, (entry) => this.#written(actor, entry));
+        const { savedAt } = actor;
+        const write = () => list.add(revocation, (entry) => this.#written(actor, entry, savedAt));
         return this.run!.call(actor, `list.add ${this.#told(revocation)}`, write);
       },
       // What a notice does is done by the scheduler: a copy limits how often it does so, by the clock of the machine.
