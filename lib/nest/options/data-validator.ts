@@ -41,9 +41,10 @@ async function readersOfClasses(): Promise<typeof DataClass> {
   }
 }
 
-/** Of an ES module, and of CommonJS. */
+/** Of an ES module, and of CommonJS. Jest throws errors of another realm, which are no instance of this one's `Error`. */
 const isModuleMissing = (error: unknown): boolean =>
-  error instanceof Error &&
+  typeof error === 'object' &&
+  error !== null &&
   'code' in error &&
   (error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'MODULE_NOT_FOUND');
 
