@@ -39,7 +39,7 @@ export type {
   SessionTarget,
 } from './nest/session.service.js';
 export type { HandshakeHeaders, HandshakeRequest, HandshakeSource } from './nest/transports/handshake.js';
-export type { SessionErrorExtensions, SessionHttpCode } from './nest/request/session.exceptions.js';
+export type { GraphqlErrorExtensions, SessionHttpCode } from './nest/request/session.exceptions.js';
 export type { FailureContent, RenderFailure, SessionFailure } from './nest/request/failure-content.js';
 export type { LoginRefusal } from './nest/guards/login.guard.js';
 export type { ReloginRefusal, ReloginWindow } from './nest/guards/relogin.guard.js';

@@ -29,7 +29,7 @@ export interface FastifySessionOptions<Old extends object> extends MigrationOpti
   store: ConnectStoreLike;
   /** What comes over of a session, which has `cookie` and what the application put into it. */
   map: MapOld<Old>;
-  /** @default 'sessionId' */
+  /** The name of the old cookie. @default 'sessionId' */
   cookieName?: string;
   /** As @fastify/session has it. @default '' */
   cookiePrefix?: string;

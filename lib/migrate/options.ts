@@ -32,9 +32,9 @@ export interface MigrationOptions {
 
 /** With which path and domain the other library sets its cookie. */
 export interface OldCookie {
-  /** @default '/' */
+  /** Of the old cookie. @default '/' */
   path?: string;
-  /** @default none: this host alone */
+  /** Of the old cookie. @default none: this host alone */
   domain?: string;
 }
 

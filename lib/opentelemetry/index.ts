@@ -14,9 +14,9 @@ export type { ConflictMessage, OpenedMessage, StoreCallMessage };
 
 /** What {@link instrumentSessions} takes. */
 export interface InstrumentationOptions {
-  /** @default the global one */
+  /** Makes the spans. @default the global one */
   tracerProvider?: TracerProvider;
-  /** @default the global one */
+  /** Makes the metrics. @default the global one */
   meterProvider?: MeterProvider;
   /** Whether each call of the store becomes a span, within the span of its request. @default true */
   spans?: boolean;

@@ -59,6 +59,10 @@ class FakeSessionService<T extends object> extends SessionService<T> {
     return this.#within(() => super.list(...args));
   }
 
+  override ping(): Promise<void> {
+    return this.#within(() => super.ping());
+  }
+
   override revoke(...args: Parameters<SessionService<T>['revoke']>): Promise<number> {
     return this.#within(() => super.revoke(...args));
   }

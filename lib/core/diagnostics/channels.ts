@@ -16,6 +16,7 @@ export interface ConflictMessage {
 
 /** Published when a call of the store, of the index of sealed cookies or of their revocation list has been answered. */
 export interface StoreCallMessage {
+  /** What was called. */
   part: StorePart;
   /** The method, such as `load` or `commit`. */
   operation: string;

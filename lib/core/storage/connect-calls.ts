@@ -2,6 +2,7 @@
 export interface ConnectSession {
   /** What stores read of it is `expires`, some also `maxAge` and `originalMaxAge`, in milliseconds. */
   cookie: ConnectCookie;
+  /** What the application stored. */
   [key: string]: unknown;
 }
 
@@ -13,6 +14,7 @@ export interface ConnectCookie {
   maxAge?: number | null;
   /** Milliseconds from the last activity. */
   originalMaxAge?: number | null;
+  /** Attributes of the cookie, which stores keep as they are. */
   [key: string]: unknown;
 }
 

@@ -17,7 +17,7 @@ interface Answer {
 }
 
 /** What a response of GraphQL has as `extensions` of an error. */
-export interface SessionErrorExtensions {
+export interface GraphqlErrorExtensions {
   /** That of the response body over HTTP. */
   code: SessionHttpCode;
   /** With `ERR_RELOGIN_REQUIRED`, as in the challenge of RFC 9470: seconds. */
@@ -53,7 +53,7 @@ export class SessionHttpException extends HttpException {
   }
 
   /** What GraphQL sends beside the message. */
-  get extensions(): SessionErrorExtensions {
+  get extensions(): GraphqlErrorExtensions {
     const { code, maxAge, acrValues } = this.#body;
     return {
       code,
