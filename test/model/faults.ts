@@ -1,3 +1,4 @@
+import { backendWith } from './delegates.js';
 import type { SessionStore } from 'nest-sessions';
 import { nextMoment, type Clock } from '../../lib/core/util/clock.js';
 import { isSessionError, unavailable } from '../../lib/core/util/errors.js';
@@ -50,25 +51,7 @@ const inBackend = (
 ): Sabotage => ({
   backend: (store, context) => {
     const real: SessionBackend = new StoreBackend(store, context);
-    const whole: SessionBackend = {
-      cookieIsRecord: false,
-      open: (...args) => real.open(...args),
-      isGenuine: (...args) => real.isGenuine(...args),
-      now: () => real.now(),
-      proof: (subject) => real.proof(subject),
-      create: (...args) => real.create(...args),
-      save: (...args) => real.save(...args),
-      reload: (handle) => real.reload(handle),
-      destroy: (...args) => real.destroy(...args),
-      list: (subject) => real.list(subject),
-      destroyById: (...args) => real.destroyById(...args),
-      destroyAll: (...args) => real.destroyAll(...args),
-      publish: (event) => real.publish(event),
-      subscribe: (listener) => real.subscribe(listener),
-      ping: () => real.ping(),
-      close: () => real.close(),
-    };
-    return { ...whole, ...change(real, store, context.clock) };
+    return backendWith(real, change(real, store, context.clock));
   },
 });
 

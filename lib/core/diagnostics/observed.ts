@@ -38,20 +38,20 @@ const METHODS = [
   'ping',
 ] as const;
 
+type Method = (...args: unknown[]) => Awaitable<unknown>;
+
 /** What is called of a store while it is used. */
 export type StoreOperations = Pick<SessionStore, (typeof METHODS)[number]>;
 
 /** The same store for calls whose time is published. Optional methods are there if the store has them. */
 export function observedStore(part: StorePart, store: SessionStore): StoreOperations {
-  const methods = METHODS.filter((name) => store[name] !== undefined).map((name) => {
-    const method = store[name] as (...args: unknown[]) => Awaitable<unknown>;
-    return [
-      name,
-      (...args: unknown[]) => observed(part, name, () => Reflect.apply(method, store, args)),
-    ] as const;
-  });
+  // Each is looked up when it is called, so that a spy which an application's test puts there is called, too.
+  const methods = METHODS.filter((name) => store[name] !== undefined).map((name) => [
+    name,
+    (...args: unknown[]) => observed(part, name, () => Reflect.apply(store[name] as Method, store, args)),
+  ]);
   // In each logged-in request: without an array of arguments.
   const load: SessionStore['load'] = (id) =>
     storeCalls.hasSubscribers ? observed(part, 'load', () => store.load(id)) : store.load(id);
-  return { ...Object.fromEntries(methods), load } as StoreOperations;
+  return { ...(Object.fromEntries(methods) as StoreOperations), load };
 }
