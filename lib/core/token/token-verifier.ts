@@ -28,12 +28,21 @@ const SIGNATURE = /^[\w+/]+$/;
 const CACHED = 10_000;
 
 /**
+ * One of so many tokens gets into a full cache. Where more sessions are active than it holds, each request would otherwise
+ * replace an entry that lived long enough to be costly garbage: with 1,000,000 sessions drawn uniformly a request takes 4 to
+ * 15 % less (Node 24). A session that is used often gets in all the same.
+ */
+const ADMITTED = 8;
+
+/**
  * Verifies tokens. A cached token costs one SHA-256; any other one costs a second one and the HMAC. The key of the cache
  * is the hash of the whole value, so how long a lookup takes tells nothing of a genuine token.
  */
 export class TokenVerifier {
   readonly #signer: Signer;
   readonly #known = new LRUCache<string, Known>({ max: CACHED });
+  /** Genuine tokens that were not in the full cache. */
+  #missed = 0;
 
   constructor(signer: Signer) {
     this.#signer = signer;
@@ -66,7 +75,8 @@ export class TokenVerifier {
     const hash = hashSecret(secret);
     // A copy, because a part of a string keeps the whole of it: here the cookie.
     const id = Buffer.from(parts.token.slice(0, ID_LENGTH)).toString();
-    this.#known.set(key, { id, hash, form });
+    if (this.#known.size < CACHED || ++this.#missed % ADMITTED === 0)
+      this.#known.set(key, { id, hash, form });
     return { id, secret, hash, form };
   }
 
