@@ -7,6 +7,7 @@ export default {
   workerIdleMemoryLimit: '1GB',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
+  setupFiles: ['<rootDir>/test/support/fresh-async-context.ts'],
   setupFilesAfterEnv: ['<rootDir>/test/support/no-disclosure.ts'],
   testSequencer: '<rootDir>/test/support/long-suites-first.js',
   extensionsToTreatAsEsm: ['.ts'],

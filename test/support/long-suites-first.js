@@ -5,7 +5,6 @@ import TestSequencer from '@jest/test-sequencer';
  * of the files, by which the model would run last, and alone.
  */
 const LONGEST = [
-  // Before all others, in processes that are new: on Node 20 each AsyncLocalStorage that earlier suites used slows every promise.
   'model/postgres',
   'model/postgres-second',
   'model/redis',
