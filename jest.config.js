@@ -11,14 +11,12 @@ export default {
   setupFilesAfterEnv: ['<rootDir>/test/support/no-disclosure.ts'],
   testSequencer: '<rootDir>/test/support/long-suites-first.js',
   extensionsToTreatAsEsm: ['.ts'],
+  resolver: '<rootDir>/test/support/resolver.cjs',
   moduleNameMapper: {
     '^nest-sessions$': '<rootDir>/lib/index.ts',
     '^nest-sessions/(redis|postgres|sealed|connect)$': '<rootDir>/lib/stores/$1/index.ts',
     '^nest-sessions/(.*)$': '<rootDir>/lib/$1/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
-    // A sample that is installed has a Nest of its own. In a spec it shares ours: two copies do not know
-    // each other's exceptions.
-    '^@nestjs/(common|core|platform-express)$': '<rootDir>/node_modules/@nestjs/$1/index.js',
   },
   transform: {
     '^.+\\.ts$': [

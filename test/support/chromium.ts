@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { chromium, type Browser } from 'playwright-core';
+import { jest } from '@jest/globals';
+import { chromium, type Browser, type Page } from 'playwright-core';
 
 const EXECUTABLE = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
@@ -22,5 +23,41 @@ export function launchChromium(): Promise<Browser> {
       '--disable-component-update',
       '--disable-sync',
     ],
+  });
+}
+
+/** Opens a page in a browser of its own: nothing is shared with another's cookies. */
+export type Open = (url: string) => Promise<Page>;
+
+/**
+ * Specs that need Chromium; afterwards every page is closed. Without it the report says that they were skipped, and how to
+ * get it; in CI that is a failure.
+ */
+export function describeInChromium(name: string, specs: (open: Open) => void): void {
+  describe(name, () => {
+    if (!hasChromium) {
+      it(`SKIPPED: ${HOW_TO_GET_IT}`, () => {
+        console.warn(`\n*** The browser specs were SKIPPED. ${HOW_TO_GET_IT} ***\n`);
+        if (process.env['CI']) throw new Error(HOW_TO_GET_IT);
+      });
+      return;
+    }
+    jest.setTimeout(60_000);
+    let browser: Browser;
+    beforeAll(async () => {
+      browser = await launchChromium();
+    });
+    afterAll(() => browser.close());
+    afterEach(async () => {
+      for (const context of browser.contexts()) await context.close();
+    });
+    specs(async (url) => {
+      const context = await browser.newContext({ baseURL: url });
+      const page = await context.newPage();
+      // Bounds every step of a spec.
+      page.setDefaultTimeout(10_000);
+      await page.goto('/');
+      return page;
+    });
   });
 }

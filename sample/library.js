@@ -1,13 +1,13 @@
-// Gets ready for the start: installs the packages if that was not done, builds the library if it was not or
-// is older than its source, and puts the build where npm put the package. An application that installs
-// nest-sessions from a registry needs nothing of this.
+// Gets a sample ready for its start, run by npm in the sample's folder: installs the packages if that was not done,
+// builds the library if it was not or is older than its source, and puts the build where npm put the package. An
+// application that installs nest-sessions from a registry needs nothing of this.
 import { execSync } from 'node:child_process';
 import { cpSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const sample = fileURLToPath(new URL('..', import.meta.url));
-const root = fileURLToPath(new URL('../../..', import.meta.url));
+const sample = process.cwd();
+const root = fileURLToPath(new URL('..', import.meta.url));
 const built = join(root, 'dist');
 const installed = join(sample, 'node_modules', 'nest-sessions');
 
