@@ -1,0 +1,9 @@
+import { Controller, Get } from '@nestjs/common';
+
+@Controller('about')
+export class AboutController {
+  @Get()
+  about() {
+    return { sessions: 'express-session' };
+  }
+}
