@@ -2,12 +2,13 @@
  * For authors of stores: what a store implements, and what is the same in all of them. The contract as a suite is
  * `describeSessionStore` of `nest-sessions/testing`.
  */
-export { applyDelta, epochOf, mayCommit } from '../core/model/record.js';
+export { applyDelta, epochOf, keyConflicts, mayCommit } from '../core/model/record.js';
 
 export type { Clock } from '../core/util/clock.js';
 export type { SessionEvent } from '../core/events/events.js';
 export type {
   Device,
+  KeyChange,
   PredecessorSecret,
   RecordDelta,
   RecordHead,

@@ -1,3 +1,4 @@
+import { bindingSpecs } from './contract/binding.js';
 import { committingSpecs } from './contract/committing.js';
 import { destroyingSpecs } from './contract/destroying.js';
 import { diagnosingSpecs } from './contract/diagnosing.js';
@@ -59,6 +60,7 @@ export function describeSessionStore(
     committingSpecs(runner, store);
     rotatingSpecs(runner, store);
     growingSpecs(runner, store);
+    bindingSpecs(runner, store);
     listingSpecs(runner, store);
     limitingSpecs(runner, store);
     revokingSpecs(runner, store);

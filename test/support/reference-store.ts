@@ -196,14 +196,21 @@ export class ReferenceStore implements SessionStore {
     return (record.previous?.epoch ?? 0) === delta.epoch;
   }
 
-  conflicts(record: SessionRecord, { revision, rotate }: RecordDelta): boolean {
+  conflicts(record: SessionRecord, { revision, rotate, key }: RecordDelta): boolean {
     return (
       (revision !== undefined && revision !== record.revision) ||
-      (rotate !== undefined && rotate.from !== record.secretHash)
+      (rotate !== undefined && rotate.from !== record.secretHash) ||
+      this.keyConflicts(record, key)
     );
   }
 
-  apply(record: SessionRecord, { set, remove, head, rotate, confirm }: RecordDelta): SessionRecord {
+  keyConflicts({ extra }: SessionRecord, key: RecordDelta['key']): boolean {
+    if (!key) return false;
+    if ('bind' in key) return extra?.['deviceKey'] !== undefined && extra['deviceKey'] !== key.bind;
+    return Number(extra?.['deviceChallenge'] ?? 0) >= key.challenge;
+  }
+
+  apply(record: SessionRecord, { set, remove, head, rotate, confirm, key }: RecordDelta): SessionRecord {
     const data = { ...record.data, ...set };
     for (const key of remove ?? []) delete data[key];
     return {
@@ -212,9 +219,14 @@ export class ReferenceStore implements SessionStore {
       ...(rotate && { secretHash: rotate.to, previous: rotate.previous }),
       ...(confirm?.secretHash === record.secretHash &&
         record.previous?.pending === true && { previous: confirm.previous }),
+      ...(key && { extra: { ...record.extra, ...this.fieldOf(key) } }),
       revision: record.revision + (set || remove ? 1 : 0),
       data,
     };
+  }
+
+  fieldOf(key: NonNullable<RecordDelta['key']>): Record<string, string> {
+    return 'bind' in key ? { deviceKey: key.bind } : { deviceChallenge: String(key.challenge) };
   }
 
   expiryAfter(entry: Entry, { ttl }: RecordDelta): number {

@@ -78,6 +78,20 @@ export interface SessionRecord {
   readonly extra?: Readonly<Record<string, string>>;
 }
 
+/**
+ * Names in `extra` of what a session that is bound to a device keeps. Stores do not interpret `extra`, and nodes of earlier
+ * versions keep it, so the record needs no new format.
+ */
+export const DEVICE_KEY = 'deviceKey';
+export const DEVICE_CHALLENGE = 'deviceChallenge';
+
+/** A change of what the record keeps of its client's device. */
+export type KeyChange =
+  /** Binds the session: JSON text of a public key. A record has at most one, for good. */
+  | { bind: string }
+  /** The time of the challenge that was answered, in milliseconds since the epoch. Of two the later one stands. */
+  | { challenge: number };
+
 /** The fields that a commit may replace individually. */
 export type RecordHead = Pick<SessionRecord, 'factors' | 'startedAt' | 'lastSeenAt' | 'rotatedAt' | 'device'>;
 
@@ -107,6 +121,11 @@ export interface RecordDelta {
    * several confirmations counts. Never together with `rotate`.
    */
   confirm?: { secretHash: string; previous: PredecessorSecret };
+  /**
+   * Sets {@link DEVICE_KEY} or {@link DEVICE_CHALLENGE} of `extra`, whose other fields stay. If the record has another key,
+   * or a challenge that is not earlier, the outcome is `conflict`: see {@link keyConflicts}.
+   */
+  key?: KeyChange;
   /** Milliseconds from now after which the store may delete the record; without it the expiry is unchanged. */
   ttl?: number;
 }
@@ -114,11 +133,11 @@ export interface RecordDelta {
 /**
  * The record after a delta, for stores that write whole records. Fields that the delta does not name are unchanged,
  * including `extra`. Increments the revision if the delta changes data. The store must first check whether the delta
- * may be applied: see {@link mayCommit}, `revision` and `rotate.from`.
+ * may be applied: see {@link mayCommit}, {@link keyConflicts}, `revision` and `rotate.from`.
  */
 export function applyDelta(
   record: SessionRecord,
-  { set, remove, head, rotate, confirm }: Omit<RecordDelta, 'epoch'>,
+  { set, remove, head, rotate, confirm, key }: Omit<RecordDelta, 'epoch'>,
 ): SessionRecord {
   const changed = set !== undefined || remove !== undefined;
   return {
@@ -126,6 +145,7 @@ export function applyDelta(
     ...head,
     ...(rotate && { secretHash: rotate.to, previous: rotate.previous }),
     ...(confirm && isConfirmedBy(record, confirm.secretHash) && { previous: confirm.previous }),
+    ...(key && !keyConflicts(record, key) && { extra: { ...record.extra, ...fieldOf(key) } }),
     revision: record.revision + (changed ? 1 : 0),
     data: changed ? changedData(record.data, set, remove) : record.data,
   };
@@ -142,6 +162,19 @@ function changedData(
   const next: Record<string, string> = { ...data, ...set };
   for (const key of remove ?? []) delete next[key];
   return next;
+}
+
+/** What a change of the key sets in `extra`. */
+export const fieldOf = (key: KeyChange): Readonly<Record<string, string>> =>
+  'bind' in key ? { [DEVICE_KEY]: key.bind } : { [DEVICE_CHALLENGE]: String(key.challenge) };
+
+/**
+ * Whether the record has another key, or a challenge that is not earlier. A key that is the same was written by the same
+ * commit, which a driver has sent twice.
+ */
+export function keyConflicts({ extra }: Pick<SessionRecord, 'extra'>, key: KeyChange): boolean {
+  if ('bind' in key) return (extra?.[DEVICE_KEY] ?? key.bind) !== key.bind;
+  return !(key.challenge > Number(extra?.[DEVICE_CHALLENGE] ?? 0));
 }
 
 /** The number of rotations whose predecessor was not honoured: re-logins and regenerates. */

@@ -1,7 +1,13 @@
 import { LRUCache } from 'lru-cache';
 import { systemClock, type Clock } from '../../core/util/clock.js';
 import { checkOptions, isPositiveInteger, optional, type OptionChecks } from '../../core/util/options.js';
-import { applyDelta, mayCommit, type RecordDelta, type SessionRecord } from '../../core/model/record.js';
+import {
+  applyDelta,
+  keyConflicts,
+  mayCommit,
+  type RecordDelta,
+  type SessionRecord,
+} from '../../core/model/record.js';
 import type {
   CommitResult,
   CreateResult,
@@ -114,6 +120,7 @@ export class MemoryStore implements SessionStore {
     if (!packed || !record || !mayCommit(record, delta.epoch)) return { outcome: 'gone' };
     if (delta.revision !== undefined && delta.revision !== record.revision) return { outcome: 'conflict' };
     if (delta.rotate && delta.rotate.from !== record.secretHash) return { outcome: 'conflict' };
+    if (delta.key && keyConflicts(record, delta.key)) return { outcome: 'conflict' };
     const next = applyDelta(record, delta);
     this.#entries.set(this.#pack(next), delta.ttl ?? this.#entries.remainingTtl(packed));
     return { outcome: 'saved', revision: next.revision };

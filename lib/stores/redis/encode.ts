@@ -1,4 +1,9 @@
-import type { PredecessorSecret, RecordDelta, SessionRecord } from '../../core/model/record.js';
+import {
+  fieldOf,
+  type PredecessorSecret,
+  type RecordDelta,
+  type SessionRecord,
+} from '../../core/model/record.js';
 import { DATA, EXTRA, FIELD, FORMAT_VERSION, PREVIOUS_OPTIONAL } from './fields.js';
 
 /** The hash of a record: alternating fields and values, as HSET takes them. */
@@ -36,7 +41,7 @@ export interface FieldChanges {
  * @param commit identifies this commit; empty if it is not conditional on a revision
  */
 export function encodeDelta(
-  { set = {}, remove = [], head = {}, rotate, confirm }: RecordDelta,
+  { set = {}, remove = [], head = {}, rotate, confirm, key }: RecordDelta,
   commit: string,
 ): FieldChanges & { confirm: FieldChanges } {
   const flat: string[] = [];
@@ -50,6 +55,7 @@ export function encodeDelta(
   const previous = rotate ? encodePrevious(rotate.previous) : NO_CHANGES;
   if (rotate) flat.push(FIELD.secretHash, rotate.to, ...previous.set);
   pushTexts(flat, DATA, set);
+  if (key) pushTexts(flat, EXTRA, fieldOf(key));
   return {
     set: flat,
     remove: [...previous.remove, ...remove.map((key) => DATA + key)],

@@ -47,7 +47,7 @@ export class SessionHashes {
   }
 
   async commit(id: string, delta: RecordDelta): Promise<HashCommit> {
-    const { epoch, revision, rotate, ttl } = delta;
+    const { epoch, revision, rotate, key, ttl } = delta;
     // Without it, a resent `update()` that was carried out would look like a conflict, be retried and count twice.
     const commit = revision === undefined ? '' : randomBytes(6).toString('base64url');
     const { set, remove, confirm } = encodeDelta(delta, commit);
@@ -62,6 +62,8 @@ export class SessionHashes {
       changed ? '1' : '',
       commit,
       delta.confirm?.secretHash ?? '',
+      key && 'bind' in key ? key.bind : '',
+      key && 'challenge' in key ? String(key.challenge) : '',
       ...[set, confirm.set, confirm.remove].map(({ length }) => String(length)),
     ];
     const fields = [...set, ...confirm.set, ...confirm.remove, ...remove];

@@ -1,4 +1,6 @@
+import { DEVICE_CHALLENGE, DEVICE_KEY } from '../../core/model/record.js';
 import { Script } from './connection/script.js';
+import { EXTRA } from './fields.js';
 import { INDEXED, INDEX_SLACK, REFRESH_INDEX } from './subjects/subject-index-terms.js';
 
 /** Sets the fields and values in a range of ARGV, in chunks: Lua limits the number of arguments of a call. */
@@ -47,8 +49,9 @@ return 1`);
  * ARGV:
  * 1–9 format version, epoch, revision, secret hash to rotate from and to, ttl, 1 if data changes, id of this commit,
  *     secret hash to confirm
- * 10–12 the numbers of texts in the first three of the groups that follow
- * 13… fields and values to set; fields and values to set, and fields to remove, if the secret hash is the one to confirm
+ * 10–11 key of a device to bind to, time of the challenge that was answered
+ * 12–14 the numbers of texts in the first three of the groups that follow
+ * 15… fields and values to set; fields and values to set, and fields to remove, if the secret hash is the one to confirm
  *     and its predecessor is pending; fields to remove, up to the end
  *
  * An empty text stands for "none". Returns the outcome, the revision and, if the session must be added to the index of
@@ -58,12 +61,12 @@ return 1`);
  * script distinguishes it from a conflict or from a commit of another epoch.
  */
 export const COMMIT = new Script(`${PUT}${NOTE_INDEXED}
-local have = redis.pcall('HMGET', KEYS[1], 'h', 'r', 'v', 'u', 'n', 'ph', 'ps', 'pe', 'pp', '${INDEXED}')
+local have = redis.pcall('HMGET', KEYS[1], 'h', 'r', 'v', 'u', 'n', 'ph', 'ps', 'pe', 'pp', '${INDEXED}', '${EXTRA}${DEVICE_KEY}', '${EXTRA}${DEVICE_CHALLENGE}')
 if have.err then
   if not string.find(have.err, 'WRONGTYPE', 1, true) then return have end
   return {'corrupt'}
 end
-local version, epoch, revision, from, to, ttl, changes, commit, confirm = unpack(ARGV, 1, 9)
+local version, epoch, revision, from, to, ttl, changes, commit, confirm, bind, challenge = unpack(ARGV, 1, 11)
 local hash, count = have[1], have[2]
 if not hash then return {'gone'} end
 if have[3] ~= version or not count or not string.match(count, '^%d+$') then return {'corrupt'} end
@@ -80,6 +83,8 @@ local epochNow = have[7] and have[7] == have[6] and have[8] or '0'
 if epochNow ~= epoch then return {'gone'} end
 if revision ~= '' and revision ~= count then return {'conflict'} end
 if from ~= '' and from ~= hash then return {'conflict'} end
+if bind ~= '' and have[11] and have[11] ~= bind then return {'conflict'} end
+if challenge ~= '' and have[12] and tonumber(have[12]) >= tonumber(challenge) then return {'conflict'} end
 if changes == '1' then count = string.format('%.0f', redis.call('HINCRBY', KEYS[1], 'r', 1)) end
 if ttl ~= '' and tonumber(ttl) <= 0 then
   redis.call('DEL', KEYS[1])
@@ -88,12 +93,12 @@ end
 local function drop(first, last)
   for i = first, last do redis.call('HDEL', KEYS[1], ARGV[i]) end
 end
-local setEnd = 12 + tonumber(ARGV[10])
-local confirmedEnd = setEnd + tonumber(ARGV[11])
-local unconfirmedEnd = confirmedEnd + tonumber(ARGV[12])
+local setEnd = 14 + tonumber(ARGV[12])
+local confirmedEnd = setEnd + tonumber(ARGV[13])
+local unconfirmedEnd = confirmedEnd + tonumber(ARGV[14])
 -- The start moves, and a record of an earlier version does not store when it began.
-if ARGV[13] == 'c' then redis.call('HSETNX', KEYS[1], 'b', redis.call('HGET', KEYS[1], 'c') or ARGV[14]) end
-put(13, setEnd)
+if ARGV[15] == 'c' then redis.call('HSETNX', KEYS[1], 'b', redis.call('HGET', KEYS[1], 'c') or ARGV[16]) end
+put(15, setEnd)
 -- The first of several confirmations counts.
 if confirm == hash and have[7] and have[7] == have[6] and have[9] == '1' then
   put(setEnd + 1, confirmedEnd)

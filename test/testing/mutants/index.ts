@@ -1,3 +1,4 @@
+import { binding } from './binding.js';
 import { committing } from './committing.js';
 import { destroying } from './destroying.js';
 import { diagnosing } from './diagnosing.js';
@@ -21,6 +22,7 @@ export const MUTANTS = [
   ...committing,
   ...rotating,
   ...growing,
+  ...binding,
   ...listing,
   ...limiting,
   ...revoking,

@@ -1,4 +1,11 @@
-import type { RecordDelta, RecordHead } from '../../../core/model/record.js';
+import {
+  DEVICE_CHALLENGE,
+  DEVICE_KEY,
+  fieldOf,
+  type KeyChange,
+  type RecordDelta,
+  type RecordHead,
+} from '../../../core/model/record.js';
 import { dataText, escapeKey } from './rows.js';
 
 /** The server's clock, so that all nodes agree. */
@@ -24,7 +31,7 @@ const HEAD_COLUMNS = {
  * @param value adds a value to the statement and returns its placeholder
  */
 export function assignments(delta: RecordDelta, value: (one: unknown) => string): string[] {
-  const { set, remove, head = {}, rotate, confirm, ttl } = delta;
+  const { set, remove, head = {}, rotate, confirm, key, ttl } = delta;
   const changes: string[] = [];
   if (set || remove) {
     const written = `kept.data || ${value(dataText(set ?? {}))}::jsonb`;
@@ -44,6 +51,14 @@ export function assignments(delta: RecordDelta, value: (one: unknown) => string)
     const previous = value(JSON.stringify(confirm.previous));
     changes.push(`previous = CASE WHEN ${same} THEN ${previous}::json ELSE kept.previous END`);
   }
+  if (key) changes.push(`extra = coalesce(kept.extra, '{}') || ${value(dataText(fieldOf(key)))}::jsonb`);
   if (ttl !== undefined) changes.push(`expires_at = ${after(value(ttl))}`);
   return changes.length > 0 ? changes : ['revision = kept.revision'];
+}
+
+/** What must hold of the row `found` for a change of the key: the opposite of `keyConflicts`. */
+export function keyCondition(key: KeyChange, value: (one: unknown) => string): string {
+  if ('bind' in key)
+    return `coalesce(found.extra ->> '${DEVICE_KEY}', ${value(key.bind)}) = ${value(key.bind)}`;
+  return `coalesce(found.extra ->> '${DEVICE_CHALLENGE}', '0')::double precision < ${value(key.challenge)}`;
 }

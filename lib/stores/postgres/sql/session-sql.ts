@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { RecordDelta, SessionRecord } from '../../../core/model/record.js';
-import { after, assignments, NOW } from './commit-sql.js';
+import { after, assignments, keyCondition, NOW } from './commit-sql.js';
 import { ADDED } from './ddl.js';
 import { dataText, FORMAT } from './rows.js';
 import { quoted } from './table-name.js';
@@ -79,16 +79,19 @@ export class PostgresStatements {
   commit(id: string, delta: RecordDelta): Statement {
     const values: unknown[] = [id, String(delta.epoch)];
     const value = (one: unknown): string => `$${values.push(one)}`;
-    const changes = assignments(delta, value);
+    // A table of an earlier version has no column for a key.
+    const key = this.migrated ? delta.key : undefined;
+    const changes = assignments({ ...delta, ...(delta.key && { key }) }, value);
     // A row of an earlier version stores when the session began only as its start, which moves now.
     if (this.migrated && delta.head?.startedAt !== undefined)
       changes.push('began_at = coalesce(kept.began_at, kept.created_at)');
     const conditions = ['kept.id = found.id'];
     if (delta.revision !== undefined) conditions.push(`found.revision = ${value(delta.revision)}`);
     if (delta.rotate) conditions.push(`found.secret_hash = ${value(delta.rotate.from)}`);
+    if (delta.key) conditions.push(key ? keyCondition(key, value) : 'false');
     return [
       `WITH found AS MATERIALIZED (
-         SELECT id, revision, secret_hash FROM ${this.#table}
+         SELECT id, revision, secret_hash${key ? ', extra' : ''} FROM ${this.#table}
          WHERE id = $1 AND ${LIVE} AND format = ${FORMAT} AND coalesce(previous ->> 'epoch', '0') = $2
          FOR UPDATE
        ), saved AS (
