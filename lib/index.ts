@@ -3,11 +3,13 @@ export { SessionService } from './nest/session.service.js';
 export { SessionInterceptor } from './nest/request/session.interceptor.js';
 export { LoginGuard } from './nest/guards/login.guard.js';
 export { ReloginGuard } from './nest/guards/relogin.guard.js';
+export { DeviceBoundGuard } from './nest/device/device-bound.guard.js';
 export {
   AllowCrossOrigin,
   Cacheable,
   CurrentSession,
   CurrentUser,
+  DeviceBound,
   Logout,
   Passive,
   Public,
@@ -29,6 +31,7 @@ export type {
   SessionOptionsFactory,
   ExcludedRoute,
 } from './nest/options/session.options.js';
+export type { DeviceBoundOptions, DeviceScope } from './nest/device/device.options.js';
 export type { LoggedInSession } from './nest/session.js';
 export type {
   HandshakeOptions,
@@ -48,6 +51,9 @@ export type { MemoryStoreOptions } from './stores/memory/index.js';
 export type { DataOf, SessionData, SessionInfo, SessionState } from './core/session.js';
 export type { SessionErrorCode } from './core/util/errors.js';
 export type { EndReason, SessionEvent, StoreAccess, StorePart } from './core/events/events.js';
+export type { DeviceAlgorithm } from './core/device/device-key.js';
+export type { DeviceRefusal, SkipReason } from './core/device/device-refusal.js';
+export type { UnprovedReason } from './core/device/device-policy.js';
 export type { LoginOptions, ReloginOptions } from './core/operations/operations.js';
 export type { ProtectionVerdict } from './core/request/engine-context.js';
 export type { CookieOptions } from './core/token/cookie.js';

@@ -1,3 +1,4 @@
+import { DeviceOperations } from './device/device-operations.js';
 import { Commit } from './operations/commit.js';
 import { expireCookie, setCookie } from './token/cookie.js';
 import type { DataHooks } from './model/data.js';
@@ -26,6 +27,7 @@ export class SessionEngine {
   readonly #operations: SessionOperations;
   readonly #updating: Updating;
   readonly #takeover: Takeover;
+  readonly #device: DeviceOperations;
 
   /** @throws SessionError `ERR_OPTIONS` if the backend cannot do what the configuration asks for */
   constructor(config: EngineConfig, backend: SessionBackend, events: EventHub) {
@@ -36,6 +38,8 @@ export class SessionEngine {
     this.#updating = new Updating(context, this.#operations);
     this.#opening = new Opening(context, (state) => new StateHooks(state, context));
     this.#takeover = new Takeover(context, this.#opening);
+    this.#device = new DeviceOperations(context);
+    if (config.device && !backend.bound) throw bindsNothing();
     backend.subscribe((event) => events.emit({ ...event, remote: true }));
   }
 
@@ -47,9 +51,18 @@ export class SessionEngine {
     return this.#context.events;
   }
 
-  /** The request state for a Cookie header. Synchronous if the store responds synchronously. */
-  open(cookieHeader: string | undefined, client: Client): Awaitable<RequestState> {
-    return this.#opening.open(cookieHeader, client);
+  /**
+   * The request state for a Cookie header. Synchronous if the store responds synchronously.
+   *
+   * @param proves false for a request of a device itself, which comes to prove what the bound cookie does
+   */
+  open(cookieHeader: string | undefined, client: Client, proves = true): Awaitable<RequestState> {
+    return this.#opening.open(cookieHeader, client, proves);
+  }
+
+  /** What a device asks for, of the session of its request. */
+  get device(): DeviceOperations {
+    return this.#device;
   }
 
   /**
@@ -218,6 +231,12 @@ export class SessionEngine {
     return this.#context.backend.close();
   }
 }
+
+const bindsNothing = (): SessionError =>
+  new SessionError(
+    'ERR_OPTIONS',
+    'SessionModule: deviceBound: what is given as "store" keeps no keys of devices. Give a MemoryStore, RedisStore, PostgresStore or SealedCookie, or leave "deviceBound" out.',
+  );
 
 /** Connects the data of a session to its request state. */
 class StateHooks implements DataHooks {

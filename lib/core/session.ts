@@ -1,10 +1,11 @@
 import { inspect } from 'node:util';
+import { deviceKeyOf } from './device/device-key.js';
 import { assertDataObject } from './model/data-checks.js';
 import type { SessionEngine } from './engine.js';
 import type { Duration } from './util/durations.js';
 import { milliseconds } from './util/durations.js';
 import { authenticatedAt, freshUntil } from './model/policy.js';
-import type { Device } from './model/record.js';
+import type { Device, SessionRecord } from './model/record.js';
 import type { Awaitable } from './storage/store.js';
 import type { RequestState } from './request/request-state.js';
 
@@ -53,6 +54,8 @@ export interface SessionInfo {
   expiresAt: Date;
   /** The last active proof by any factor. */
   authenticatedAt: Date | undefined;
+  /** Since when the session is bound to a key of its device, with the option `deviceBound`; `undefined` if it is not. */
+  boundAt: Date | undefined;
   /** Whether the cookie outlives the browser. */
   remember: boolean;
   /** Whether it is the session of this request. */
@@ -61,6 +64,12 @@ export interface SessionInfo {
 
 /** The latest time that a Date holds (ECMA-262 §21.4.1.1), in milliseconds since the epoch. */
 const LATEST = 8.64e15;
+
+/** Since when a session is bound to a device; the start of the epoch if the time cannot be read. */
+export function boundAtOf(record: SessionRecord): Date | undefined {
+  const key = deviceKeyOf(record);
+  return key && new Date(Math.max(0, key.boundAt));
+}
 
 // By symbol, so that another copy of this module in the process can ask as well.
 const REQUEST_STATE = Symbol.for('nest-sessions/request-state');
@@ -152,6 +161,12 @@ export class Session<T extends object = SessionData> {
   /** When the session ends without further activity. */
   get expiresAt(): Date {
     return new Date(this.#engine.expiryOf(this.#state));
+  }
+
+  /** Since when the session is bound to a key of its device, with the option `deviceBound`; `undefined` if it is not. */
+  get boundAt(): Date | undefined {
+    const { handle } = this.#state;
+    return handle && boundAtOf(handle.record);
   }
 
   /** When the user last authenticated, by the given factor or by any; `undefined` without a login. */

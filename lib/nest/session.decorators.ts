@@ -17,6 +17,7 @@ import {
   type OptionChecks,
 } from '../core/util/options.js';
 import { assertFactorIfNamed } from '../core/model/subject.js';
+import { DeviceBoundGuard } from './device/device-bound.guard.js';
 import { ReloginGuard } from './guards/relogin.guard.js';
 import { loginRequired } from './request/session.exceptions.js';
 import { SessionInterceptor } from './request/session.interceptor.js';
@@ -149,6 +150,12 @@ function windowOf(within: Duration): number {
 
 /** What they may hold is checked with their own errors. */
 const RELOGIN_CHECKS: OptionChecks<ReloginPolicy> = { within: unchecked, factor: unchecked };
+
+/**
+ * Asks for a session that is bound to a device, and for a request that proves it: also right after the login, when others
+ * still pass. Needs the option `deviceBound`.
+ */
+export const DeviceBound = (): MethodDecorator & ClassDecorator => UseGuards(DeviceBoundGuard);
 
 /**
  * Not guarded where LoginGuard or ReloginGuard is global, or bound to the class of this handler. The nearer word

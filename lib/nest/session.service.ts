@@ -9,6 +9,7 @@ import type { LoginOptions, ReloginOptions } from '../core/operations/operations
 import { authenticatedAt } from '../core/model/policy.js';
 import { plainDevice, type SessionRecord } from '../core/model/record.js';
 import {
+  boundAtOf,
   Session as CoreSession,
   stateOf,
   type DataOf,
@@ -319,6 +320,7 @@ export class SessionService<T extends object = SessionData> {
       lastSeenAt: new Date(record.lastSeenAt),
       expiresAt: new Date(this.#engine.recordExpiry(record)),
       authenticatedAt: proved === undefined ? undefined : new Date(proved),
+      boundAt: boundAtOf(record),
       remember: record.remember,
       current: record.id === current,
     };

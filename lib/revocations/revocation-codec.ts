@@ -57,7 +57,7 @@ export function readRevocation(rank: unknown, until: unknown, body: unknown): Re
 }
 
 function readSession(rank: number, until: number, terms: Fields): Revocation | undefined {
-  const { id, why, grace, honoured, confirmed, older } = terms;
+  const { id, why, grace, honoured, confirmed, older, device } = terms;
   const fits =
     isId(id) &&
     typeof why === 'string' &&
@@ -65,11 +65,13 @@ function readSession(rank: number, until: number, terms: Fields): Revocation | u
     isTime(grace) &&
     typeof honoured === 'boolean' &&
     isTimeOrAbsent(confirmed) &&
-    isTimeOrAbsent(older);
+    isTimeOrAbsent(older) &&
+    (device === undefined || typeof device === 'string');
   if (!fits) return undefined;
   const rotation = {
     ...(confirmed !== undefined && { confirmed }),
     ...(older !== undefined && { older }),
+    ...(device !== undefined && { device }),
   };
   return revocationOf(id, until, { why: why as SessionTerms['why'], grace, honoured, ...rotation }, rank);
 }

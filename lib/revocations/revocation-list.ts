@@ -38,6 +38,11 @@ export interface SessionTerms {
   confirmed?: number;
   /** As `confirmed`, for tokens older than the immediate predecessor. Absent if it is the same time. */
   older?: number;
+  /**
+   * The rotation bound the session to a device: JSON text of its public key. A predecessor within its grace holds an
+   * earlier state, which lacks the key.
+   */
+  device?: string;
 }
 
 /** Voids tokens of one subject that were issued at or before `rank`, a time in milliseconds. */

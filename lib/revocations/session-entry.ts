@@ -88,6 +88,7 @@ function stricter(a: SessionTerms, b: SessionTerms): SessionTerms {
     honoured: a.honoured && b.honoured,
     ...(confirmed !== undefined && { confirmed }),
     ...(older !== undefined && { older }),
+    ...((a.device ?? b.device) !== undefined && { device: a.device ?? b.device }),
   };
 }
 

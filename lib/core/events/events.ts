@@ -1,3 +1,5 @@
+import type { DeviceAlgorithm } from '../device/device-key.js';
+import type { DeviceRefusal, SkipReason } from '../device/device-refusal.js';
 import { events as channel } from '../diagnostics/channels.js';
 
 /** Why a session ended. */
@@ -16,7 +18,7 @@ export type EndReason =
   | 'idle'
   /** `lifetime` has passed since the login or re-login. */
   | 'lifetime'
-  /** A superseded token was presented after its grace period. */
+  /** A superseded token was presented after its grace period, or something else than the key of a device-bound session signed for it. */
   | 'reused'
   /** The option `protection` ended it. */
   | 'protection'
@@ -57,8 +59,16 @@ export type SessionEvent =
   | (EventOf<'migrated'> & { source: string })
   /** A session ended. */
   | (EventOf<'ended'> & { reason: EndReason })
-  /** A superseded token was presented after its grace, so a copy of it was kept. The session is ended. */
+  /** A copy of the cookie was used: a superseded one after its grace, or one without the key to which the session is bound. The session is ended. */
   | EventOf<'reused'>
+  /** The session was bound to a key of its client's device (`deviceBound`). */
+  | (EventOf<'bound'> & { algorithm: DeviceAlgorithm })
+  /** The client proved again that it holds the key. No activity of the user. */
+  | EventOf<'refreshed'>
+  /** A request of a bound session without its bound cookie, or a registration or refresh that is not in order, was refused. */
+  | (EventOf<'refused'> & { reason: DeviceRefusal })
+  /** A browser says that it could not refresh, so the request comes without a new bound cookie. */
+  | (EventOf<'skipped'> & { reason: SkipReason })
   /** The client is another than the one that logged in. */
   | (EventOf<'suspicious'> & { verdict: 'relogin' | 'end' })
   /** A cookie in our form that this application never issued, or that was altered. */

@@ -20,6 +20,8 @@ export type RejectReason =
   | 'superseded'
   /** A superseded token was presented after its grace. The session is ended. */
   | 'reused'
+  /** The session is bound to a device, and the request does not prove that it comes from there. The session is live. */
+  | 'unproved'
   /** The idle timeout has passed. */
   | 'idle'
   /** The absolute lifetime has passed. */
@@ -53,5 +55,6 @@ export const REJECTIONS: Readonly<Record<RejectReason, Rejection>> = {
   evicted: { cookie: 'expire', guess: false, rank: 4 },
   replaced: { cookie: 'keep', guess: false, rank: 5 },
   superseded: { cookie: 'keep', guess: false, rank: 5 },
+  unproved: { cookie: 'keep', guess: false, rank: 5 },
   reused: { cookie: 'expire', event: 'reused', ends: 'reused', guess: false, rank: 6 },
 };

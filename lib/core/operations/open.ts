@@ -1,3 +1,5 @@
+import { skipReasonOf } from '../device/device-refusal.js';
+import type { UnprovedReason } from '../device/device-policy.js';
 import { opened as openedChannel, type OpenedMessage } from '../diagnostics/channels.js';
 import { cookieValues } from '../token/cookie.js';
 import type { DataHooks } from '../model/data.js';
@@ -26,15 +28,20 @@ export class Opening {
     this.#guesses = new GuessCounter(context.config.clock);
   }
 
-  /** The session that a Cookie header stands for. Of several cookies the live one counts, and of those the newest. */
-  open(cookieHeader: string | undefined, client: Client): Awaitable<RequestState> {
+  /**
+   * The session that a Cookie header stands for. Of several cookies the live one counts, and of those the newest.
+   *
+   * @param proves whether a session that is bound to a device opens only with its bound cookie
+   */
+  open(cookieHeader: string | undefined, client: Client, proves = true): Awaitable<RequestState> {
     const values = cookieValues(cookieHeader, this.#context.config.cookie.name);
     if (values.length === 0) return this.begin(client);
     const opened =
       values.length === 1 ? this.#context.backend.open(values[0]!, client) : this.#openBest(values, client);
+    const cookies = proves && { header: cookieHeader };
     return opened instanceof Promise
-      ? opened.then((found) => this.admit(found, client))
-      : this.admit(opened, client);
+      ? opened.then((found) => this.admit(found, client, cookies))
+      : this.admit(opened, client, cookies);
   }
 
   /** The state of a request whose session could not be loaded: neither anonymous nor logged in. */
@@ -79,19 +86,50 @@ export class Opening {
     return why === undefined ? Infinity : REJECTIONS[why].rank;
   }
 
-  /** The state for what the backend found: a session whose time is over, or whose client is another, may end here. */
-  admit(opened: OpenResult, client: Client): Awaitable<RequestState> {
+  /**
+   * The state for what the backend found: a session whose time is over, or whose client is another, may end here.
+   *
+   * @param cookies false if a bound session opens without its bound cookie
+   */
+  admit(
+    opened: OpenResult,
+    client: Client,
+    cookies: Cookies | false = { header: client.request?.headers.cookie },
+  ): Awaitable<RequestState> {
     if (opened.kind === 'rejected')
       return opened.why === 'reused' ? this.#endReused(opened, client) : this.#reject(opened, client);
     const timeout = this.#context.timeoutOf(opened.handle.record, opened.now);
     if (timeout) return this.discard(opened.handle, timeout, client);
-    return this.#protect(opened, client);
+    const { device } = this.#context.config;
+    if (!device || !cookies) return this.#protect(opened, client);
+    const standing = device.standingOf(opened.handle.record, cookies.header, opened.now);
+    if (standing.kind === 'refused') return this.#refuseUnproved(opened, standing.reason, client);
+    return this.#protect(opened, client, standing.kind === 'proved');
   }
 
-  #protect(opened: OpenedToken, client: Client): Awaitable<RequestState> {
+  /**
+   * The session stays, and so does its cookie: with the next bound cookie it opens again. Until then nothing but its end
+   * can be asked for, and no anonymous session takes its place in a browser that says that it will come back.
+   */
+  #refuseUnproved({ handle, now }: OpenedToken, reason: UnprovedReason, client: Client): RequestState {
+    const { id, subject } = handle.record;
+    const skipped = skipReasonOf(client.request?.headers['secure-session-skipped']);
+    const state = this.begin(client);
+    const former = { handle, everywhere: false };
+    const lately = skipped !== undefined;
+    state.rejected({ kind: 'rejected', why: 'unproved', id, former, lately }, REJECTIONS.unproved.cookie);
+    const whose = { id, at: now, ...(subject !== undefined && { subject }) };
+    if (skipped !== undefined) this.#context.events.emit({ type: 'skipped', ...whose, reason: skipped });
+    this.#context.events.emit({ type: 'refused', ...whose, reason });
+    publish('unproved');
+    return state;
+  }
+
+  #protect(opened: OpenedToken, client: Client, provesDevice = false): Awaitable<RequestState> {
     const { handle } = opened;
     const state = this.begin(client);
     state.opened(opened);
+    state.provesDevice = provesDevice;
     const verdict = this.#verdict(state, handle);
     if (verdict !== 'end') publish('live');
     if (verdict === 'ok') return state;
@@ -157,6 +195,11 @@ export class Opening {
   begin(client: Client): RequestState {
     return new RequestState(this.#context.config.clock, client, this.#hooks);
   }
+}
+
+/** Those of the request, in which a bound cookie may be. */
+interface Cookies {
+  header: string | undefined;
 }
 
 const isPresent = (opened: OpenResult): boolean => opened.kind === 'live' && opened.present;

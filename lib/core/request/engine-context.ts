@@ -1,3 +1,4 @@
+import type { DevicePolicy } from '../device/device-policy.js';
 import type { Clock } from '../util/clock.js';
 import type { ResolvedCookie } from '../token/cookie.js';
 import type { DataParser } from '../model/data-schema.js';
@@ -46,6 +47,8 @@ export interface EngineConfig {
   onUnhandledCall?: (call: FailedCall) => void;
   /** How long ago a login may be for a guarded handler that names no window of its own, in milliseconds. */
   reloginWithin: number;
+  /** The option `deviceBound`. Absent where no session is bound to a device. */
+  device?: DevicePolicy | undefined;
   /** Where sessions come over from, in the order in which they are asked. */
   migrate?: readonly MigrationSource[];
   /** Waits for so many milliseconds between two attempts of an update. @default a timer */

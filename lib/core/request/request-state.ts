@@ -31,6 +31,10 @@ export class RequestState {
   readonly calls = new Calls();
   /** The session of another library that this one took over, where the request came with it. */
   takenOver: TakenOver | undefined;
+  /** The client has the key to which the session is bound: it proved it a moment ago. */
+  provesDevice = false;
+  /** The user logged in by this request, or again, so its client may bind the session to its device. */
+  #authenticates = false;
   readonly #clock: Clock;
   readonly #hooks: (state: RequestState) => DataHooks;
   readonly #queue = new ChangeQueue();
@@ -189,6 +193,10 @@ export class RequestState {
     this.#accessed = true;
   }
 
+  get authenticates(): boolean {
+    return this.#authenticates;
+  }
+
   get asksForLogin(): boolean {
     return this.#asksForLogin;
   }
@@ -288,8 +296,14 @@ export class RequestState {
     this.bag.rebase(handle.record.data);
   }
 
+  /** A change of what is kept of the client's device is stored, independently of what a commit has to write. */
+  bound(handle: SessionHandle, newCookie: boolean): void {
+    this.#at = to.continued(this.#at, { handle }, newCookie);
+  }
+
   /** After a re-login: a new secret, and the client is no longer suspicious. */
   proved(handle: SessionHandle): void {
+    this.#authenticates = true;
     this.#at = to.continued(this.#at, { handle, confirms: false, suspicious: false, marks: false }, true);
   }
 
@@ -301,6 +315,8 @@ export class RequestState {
 
   replacedBy(handle: SessionHandle): void {
     this.#rejected = undefined;
+    this.#authenticates = true;
+    this.provesDevice = false;
     this.#newId = undefined;
     this.#at = to.replaced(this.#at, handle);
     this.#bag?.reset(handle.record.data);

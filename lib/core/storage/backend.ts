@@ -3,7 +3,7 @@ import type { Secret } from '../token/secret.js';
 import type { Signer } from '../token/signer.js';
 import type { SessionEvent } from '../events/events.js';
 import type { DataPatch } from '../model/data.js';
-import type { RecordHead, SessionRecord } from '../model/record.js';
+import type { KeyChange, RecordHead, SessionRecord } from '../model/record.js';
 import type { Limits } from '../model/policy.js';
 import type { RejectReason } from '../model/reject-reason.js';
 import type { Claim } from '../migration/claim.js';
@@ -72,6 +72,8 @@ export interface BackendWrite {
   rotate?: Rotation;
   /** Never together with `rotate`, which confirms as well. */
   confirm?: Confirmation;
+  /** As in `RecordDelta`. */
+  key?: KeyChange;
 }
 
 export interface Rotation {
@@ -173,7 +175,33 @@ export interface SessionBackend<H extends SessionHandle = SessionHandle> {
   ping(): Promise<void>;
   /** For sessions that come over from another library. Absent if nothing can be remembered of them. */
   readonly claims?: ClaimedSessions<H>;
+  /** For sessions that are bound to a device. Absent if none can be. */
+  readonly bound?: BoundSessions<H>;
   close(): Awaitable<void>;
+}
+
+/** What is kept of the devices to which sessions are bound. */
+export interface BoundSessions<H extends SessionHandle = SessionHandle> {
+  /**
+   * Binds a session. Of several concurrent calls exactly one succeeds; a key is never replaced.
+   *
+   * @param key JSON text of the public key, different at each call
+   * @param grace milliseconds for which requests that are on their way still pass
+   * @returns `conflict` if the session has another key, or was rotated by another request
+   */
+  bind(handle: H, key: string, now: number, grace: number): Promise<SaveResult<H>>;
+  /** Notes that a challenge was answered. @returns `conflict` if it was before, or a later one was */
+  answer(handle: H, challenge: AnsweredChallenge, now: number): Promise<SaveResult<H>>;
+}
+
+/** Times are milliseconds since the epoch. */
+export interface AnsweredChallenge {
+  /** Random 128 bit, in the form of an id. */
+  nonce: string;
+  /** When it was made. */
+  at: number;
+  /** When it will be too old to be answered. */
+  until: number;
 }
 
 /** Sessions that took those of another library over, each at most once. */

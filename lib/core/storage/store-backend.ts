@@ -20,6 +20,7 @@ import type {
   SessionBackend,
 } from './backend.js';
 import { inTime, StoreCalls } from './store-calls.js';
+import { StoreBound } from './store-bound.js';
 import { StoreClaims } from './store-claims.js';
 import { StoreEvents } from './store-events.js';
 import { presentSecretOf, StoreHandle } from './store-handle.js';
@@ -55,6 +56,7 @@ export class StoreBackend implements SessionBackend<StoreHandle> {
   readonly #revocation: StoreRevocation;
   readonly #events: StoreEvents;
   readonly claims: StoreClaims;
+  readonly bound: StoreBound;
 
   constructor(store: SessionStore, context: BackendContext) {
     this.#diagnosed = store;
@@ -70,6 +72,7 @@ export class StoreBackend implements SessionBackend<StoreHandle> {
     this.#writer = new StoreWriter(this.#calls, context.signer);
     this.#revocation = new StoreRevocation(this.#calls, context.loginsComeLate);
     this.#events = new StoreEvents(store, context);
+    this.bound = new StoreBound(this.#writer, this.#calls, context);
     this.claims = new StoreClaims(this.#calls, context, (token) => this.#load(token));
   }
 

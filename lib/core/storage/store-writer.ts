@@ -116,6 +116,7 @@ export class StoreWriter {
       ...(change.head && { head: change.head }),
       ...(change.exclusive && { revision: record.revision }),
       ...(next && { rotate: next.rotate }),
+      ...(change.key && { key: change.key }),
       ...(change.confirm && confirmation(record, now, change.confirm.grace)),
     };
     const done = await this.#calls.write((store) => store.commit(record.id, delta));

@@ -10,7 +10,7 @@ const PREFIX = 's:';
 const KEY = 32;
 
 /** What a derived key is for. None serves two purposes, nor two names of a cookie. */
-export type KeyPurpose = 'sign' | 'successor' | 'notice' | 'migrate';
+export type KeyPurpose = 'sign' | 'successor' | 'notice' | 'migrate' | 'device';
 
 /**
  * How a signature was made: with the key that is derived for the cookie's name, or with the secret itself, as versions

@@ -50,7 +50,9 @@ export type SessionErrorCode =
   /** `ReloginGuard` rejected the request. 401, or 303 to `relogin.url`. */
   | 'ERR_RELOGIN_REQUIRED'
   /** A login on another device exceeded `maxSessions`. 401. */
-  | 'ERR_SESSION_EVICTED';
+  | 'ERR_SESSION_EVICTED'
+  /** `@DeviceBound()` rejected a session that is not bound to a device, or a request that does not prove it. 403. */
+  | 'ERR_DEVICE_REQUIRED';
 
 /**
  * The status of the response if the application does not catch the error. The other codes are mistakes of the

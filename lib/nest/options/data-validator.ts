@@ -7,6 +7,7 @@ import { isSessionError, SessionError } from '../../core/util/errors.js';
 import { keyShown } from '../../core/util/texts.js';
 import type * as DataClass from './data-class.js';
 import { keysOfSchema } from './data-keys.js';
+import { isModuleMissing } from './module-missing.js';
 import type { StandardIssue, StandardSchemaV1 } from './standard-schema.js';
 
 /** What the option `data` comes to. */
@@ -40,13 +41,6 @@ async function readersOfClasses(): Promise<typeof DataClass> {
     );
   }
 }
-
-/** Of an ES module, and of CommonJS. Jest throws errors of another realm, which are no instance of this one's `Error`. */
-const isModuleMissing = (error: unknown): boolean =>
-  typeof error === 'object' &&
-  error !== null &&
-  'code' in error &&
-  (error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'MODULE_NOT_FOUND');
 
 /** A schema that always takes its time is known at boot; one that does for some values alone, when these come. */
 function bySchema(shape: StandardSchemaV1): DataParser {

@@ -7,6 +7,7 @@ import type { SessionBackendFactory } from '../../core/storage/backend.js';
 import type { MigrationSource } from '../../core/migration/source.js';
 import type { Device } from '../../core/model/record.js';
 import type { SessionStore } from '../../core/storage/store.js';
+import type { DeviceBoundOptions } from '../device/device.options.js';
 import type { RenderFailure } from '../request/failure-content.js';
 import type { StandardSchemaV1 } from './standard-schema.js';
 
@@ -116,6 +117,12 @@ export interface SessionModuleOptions<T extends object = object> {
    * of `nest-sessions/migrate`. Needs a store; sealed cookies cannot remember which sessions came over. @default none
    */
   migrate?: readonly MigrationSource[];
+  /**
+   * Binds sessions to a key that the browser keeps, in hardware where there is some (W3C Device Bound Session Credentials), so
+   * that a copy of all cookies is worthless after minutes. A browser without it keeps an ordinary session, unless `require`
+   * says otherwise. Needs HTTPS and the package `jose`. @default false
+   */
+  deviceBound?: boolean | DeviceBoundOptions;
   /** For tests. Where it is given it decides; otherwise the store's own clock does, if it has one. */
   clock?: Clock;
 }

@@ -8,6 +8,9 @@ import type { EngineConfig, ProtectionVerdict } from '../../core/request/engine-
 import { wrongOption } from '../../core/util/options.js';
 import type { Limits } from '../../core/model/policy.js';
 import type { Device } from '../../core/model/record.js';
+import type { DeviceProofs } from '../device/device-proof.js';
+import { deviceSettings, type DeviceSettings } from '../device/device.settings.js';
+import { loadProofs } from '../device/load-proofs.js';
 import type { RenderFailure } from '../request/failure-content.js';
 import { asHttp } from '../request/session.exceptions.js';
 import type { LoadUser } from '../request/user-loader.js';
@@ -37,6 +40,8 @@ export interface SessionSettings {
   exclude: ExcludedRoute[];
   renderFailure: RenderFailure | undefined;
   user: LoadUser | undefined;
+  /** The option `deviceBound`, with what verifies the proofs of devices. */
+  device: (DeviceSettings & { proofs?: DeviceProofs }) | undefined;
 }
 
 /**
@@ -45,17 +50,28 @@ export interface SessionSettings {
  * @throws SessionError `ERR_OPTIONS`
  */
 export async function resolveSettings(given: ConcealedOptions): Promise<SessionSettings> {
-  const settings = resolveOwnSettings(given);
+  const settings = await withProofs(resolveOwnSettings(given));
   if (!given.data) return settings;
   const { parse, keys } = await dataReader(given.data);
   return { ...settings, engine: { ...settings.engine, parse }, dataKeys: keys };
 }
 
-/** All of them but for `data`, whose validator may have to be loaded. @throws SessionError `ERR_OPTIONS` */
+async function withProofs(settings: SessionSettings): Promise<SessionSettings> {
+  const { device } = settings;
+  if (!device) return settings;
+  return { ...settings, device: { ...device, proofs: await loadProofs(device.policy.algorithms) } };
+}
+
+/** All of them but for `data` and `deviceBound`, for which something may have to be loaded. @throws SessionError `ERR_OPTIONS` */
 export function resolveOwnSettings(given: ConcealedOptions): SessionSettings {
   const options = revealSecret(given);
   checkModuleOptions(options);
   const all = withDefaults(options);
+  const device = deviceSettings(options.deviceBound, {
+    secrets: all.secret,
+    cookie: all.cookie,
+    grace: all.rotateGrace,
+  });
   assertRolls(all, options);
   assertGrace(all, options);
   return {
@@ -76,6 +92,7 @@ export function resolveOwnSettings(given: ConcealedOptions): SessionSettings {
       onUnhandledCall: new UnawaitedCalls().note,
       reloginWithin: all.relogin.within,
       migrate: all.migrate,
+      device: device?.policy,
     },
     clockInjected: options.clock != null,
     dataKeys: undefined,
@@ -89,6 +106,7 @@ export function resolveOwnSettings(given: ConcealedOptions): SessionSettings {
     exclude: all.exclude,
     renderFailure: all.renderFailure,
     user: all.user,
+    device,
   };
 }
 
@@ -122,7 +140,7 @@ function withDefaults(options: SessionModuleOptions) {
     user: options.user ?? undefined,
     migrate: options.migrate ?? [],
     clock: options.clock ?? systemClock,
-  } satisfies Record<Exclude<keyof SessionModuleOptions, 'store' | 'data'>, unknown>;
+  } satisfies Record<Exclude<keyof SessionModuleOptions, 'store' | 'data' | 'deviceBound'>, unknown>;
 }
 
 function assertRolls(

@@ -14,6 +14,8 @@ import type { FailureAnswer, ResponseListener } from '../../http/response/respon
 import { addCookie, type HeadHeaders } from '../../http/headers/shared-headers.js';
 import { addClearSiteData } from '../../http/headers/clear-site-data.js';
 import { transportOf } from '../../http/transport.js';
+import { registrationHeader } from '../device/device-headers.js';
+import type { DeviceSettings } from '../device/device.settings.js';
 import type { FailureResponse } from './failure-content.js';
 import type { UserLoader } from './user-loader.js';
 import type { HandlerPolicy } from './session.metadata.js';
@@ -28,6 +30,7 @@ export interface RequestServices {
   failures: FailureResponse;
   csrf: CsrfCheck;
   clearSiteData: readonly string[];
+  device: DeviceSettings | undefined;
 }
 
 /** Holds the session of one request and adds its cookie and headers to the response. */
@@ -177,6 +180,7 @@ export class RequestSession implements ResponseListener, CallWatcher {
     state.calls.conclude();
     const cookie = this.#services.engine.cookieOf(state);
     if (cookie !== undefined) this.#carry(cookie, head);
+    if (this.#services.device) this.#addressDevice(this.#services.device, head);
     const removals = state.takenOver?.removals ?? [];
     if (!this.over) for (const removal of removals) addCookie(head, removal);
     if (cookie !== undefined || removals.length > 0 || (state.accessed && !this.#cacheable))
@@ -239,6 +243,17 @@ export class RequestSession implements ResponseListener, CallWatcher {
     addCookie(head, cookie);
     if (this.state.cookie === CookieAction.Forget && transport === 'tls')
       addClearSiteData(head, this.#services.clearSiteData);
+  }
+
+  /** Invites the browser to bind a session that began, and takes the bound cookie of one that ended: at the next refresh the browser learns of it. */
+  #addressDevice(device: DeviceSettings, head: HeadHeaders): void {
+    if (this.over || transportOf(this.#request) === 'plain') return;
+    const registration = registrationHeader(device, this.state);
+    if (registration !== undefined) head.setHeader('Secure-Session-Registration', registration);
+    const { cookie } = this.state;
+    const ends = cookie === CookieAction.Expire || cookie === CookieAction.Forget;
+    if (ends && device.policy.hasCookie(this.#request.headers.cookie))
+      addCookie(head, device.policy.expireCookie());
   }
 
   /** Adds our challenge, unless the response has one of the application's own. */

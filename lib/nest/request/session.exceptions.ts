@@ -103,6 +103,14 @@ export const reloginRequired = ({ status, maxAge, acrValues }: ReloginFacts): Se
     ...(acrValues !== undefined && { acrValues }),
   });
 
+export const deviceRequired = (): SessionHttpException =>
+  new SessionHttpException({
+    statusCode: 403,
+    error: 'Forbidden',
+    message: 'This requires a session that is bound to this device.',
+    code: 'ERR_DEVICE_REQUIRED',
+  });
+
 export const crossOriginRefused = (cause?: SessionError): SessionHttpException =>
   new SessionHttpException(CROSS_ORIGIN, cause);
 

@@ -13,6 +13,7 @@ import type {
 import type { Awaitable, StoreProblem, Tombstone } from '../../core/storage/store.js';
 import { TICK } from '../../core/util/clock.js';
 import { SessionError } from '../../core/util/errors.js';
+import { SealedBound } from './operations/binding.js';
 import { SealedContext, type SealedParts } from './context.js';
 import { endAll, endById, endSession } from './operations/ending.js';
 import type { SealedHandle } from './handle.js';
@@ -26,6 +27,7 @@ import { saveSession } from './operations/saving.js';
  */
 export class SealedBackend implements SessionBackend<SealedHandle> {
   readonly cookieIsRecord = true;
+  readonly bound: SealedBound;
   readonly #context: SealedContext;
 
   /** @throws SessionError `ERR_OPTIONS` for `maxSessions` without an index */
@@ -37,6 +39,7 @@ export class SealedBackend implements SessionBackend<SealedHandle> {
       );
     }
     this.#context = new SealedContext(parts, module);
+    this.bound = new SealedBound(this.#context);
   }
 
   open(value: string, client: Client): Awaitable<OpenResult<SealedHandle>> {

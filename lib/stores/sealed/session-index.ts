@@ -2,7 +2,7 @@ import { observedStore, type StoreOperations } from '../../core/diagnostics/obse
 import { listUnavailable, loginRevoked, sessionLimitReached, unavailable } from '../../core/util/errors.js';
 import { hashSecret, newSecret } from '../../core/token/ids.js';
 import type { CreateTerms, BackendContext } from '../../core/storage/backend.js';
-import type { RecordDelta, SessionRecord } from '../../core/model/record.js';
+import type { KeyChange, RecordDelta, SessionRecord } from '../../core/model/record.js';
 import { inTime, pingStore } from '../../core/storage/store-calls.js';
 import { StoreHealth } from '../../core/storage/health/store-health.js';
 import { problemsOf } from '../../core/storage/health/store-problems.js';
@@ -110,6 +110,12 @@ export class SessionIndex {
     const delta = { epoch: 0, head, ...(ttl !== undefined && { ttl }) };
     const { outcome } = await this.#write(() => store.commit(id, delta));
     return outcome !== 'gone';
+  }
+
+  /** Lists since when a session is bound to a device. Does nothing for one that is not listed. */
+  async bind({ id, subject }: SessionRecord, key: KeyChange): Promise<void> {
+    const store = this.#store;
+    if (store && subject !== undefined) await this.#write(() => store.commit(id, { epoch: 0, key }));
   }
 
   /** False if it was not listed. */

@@ -14,6 +14,7 @@ import {
   type OptionChecks,
 } from '../../../core/util/options.js';
 import { FOREIGN_COOKIE_OPTIONS } from '../../../core/util/foreign-options.js';
+import { deviceBoundComplaint } from '../../device/device.shape.js';
 import { COOKIE } from './cookie.shape.js';
 import { crossOriginComplaint } from './cross-origin.shape.js';
 import { encodedHint, isVisible } from './header-text.js';
@@ -145,6 +146,7 @@ const MODULE: OptionChecks<SessionModuleOptions & SessionModuleExtras> = {
       'a list such as [fromExpressSession({ secret, store, map })], of nest-sessions/migrate.',
     ),
   ),
+  deviceBound: optionalOrNull(deviceBoundComplaint),
   clock: optionalOrNull(
     must((value) => hasMethods(value, 'now'), 'an object with now(), in milliseconds since the epoch.'),
   ),

@@ -7,6 +7,7 @@ import type { SealedContext } from '../context.js';
 import { SealedHandle } from '../handle.js';
 import type { Content } from '../payload.js';
 import { isPending, sessionIsLive, verdictOf } from '../verdict.js';
+import { withDevice } from '../with-device.js';
 
 type Opened = OpenResult<SealedHandle>;
 
@@ -45,12 +46,9 @@ function checkRevocation(context: SealedContext, handle: SealedHandle): Opened {
   return { ...rejected(why, id), lately: why === 'replaced' };
 }
 
-function opened(
-  context: SealedContext,
-  handle: SealedHandle,
-  { version, rotation }: Verdict & { live: true },
-): Opened {
-  const current = atVersion(context, handle, version);
+function opened(context: SealedContext, handle: SealedHandle, verdict: Verdict & { live: true }): Opened {
+  const { rotation } = verdict;
+  const current = atVersion(context, handle, verdict);
   const renewed = current !== handle;
   const confirms = !renewed && isPending(rotation);
   return {
@@ -71,16 +69,21 @@ export async function reloadSession(
 ): Promise<SealedHandle | undefined> {
   await context.list?.fresh();
   const verdict = verdictOf(context, handle.content);
-  return verdict.live ? atVersion(context, handle, verdict.version) : undefined;
+  return verdict.live ? atVersion(context, handle, verdict) : undefined;
 }
 
 /**
  * For a late request with a predecessor: the successor that the request which rotated received. `rotatedAt` is now, so
  * that this request does not rotate again.
  */
-function atVersion(context: SealedContext, handle: SealedHandle, version: number): SealedHandle {
-  const { content, binding } = handle;
-  if (version === content.version) return handle;
+function atVersion(
+  context: SealedContext,
+  handle: SealedHandle,
+  verdict: Verdict & { live: true },
+): SealedHandle {
+  const { version } = verdict;
+  if (version === handle.content.version) return handle;
+  const { content, binding } = withDevice(handle, verdict);
   const record = { ...content.record, rotatedAt: context.now() };
   return context.sealer.seal({ ...content, version, record }, binding, record.data);
 }

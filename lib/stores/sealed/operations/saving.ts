@@ -6,6 +6,7 @@ import type { SealedHandle } from '../handle.js';
 import type { Content } from '../payload.js';
 import { sessionEntry } from '../revocation-entries.js';
 import { isPending, sessionIsLive, verdictOf } from '../verdict.js';
+import { withDevice } from '../with-device.js';
 
 /**
  * Seals a new cookie with a change. A rotation that voids the cookies before it is recorded in the list first.
@@ -28,7 +29,8 @@ export async function saveSession(
   const rotation = enforced(context, change.rotate);
   // Another request rotated first, and this one holds the predecessor within its grace.
   if (rotation && version !== content.version) return { outcome: 'conflict' };
-  const after = changed(context, before, change, rotation ? version + 1 : version, now, ttl);
+  const current = withDevice(before, verdict);
+  const after = changed(context, current, change, rotation ? version + 1 : version, now, ttl);
   if (rotation) {
     const older = olderGrace(verdict.rotation, before.presented, now, rotation.grace);
     if (!(await rotate(context, after.content, rotation, now, older))) return { outcome: 'conflict' };
@@ -132,7 +134,7 @@ async function confirm(
  *
  * @param rotation the previous one, if the list still holds it; otherwise all older tokens have expired
  */
-function olderGrace(
+export function olderGrace(
   rotation: SessionTerms | undefined,
   presented: boolean,
   now: number,

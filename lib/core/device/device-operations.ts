@@ -1,0 +1,70 @@
+import type { EngineContext } from '../request/engine-context.js';
+import type { RequestState } from '../request/request-state.js';
+import type { BoundSessions, SessionHandle } from '../storage/backend.js';
+import { deviceKeyOf, writeDeviceKey, type DeviceKey } from './device-key.js';
+import type { Challenge } from './device-tokens.js';
+import type { DeviceRefusal } from './device-refusal.js';
+
+/** What a device asks for: to bind its session, and to go on with it. */
+export class DeviceOperations {
+  readonly #context: EngineContext;
+
+  constructor(context: EngineContext) {
+    this.#context = context;
+  }
+
+  /**
+   * Binds the session to a key, by a commit of its own.
+   *
+   * @returns the key; `undefined` if the session has one already, has ended, or was renewed meanwhile
+   */
+  async bind(state: RequestState, key: Omit<DeviceKey, 'boundAt'>): Promise<DeviceKey | undefined> {
+    const { live } = state;
+    if (!live || deviceKeyOf(live.handle.record)) return undefined;
+    const now = state.now();
+    const { backend, config } = this.#context;
+    const bound = { ...key, boundAt: now };
+    const saved = await this.#bound.bind(live.handle, writeDeviceKey(bound), now, config.grace);
+    if (saved.outcome !== 'saved') return undefined;
+    state.bound(saved.handle, backend.cookieIsRecord);
+    this.#context.emit(state, { type: 'bound', algorithm: key.algorithm });
+    return bound;
+  }
+
+  /**
+   * The device has signed a challenge. Moves neither the login time nor the idle timeout.
+   *
+   * @param until when the challenge would have been too old, in milliseconds since the epoch
+   * @returns false if it was answered before, or if the session has ended or was renewed meanwhile
+   */
+  async refresh(state: RequestState, challenge: Challenge, until: number): Promise<boolean> {
+    const { live } = state;
+    if (!live) return false;
+    const saved = await this.#bound.answer(live.handle, { ...challenge, until }, state.now());
+    if (saved.outcome !== 'saved') return false;
+    state.bound(saved.handle, false);
+    this.#context.emit(state, { type: 'refreshed' });
+    return true;
+  }
+
+  /** Something else than the key of the session has signed for it: the cookie was copied. Ends the session. */
+  async reused(state: RequestState): Promise<void> {
+    const handle: SessionHandle | undefined = state.live?.handle;
+    if (!handle) return;
+    this.#context.emit(state, { type: 'reused' });
+    await this.#context.destroy(handle, 'reused');
+    state.revoked();
+  }
+
+  /** Emits that a device, or what pretends to be one, was refused. */
+  refused(state: RequestState, reason: DeviceRefusal): void {
+    const record = state.handle?.record ?? state.former?.handle.record;
+    const { id = '', subject } = record ?? {};
+    const at = state.now();
+    this.#context.events.emit({ type: 'refused', id, at, ...(subject !== undefined && { subject }), reason });
+  }
+
+  get #bound(): BoundSessions {
+    return this.#context.backend.bound!;
+  }
+}

@@ -1,0 +1,142 @@
+import { authenticatedAt } from '../model/policy.js';
+import { DEVICE_CHALLENGE, type SessionRecord } from '../model/record.js';
+import { cookieValues, expireCookie, setCookie, type ResolvedCookie } from '../token/cookie.js';
+import { deviceKeyOf, type DeviceAlgorithm, type DeviceKey } from './device-key.js';
+import type { Challenge, ChallengePurpose, DeviceTokens } from './device-tokens.js';
+
+/** Why a request has no access to a session that is bound to a device. */
+export type UnprovedReason =
+  /** It has no bound cookie. */
+  | 'no-cookie'
+  /** That of its bound cookie is over. */
+  | 'expired-cookie'
+  /** Its bound cookie is not one of this session and key. */
+  | 'wrong-cookie'
+  /** The session is not bound, and the option `deviceBound.require` asks for it. */
+  | 'unbound';
+
+/** How the session of a request and the device of its client stand to each other. */
+export type DeviceStanding =
+  /** The session is not bound, and need not be. */
+  | { readonly kind: 'unbound' }
+  /** The client proved a moment ago that it holds the key. */
+  | { readonly kind: 'proved' }
+  /** The session was bound a moment ago, so the request may have left the browser before that. */
+  | { readonly kind: 'racing' }
+  | { readonly kind: 'refused'; readonly reason: UnprovedReason };
+
+export interface DeviceTerms {
+  tokens: DeviceTokens;
+  /** The bound cookie. */
+  cookie: ResolvedCookie;
+  /** How long a bound cookie lasts, in milliseconds. */
+  lifetime: number;
+  /** How long requests without it pass after the session was bound, in milliseconds. */
+  grace: number;
+  /** Whether every session has to be bound. */
+  required: boolean;
+  algorithms: readonly DeviceAlgorithm[];
+}
+
+/** Maximum number of cookies of the same name that are verified. */
+const MOST_COOKIES = 4;
+
+/**
+ * A bound cookie is good for so many milliseconds longer than its browser keeps it: the browser counts from when it received
+ * the cookie, and a request is on its way for some time.
+ */
+const IN_TRANSIT = 30_000;
+
+/** How long a challenge to register may be answered, in milliseconds. A browser does it at once. */
+const REGISTRATION = 5 * 60_000;
+
+const UNBOUND: DeviceStanding = { kind: 'unbound' };
+const PROVED: DeviceStanding = { kind: 'proved' };
+const RACING: DeviceStanding = { kind: 'racing' };
+
+/** The option `deviceBound` as the engine applies it: who has access, and what devices are given. */
+export class DevicePolicy {
+  readonly #terms: DeviceTerms;
+
+  constructor(terms: DeviceTerms) {
+    this.#terms = terms;
+  }
+
+  get algorithms(): readonly DeviceAlgorithm[] {
+    return this.#terms.algorithms;
+  }
+
+  get cookie(): ResolvedCookie {
+    return this.#terms.cookie;
+  }
+
+  /** @param now milliseconds since the epoch, by the deciding clock */
+  standingOf(record: SessionRecord, cookieHeader: string | undefined, now: number): DeviceStanding {
+    const key = deviceKeyOf(record);
+    return key ? this.#standingOfBound(record, key, cookieHeader, now) : this.#standingOfUnbound(record, now);
+  }
+
+  #standingOfBound(
+    { id }: SessionRecord,
+    { thumbprint, boundAt }: DeviceKey,
+    cookieHeader: string | undefined,
+    now: number,
+  ): DeviceStanding {
+    const { tokens, cookie, grace } = this.#terms;
+    const values = cookieValues(cookieHeader, cookie.name).slice(0, MOST_COOKIES);
+    let reason: UnprovedReason = values.length === 0 ? 'no-cookie' : 'wrong-cookie';
+    for (const value of values) {
+      const until = tokens.boundUntil(value, id, thumbprint);
+      if (until === undefined) continue;
+      if (now < until) return PROVED;
+      reason = 'expired-cookie';
+    }
+    return now < boundAt + grace ? RACING : { kind: 'refused', reason };
+  }
+
+  /** A browser registers its key a moment after the login. */
+  #standingOfUnbound({ subject, factors }: SessionRecord, now: number): DeviceStanding {
+    if (!this.#terms.required || subject === undefined) return UNBOUND;
+    const loggedInAt = authenticatedAt(factors) ?? -Infinity;
+    return now < loggedInAt + this.#terms.grace ? UNBOUND : { kind: 'refused', reason: 'unbound' };
+  }
+
+  /** The Set-Cookie header of a new bound cookie. */
+  setCookie(id: string, { thumbprint }: DeviceKey, now: number): string {
+    const { tokens, cookie, lifetime } = this.#terms;
+    return setCookie(cookie, tokens.bound(id, thumbprint, now + lifetime + IN_TRANSIT), lifetime);
+  }
+
+  /** The Set-Cookie header that takes the bound cookie away. */
+  expireCookie(): string {
+    return expireCookie(this.#terms.cookie);
+  }
+
+  /** Whether a Cookie header has a bound cookie, of whatever session. */
+  hasCookie(cookieHeader: string | undefined): boolean {
+    return cookieValues(cookieHeader, this.#terms.cookie.name).length > 0;
+  }
+
+  /** A challenge to register, for a session without a key, or to refresh. Later than the one that was answered last. */
+  challenge(record: SessionRecord, key: DeviceKey | undefined, now: number): string {
+    const answered = Number(record.extra?.[DEVICE_CHALLENGE] ?? 0);
+    const at = Math.max(now, answered + 1);
+    return this.#terms.tokens.challenge(purposeFor(key), record.id, key?.thumbprint, at);
+  }
+
+  /** `undefined` for what is not a challenge of ours, for this session and key, or is too old. */
+  acceptable(text: string, id: string, key: DeviceKey | undefined, now: number): Challenge | undefined {
+    const challenge = this.#terms.tokens.readChallenge(text, purposeFor(key), id, key?.thumbprint);
+    return challenge && now < challenge.at + this.lifetimeOfChallenge(key) ? challenge : undefined;
+  }
+
+  /**
+   * In milliseconds. A challenge to refresh is sent ahead with the cookie that it is to replace, so it outlasts that one by
+   * far.
+   */
+  lifetimeOfChallenge(key: DeviceKey | undefined): number {
+    return key ? 2 * this.#terms.lifetime + REGISTRATION : REGISTRATION;
+  }
+}
+
+const purposeFor = (key: DeviceKey | undefined): ChallengePurpose => (key ? 'refresh' : 'register');

@@ -1,0 +1,54 @@
+import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { SessionError } from '../../core/util/errors.js';
+import { LoginGuard } from '../guards/login.guard.js';
+import type { SessionSettings } from '../options/session.settings.js';
+import { SESSION_SETTINGS } from '../options/tokens.js';
+import { deviceRequired } from '../request/session.exceptions.js';
+import { ASKS_FOR, policyOf, type Asked } from '../request/session.metadata.js';
+import { isActivity, sessionOf } from '../transports/session-of.js';
+
+/**
+ * Accepts requests of sessions that are bound to a device and prove it. {@link LoginGuard}, or the provider that the
+ * application puts in its place, checks first whether there is a login; one without a device is rejected with
+ * `ERR_DEVICE_REQUIRED` (403).
+ */
+@Injectable()
+export class DeviceBoundGuard implements CanActivate {
+  /** @internal */
+  static readonly [ASKS_FOR]: Asked = 'login';
+
+  readonly #login: LoginGuard;
+
+  /** @throws SessionError `ERR_OPTIONS` without the option `deviceBound` */
+  constructor(@Inject(SESSION_SETTINGS) settings: SessionSettings, @Inject(LoginGuard) login: LoginGuard) {
+    this.#login = login;
+    if (settings.device) return;
+    throw new SessionError(
+      'ERR_OPTIONS',
+      'DeviceBoundGuard: without the option "deviceBound" of SessionModule no session is bound, and no request would pass. Set deviceBound: true, or drop @DeviceBound().',
+    );
+  }
+
+  /**
+   * True for a request that may pass; otherwise it throws.
+   *
+   * @throws SessionHttpException 403 for a session that is not bound or a request that does not prove it, 401 without a login,
+   *   and 503 if the session could not be loaded
+   * @throws SessionError `ERR_NO_SESSION` as {@link LoginGuard}
+   */
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    const policy = policyOf(context);
+    if (policy.spared.login) return true;
+    const admitted = this.#login.canActivate(context);
+    return typeof admitted === 'boolean'
+      ? admitted && this.#isBound(context)
+      : admitted.then((login) => login && this.#isBound(context));
+  }
+
+  #isBound(context: ExecutionContext): boolean {
+    const current = sessionOf(context);
+    if (current?.state.provesDevice) return true;
+    current?.deny(isActivity(context, policyOf(context)));
+    throw deviceRequired();
+  }
+}

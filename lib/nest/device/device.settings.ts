@@ -1,0 +1,64 @@
+import { DevicePolicy } from '../../core/device/device-policy.js';
+import { DeviceTokens } from '../../core/device/device-tokens.js';
+import type { ResolvedCookie } from '../../core/token/cookie.js';
+import type { Secret } from '../../core/token/secret.js';
+import { TOKEN_LENGTH } from '../../core/token/ids.js';
+import { Signer } from '../../core/token/signer.js';
+import { milliseconds } from '../../core/util/durations.js';
+import { wrongOption } from '../../core/util/options.js';
+import { pathMatches } from '../routes/cookie-path.js';
+import type { DeviceBoundOptions, DeviceScope } from './device.options.js';
+
+/** The option `deviceBound` with every default filled in. */
+export interface DeviceSettings {
+  path: string;
+  refreshPath: string;
+  scope: Required<DeviceScope>;
+  policy: DevicePolicy;
+}
+
+interface Surroundings {
+  secrets: readonly Secret[];
+  cookie: ResolvedCookie;
+  /** Milliseconds. */
+  grace: number;
+}
+
+/**
+ * @returns `undefined` where the option is off
+ * @throws SessionError `ERR_OPTIONS` for what contradicts the session cookie
+ */
+export function deviceSettings(
+  given: boolean | DeviceBoundOptions | null | undefined,
+  { secrets, cookie, grace }: Surroundings,
+): DeviceSettings | undefined {
+  if (!given) return undefined;
+  const options = given === true ? {} : given;
+  const path = options.path ?? '/session/device';
+  const scope = { includeSite: options.scope?.includeSite ?? false, exclude: options.scope?.exclude ?? [] };
+  assertFits(path, scope, cookie);
+  const policy = new DevicePolicy({
+    tokens: new DeviceTokens(new Signer(secrets, cookie.name, TOKEN_LENGTH).derived('device')),
+    cookie: { ...cookie, name: `${cookie.name}-bound` },
+    lifetime: milliseconds(options.cookieLifetime ?? '10m', 'deviceBound.cookieLifetime'),
+    grace,
+    required: options.require === 'always',
+    algorithms: options.algorithms ?? ['ES256'],
+  });
+  return { path, refreshPath: `${path}/refresh`, scope, policy };
+}
+
+function assertFits(path: string, { includeSite }: Required<DeviceScope>, cookie: ResolvedCookie): void {
+  if (!cookie.secure)
+    throw wrong('deviceBound: browsers bind sessions over HTTPS alone. Leave cookie.secure true.');
+  if (!pathMatches(path, cookie.path))
+    throw wrong(
+      `deviceBound.path: browsers do not send the session cookie to '${path}', since cookie.path is '${cookie.path}'. Give a path within it.`,
+    );
+  if (includeSite && cookie.domain === undefined)
+    throw wrong(
+      'deviceBound.scope.includeSite: the session cookie goes to one host alone. Set cookie.domain, or drop includeSite.',
+    );
+}
+
+const wrong = (message: string): Error => wrongOption('SessionModule', message);

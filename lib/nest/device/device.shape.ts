@@ -1,0 +1,70 @@
+import {
+  isBoolean,
+  isDuration,
+  isNested,
+  isOneOf,
+  must,
+  optionalOrNull,
+  type OptionCheck,
+  type OptionChecks,
+} from '../../core/util/options.js';
+import { milliseconds, type Duration } from '../../core/util/durations.js';
+import type { DeviceBoundOptions, DeviceScope } from './device.options.js';
+
+/** A path that can stand in a header within quotes, without query, and without a slash at its end. */
+const PATH = /^(?:\/[\w.~!$&'()*+,;=:@%-]+)+$/;
+
+const isPath: OptionCheck = must(
+  (value) => typeof value === 'string' && PATH.test(value),
+  "a path such as '/session/device', without a slash at its end.",
+);
+
+/** Browsers renew the cookie when less than two minutes remain, and sign six times in nine minutes at most. */
+const SHORTEST = 5 * 60_000;
+const LONGEST = 60 * 60_000;
+
+const lifetimeComplaint: OptionCheck = (value, name) => {
+  const complaint = isDuration(value, name);
+  if (complaint !== undefined) return complaint;
+  const lifetime = milliseconds(value as Duration, name);
+  if (lifetime < SHORTEST)
+    return `${name}: at least '5m': browsers renew the cookie two minutes before its end, and sign at most six times in nine minutes.`;
+  return lifetime > LONGEST
+    ? `${name}: at most '1h': a copy of all cookies is good for so long. '10m' is usual.`
+    : undefined;
+};
+
+const SCOPE: OptionChecks<DeviceScope> = {
+  includeSite: optionalOrNull(isBoolean),
+  exclude: optionalOrNull(
+    must(
+      (value) => Array.isArray(value) && value.every((path) => typeof path === 'string' && PATH.test(path)),
+      "a list of paths such as ['/assets'], without wildcards.",
+    ),
+  ),
+};
+
+const ALGORITHMS = ['ES256', 'RS256'];
+
+const DEVICE_BOUND: OptionChecks<DeviceBoundOptions> = {
+  path: optionalOrNull(isPath),
+  cookieLifetime: optionalOrNull(lifetimeComplaint),
+  scope: optionalOrNull(isNested(SCOPE, { meant: () => "{ exclude: ['/assets'] }" })),
+  require: optionalOrNull(isOneOf('supported', 'always')),
+  algorithms: optionalOrNull(
+    must(
+      (value) =>
+        Array.isArray(value) && value.length > 0 && value.every((one) => ALGORITHMS.includes(one as string)),
+      "a list of 'ES256' and 'RS256'.",
+    ),
+  ),
+};
+
+const meantByDeviceBound = (value: unknown): string | undefined =>
+  typeof value === 'string'
+    ? `{ ${value.startsWith('/') ? `path: ${JSON.stringify(value)}` : "require: 'always'"} }, or deviceBound: true`
+    : undefined;
+
+/** `true`, `false`, or an object. */
+export const deviceBoundComplaint: OptionCheck = (value, name) =>
+  typeof value === 'boolean' ? undefined : isNested(DEVICE_BOUND, { meant: meantByDeviceBound })(value, name);
