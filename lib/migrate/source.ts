@@ -9,13 +9,14 @@ interface Library {
   name: string;
   /** The cookies that are taken away in the end. The first one tells sources of one library apart. */
   cookies: readonly string[];
+  ready?(): Promise<void>;
   find(request: IncomingMessage): Awaitable<OldCredential | undefined>;
   reopen?(key: string): OldCredential;
 }
 
 /** A source of old sessions, with the options that all have in common. */
 export function sourceOf(
-  { name, cookies, find, reopen }: Library,
+  { name, cookies, ready, find, reopen }: Library,
   options: MigrationOptions,
 ): MigrationSource {
   const { keepOld = false, until, when, cookie = {} } = options;
@@ -26,6 +27,7 @@ export function sourceOf(
     id: [name, ...cookies.slice(0, 1)].join(':'),
     keepOld,
     removals: cookies.map((one) => removal(one, cookie)),
+    ...(ready && { ready }),
     find: async (request) => {
       const old = (when?.(request) ?? true) ? await find(request) : undefined;
       return old && limited(old);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -5,6 +6,7 @@ import cookieSession from 'cookie-session';
 import session, { MemoryStore } from 'express-session';
 import fastify from 'fastify';
 import fastifyCookie from '@fastify/cookie';
+import secureSession from '@fastify/secure-session';
 import fastifySession from '@fastify/session';
 import { getIronSession } from 'iron-session';
 import {
@@ -12,6 +14,7 @@ import {
   fromExpressSession,
   fromFastifySession,
   fromIronSession,
+  fromSecureSession,
   type ConnectStoreLike,
   type MapOld,
   type MigrationOptions,
@@ -209,9 +212,31 @@ export async function startIronSession(secret: string = OLD_SECRETS[1]!): Promis
   };
 }
 
+/** Of 32 bytes. */
+export const secureKey = (secret: string): Buffer => createHash('sha256').update(secret).digest();
+
+export async function startSecureSession(secret: string = OLD_SECRETS[1]!): Promise<OldSite> {
+  const app = fastify();
+  await app.register(secureSession, { key: secureKey(secret), cookie: { path: '/' } });
+  app.all('/*', async (request) => {
+    const old = request.session as unknown as Handle & { delete(): void };
+    const handle = new Proxy(old, {
+      get: (target, key) => (key === 'destroy' ? async () => target.delete() : Reflect.get(target, key)),
+    });
+    return answer(request.url, handle);
+  });
+  return {
+    url: await app.listen({ port: 0, host: '127.0.0.1' }),
+    close: () => app.close(),
+    source: ({ map = mapOld, secrets = [secret], ...rest } = {}) =>
+      fromSecureSession({ key: secrets.map(secureKey), map, ...rest }),
+  };
+}
+
 export const oldLibraries: readonly OldLibrary[] = [
   { name: 'express-session', keepsInStore: true, start: (secret) => startExpressSession(undefined, secret) },
   { name: '@fastify/session', keepsInStore: true, start: startFastifySession },
   { name: 'cookie-session', keepsInStore: false, start: startCookieSession },
   { name: 'iron-session', keepsInStore: false, start: startIronSession },
+  { name: '@fastify/secure-session', keepsInStore: false, start: startSecureSession },
 ];

@@ -1,6 +1,12 @@
 /** Only compiled: what a map must name. */
 import { MemoryStore } from 'express-session';
-import { fromCookieSession, fromExpressSession, fromIronSession, fromJwt } from 'nest-sessions/migrate';
+import {
+  fromCookieSession,
+  fromExpressSession,
+  fromIronSession,
+  fromJwt,
+  fromSecureSession,
+} from 'nest-sessions/migrate';
 
 const store = new MemoryStore();
 const secret = 'only types are looked at';
@@ -23,6 +29,9 @@ fromExpressSession({ secret, store: new Map(), map: () => undefined });
 fromCookieSession({ keys: [secret], map: () => undefined });
 // @ts-expect-error the name is required, as it is there
 fromIronSession({ password: secret, map: () => undefined });
+fromSecureSession({ key: secret, map: () => undefined });
+// @ts-expect-error a number is no key
+fromSecureSession({ key: 1, map: () => undefined });
 fromJwt({ verify: (token) => Promise.resolve({ sub: token }) });
 // @ts-expect-error who verifies tokens
 fromJwt({});

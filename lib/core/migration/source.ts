@@ -54,6 +54,8 @@ export interface MigrationSource {
   readonly keepOld: boolean;
   /** The Set-Cookie headers that take the old cookies away, sent once the old session is retired. */
   readonly removals: readonly string[];
+  /** Called once, at the start, which fails if it rejects: for what has to be loaded or derived. */
+  ready?(): Promise<void>;
   /** What the request presents, if its signature is genuine. */
   find(request: IncomingMessage): Awaitable<OldCredential | undefined>;
   /** The session with this key, without a request that presents it. Absent where the cookie is the session. */

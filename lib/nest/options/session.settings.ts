@@ -51,6 +51,7 @@ export interface SessionSettings {
  */
 export async function resolveSettings(given: ConcealedOptions): Promise<SessionSettings> {
   const settings = await withProofs(resolveOwnSettings(given));
+  for (const source of settings.engine.migrate ?? []) await source.ready?.();
   if (!given.data) return settings;
   const { parse, keys } = await dataReader(given.data);
   return { ...settings, engine: { ...settings.engine, parse }, dataKeys: keys };
