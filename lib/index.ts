@@ -17,6 +17,7 @@ export {
   Subject,
 } from './nest/session.decorators.js';
 export { Session } from './nest/session.js';
+export { SESSION_ENDED, SESSION_RENEWED, CROSS_ORIGIN } from './nest/sockets/session-end.js';
 export { SESSION_CLOCK, SESSION_OPTIONS, SESSION_SETTINGS, SESSION_STORE } from './nest/options/tokens.js';
 export { SessionHttpException } from './nest/request/session.exceptions.js';
 export { MemoryStore } from './stores/memory/index.js';
@@ -44,6 +45,8 @@ export type {
 export type { HandshakeHeaders, HandshakeRequest, HandshakeSource } from './nest/transports/handshake.js';
 export type { GraphqlErrorExtensions, SessionHttpCode } from './nest/request/session.exceptions.js';
 export type { FailureContent, RenderFailure, SessionFailure } from './nest/request/failure-content.js';
+export type { SessionEnd } from './nest/sockets/session-end.js';
+export type { WsErrorBody } from './nest/sockets/ws.exception.js';
 export type { LoginRefusal } from './nest/guards/login.guard.js';
 export type { ReloginRefusal, ReloginWindow } from './nest/guards/relogin.guard.js';
 export type { StandardSchemaV1 } from './nest/options/standard-schema.js';
@@ -55,6 +58,7 @@ export type { DeviceAlgorithm } from './core/device/device-key.js';
 export type { DeviceRefusal, SkipReason } from './core/device/device-refusal.js';
 export type { UnprovedReason } from './core/device/device-policy.js';
 export type { LoginOptions, ReloginOptions } from './core/operations/operations.js';
+export type { ClosingReason } from './core/storage/backend.js';
 export type { ProtectionVerdict } from './core/request/engine-context.js';
 export type { CookieOptions } from './core/token/cookie.js';
 export type { Clock } from './core/util/clock.js';

@@ -11,9 +11,12 @@ const PACKAGES = [
   'microservices',
   'platform-express',
   'platform-fastify',
+  'platform-socket.io',
+  'platform-ws',
   'swagger',
   'terminus',
   'testing',
+  'websockets',
 ];
 const manifest = JSON.stringify({
   private: true,

@@ -1,10 +1,11 @@
 import { DeviceOperations } from './device/device-operations.js';
+import { Attachments } from './presence/attachments.js';
 import { Commit } from './operations/commit.js';
 import { expireCookie, setCookie } from './token/cookie.js';
 import type { DataHooks } from './model/data.js';
 import type { DataParser } from './model/data-schema.js';
 import { EngineContext, type EngineConfig } from './request/engine-context.js';
-import { SessionError } from './util/errors.js';
+import { SessionError, sessionEnded } from './util/errors.js';
 import type { EventHub } from './events/events.js';
 import type { Client, SessionBackend, SessionHandle } from './storage/backend.js';
 import { SessionOperations, type LoginOptions, type ReloginOptions } from './operations/operations.js';
@@ -16,6 +17,7 @@ import type { RequestState } from './request/request-state.js';
 import { shown } from './util/texts.js';
 import { TrackedPromise } from './util/tracked-promise.js';
 import { CookieAction } from './request/state.js';
+import { Presences, type Look } from './operations/presence.js';
 import { Takeover } from './operations/takeover.js';
 import { Updating } from './operations/update.js';
 
@@ -28,6 +30,9 @@ export class SessionEngine {
   readonly #updating: Updating;
   readonly #takeover: Takeover;
   readonly #device: DeviceOperations;
+  readonly #presences: Presences;
+  /** What is open, by session. */
+  readonly attachments: Attachments;
 
   /** @throws SessionError `ERR_OPTIONS` if the backend cannot do what the configuration asks for */
   constructor(config: EngineConfig, backend: SessionBackend, events: EventHub) {
@@ -40,6 +45,16 @@ export class SessionEngine {
     this.#takeover = new Takeover(context, this.#opening);
     this.#device = new DeviceOperations(context);
     if (config.device && !backend.bound) throw bindsNothing();
+    this.#presences = new Presences(context);
+    this.attachments = new Attachments(
+      {
+        look: (state) => this.look(state),
+        expiryOf: (state) => this.expiryOf(state),
+        clock: config.clock,
+        every: config.reloadEvery,
+      },
+      events,
+    );
     backend.subscribe((event) => events.emit({ ...event, remote: true }));
   }
 
@@ -141,6 +156,23 @@ export class SessionEngine {
     return state.inTurn(() => this.#operations.reload(state));
   }
 
+  /**
+   * Loads the session as it is now; an anonymous state stays as it is. Something that is open follows the session through a re-login.
+   *
+   * @throws SessionError `ERR_SESSION_ENDED`
+   */
+  async refresh(state: RequestState): Promise<void> {
+    if (!state.handle) return state.assertNotEnded();
+    const { closed, detached } = state.response;
+    if (!closed && !detached) return this.reload(state);
+    if ((await this.look(state)).over) throw sessionEnded();
+  }
+
+  /** What has become of the session of something that is open; its state is the present one then. */
+  async look(state: RequestState): Promise<Look> {
+    return state.inTurn(() => this.#presences.look(state));
+  }
+
   async end(state: RequestState, reason: 'logout' | 'cleared', everywhere?: boolean): Promise<void> {
     state.response.assertChangeable();
     return state.inTurn(() => this.#operations.end(state, reason, everywhere));
@@ -228,6 +260,7 @@ export class SessionEngine {
   }
 
   close(): Awaitable<void> {
+    this.attachments.stop();
     return this.#context.backend.close();
   }
 }

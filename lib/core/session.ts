@@ -229,6 +229,18 @@ export class Session<T extends object = SessionData> {
     return this.#engine.call(this.#state, 'session.commit()', async () => this.#engine.save(this.#state));
   }
 
+  /**
+   * Loads the session as it is now, with what other requests and nodes have stored. Own changes that are not stored yet stay. In a
+   * socket or stream that is open for long: a request has just loaded it.
+   *
+   * @throws SessionError `ERR_SESSION_ENDED` if it ended, `ERR_STORE_UNAVAILABLE`
+   */
+  reload(): Promise<void> {
+    return this.#engine.callInBackground(this.#state, 'session.reload()', async () => {
+      await this.#engine.refresh(this.#state);
+    });
+  }
+
   #freshUntil(within: number, factor: string | undefined): number | undefined {
     const { live } = this.#state;
     if (!live || !this.loggedIn || live.suspicious) return undefined;

@@ -21,6 +21,7 @@ import { DeviceBoundGuard } from './device/device-bound.guard.js';
 import { ReloginGuard } from './guards/relogin.guard.js';
 import { loginRequired } from './request/session.exceptions.js';
 import { SessionInterceptor } from './request/session.interceptor.js';
+import { adapterOf } from './transports/adapters.js';
 import { noSession } from './transports/no-session.js';
 import { sessionOf } from './transports/session-of.js';
 import {
@@ -38,8 +39,7 @@ import {
  * The session of the request, or with a key one value of its data. `@nestjs/common` has a decorator of the
  * same name, which returns `req.session`: import this one from `nest-sessions`, or use {@link CurrentSession}.
  *
- * @throws SessionError `ERR_NO_SESSION` on a route that the option `exclude` names, in a message handler of a microservice,
- *   and in a gateway
+ * @throws SessionError `ERR_NO_SESSION` on a route that the option `exclude` names, and in a message handler of a microservice
  */
 export const Session: ParameterOf = (...given) => {
   const decorate = readSession(...given);
@@ -88,7 +88,7 @@ export const Subject = createParamDecorator((_: undefined, context: ExecutionCon
   const { loggedIn, subject } = current.session;
   if (!loggedIn || subject === undefined) {
     current.state.askForLogin();
-    throw loginRequired();
+    throw adapterOf(context).thrown(context, loginRequired());
   }
   return subject;
 });
@@ -103,7 +103,9 @@ export const CurrentUser = createParamDecorator(
   (_: undefined, context: ExecutionContext): Promise<unknown> => {
     const current = sessionOf(context);
     if (!current) throw noSession(context, '@CurrentUser()');
-    return current.user;
+    return current.user.catch((error: unknown) => {
+      throw adapterOf(context).thrown(context, error);
+    });
   },
 );
 

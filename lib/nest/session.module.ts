@@ -4,6 +4,7 @@ import {
   Logger,
   Module,
   RequestMethod,
+  type BeforeApplicationShutdown,
   type DynamicModule,
   type MiddlewareConsumer,
   type NestModule,
@@ -41,6 +42,8 @@ import { NO_OPTIONS, ONLY_ONCE } from './options/module-imports.js';
 import { storeComplaint } from './options/shapes/options.shape.js';
 import { SessionService } from './session.service.js';
 import { resolveSettings, type SessionSettings } from './options/session.settings.js';
+import { GatewayHook } from './sockets/gateway-hook.js';
+import { SocketSessions } from './sockets/socket-sessions.js';
 import { CookiePath } from './routes/cookie-path.js';
 import { RouteChecks } from './routes/route-checks.js';
 import {
@@ -65,6 +68,8 @@ const logger = new Logger('nest-sessions');
     { provide: SESSION_STORE, useFactory: storeOf, inject: [SESSION_OPTIONS, SESSION_SETTINGS] },
     { provide: SESSION_ENGINE, useFactory: createEngine, inject: [SESSION_STORE, SESSION_SETTINGS] },
     RequestHook,
+    SocketSessions,
+    GatewayHook,
     CookiePath,
     RouteChecks,
     SessionService,
@@ -77,7 +82,7 @@ const logger = new Logger('nest-sessions');
 })
 export class SessionModule
   extends ConfigurableModuleClass
-  implements NestModule, OnApplicationBootstrap, OnApplicationShutdown
+  implements NestModule, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
 {
   /** @throws SessionError `ERR_OPTIONS` at boot, which names each wrong option with its remedy */
   static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
@@ -128,6 +133,11 @@ export class SessionModule
     // Nest calls no hook of an application that does not start.
     await this.#engine.close();
     throw storeUnfit(problems);
+  }
+
+  /** Called by `app.close()`, before the servers close their sockets. */
+  beforeApplicationShutdown(): void {
+    this.#engine.attachments.stop();
   }
 
   /** Called by `app.close()`: stops the timers and subscriptions of the store. Its client stays open. */

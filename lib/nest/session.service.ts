@@ -1,9 +1,10 @@
-import { Inject, Injectable } from '@nestjs/common';
+import type { IncomingMessage } from 'node:http';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Observable } from 'rxjs';
 import type { SessionEngine } from '../core/engine.js';
 import { crossOrigin as crossOriginError, SessionError } from '../core/util/errors.js';
-import type { SessionEvent } from '../core/events/events.js';
+import { callSafely, traceOf, type SessionEvent } from '../core/events/events.js';
 import { isId } from '../core/token/ids.js';
 import type { LoginOptions, ReloginOptions } from '../core/operations/operations.js';
 import { authenticatedAt } from '../core/model/policy.js';
@@ -23,11 +24,15 @@ import { Handshake, type HandshakeSource } from './transports/handshake.js';
 import { crossOriginReport } from './request/cross-origin-report.js';
 import { currentSession, storage } from './request/current-session.js';
 import { asHttp } from './request/session.exceptions.js';
+import { endOf, type SessionEnd } from './sockets/session-end.js';
+import { SocketSessions } from './sockets/socket-sessions.js';
 import { SessionEvents } from './session.events.js';
 import type { SessionSettings } from './options/session.settings.js';
 import { checkCall, type CallName } from './options/call-options.js';
 import { checkKeep } from './options/data-keys.js';
 import { SESSION_ENGINE, SESSION_SETTINGS } from './options/tokens.js';
+
+const logger = new Logger('nest-sessions');
 
 /** The session to act on; by default the current one. Needed where the option `context` is false. */
 export interface SessionTarget {
@@ -84,16 +89,19 @@ export class SessionService<T extends object = SessionData> {
   readonly #engine: SessionEngine;
   readonly #settings: SessionSettings;
   readonly #host: HttpAdapterHost;
+  readonly #sockets: SocketSessions;
 
   /** @internal */
   constructor(
     @Inject(SESSION_ENGINE) engine: SessionEngine,
     @Inject(SESSION_SETTINGS) settings: SessionSettings,
     @Inject(HttpAdapterHost) host: HttpAdapterHost,
+    @Inject(SocketSessions) sockets: SocketSessions,
   ) {
     this.#engine = engine;
     this.#settings = settings;
     this.#host = host;
+    this.#sockets = sockets;
     this.events = new SessionEvents(engine.events);
   }
 
@@ -258,6 +266,44 @@ export class SessionService<T extends object = SessionData> {
       const state = await this.#engine.openDetached(handshake.header('cookie'), handshake.client);
       return new CoreSession<T>(state, this.#engine) as Session<T>;
     });
+  }
+
+  /**
+   * The session of a socket that the application accepts by itself, and closes it when the session ends: for `onConnect` of
+   * graphql-ws, and for a server of your own. The sockets of Nest's gateways need no call.
+   *
+   * @param request of the handshake
+   * @param socket a WebSocket of the package ws or a socket of socket.io
+   * @throws SessionError `ERR_CROSS_ORIGIN`, `ERR_STORE_UNAVAILABLE`, as `open()`
+   */
+  connect(request: IncomingMessage, socket: object): Promise<Session<T>> {
+    return this.#read('connect()', async () => {
+      const entry = this.#sockets.entry(request);
+      const opened = await entry.ready;
+      if (opened.foreign) throw this.#sockets.refuseForeign(request);
+      this.#sockets.bind(socket, entry);
+      return opened.session as unknown as Session<T>;
+    });
+  }
+
+  /**
+   * Calls back once, when the session ends: anywhere, for any reason, timeouts included. On this node by the event, from other
+   * nodes with the lag of the events, and within `reloadEvery` where an event was lost.
+   *
+   * Call what it returns when the callback is no longer needed: until then the session is looked at every so often. A session that is
+   * not stored cannot end, so its callback is never called.
+   *
+   * @param session that `@Session()`, `open()` or `connect()` gave
+   * @returns a function that calls it off
+   */
+  onEnd(session: CoreSession<object>, callback: (end: SessionEnd) => void): () => void {
+    const attached = this.#engine.attachments.attach(stateOf(session), (reason) =>
+      callSafely(
+        () => callback(endOf(reason)),
+        (error) => logger.error('A callback of SessionService.onEnd() threw.', traceOf(error)),
+      ),
+    );
+    return () => attached?.detach();
   }
 
   #change(

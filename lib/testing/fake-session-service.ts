@@ -2,6 +2,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { SessionData } from '../core/session.js';
 import { SessionError } from '../core/util/errors.js';
 import { storage } from '../nest/request/current-session.js';
+import { SocketSessions } from '../nest/sockets/socket-sessions.js';
 import { SessionService } from '../nest/session.service.js';
 import type { Session } from '../nest/session.js';
 import { requestOfFake, type FakeRequest } from './fake-session.js';
@@ -27,7 +28,9 @@ class FakeSessionService<T extends object> extends SessionService<T> {
   readonly #request: FakeRequest;
 
   constructor(request: FakeRequest) {
-    super(request.engine, request.settings, new HttpAdapterHost());
+    const { engine, settings } = request;
+    const host = new HttpAdapterHost();
+    super(engine, settings, host, new SocketSessions(engine, settings, host));
     this.#request = request;
   }
 
@@ -73,6 +76,10 @@ class FakeSessionService<T extends object> extends SessionService<T> {
 
   override open(...args: Parameters<SessionService<T>['open']>): Promise<Session<T>> {
     return this.#within(() => super.open(...args));
+  }
+
+  override connect(...args: Parameters<SessionService<T>['connect']>): Promise<Session<T>> {
+    return this.#within(() => super.connect(...args));
   }
 
   /** With the option `context` off there is no current session, as in a request. */

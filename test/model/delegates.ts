@@ -15,6 +15,7 @@ export function backendWith<H extends SessionHandle>(
     create: (...args) => real.create(...args),
     save: (...args) => real.save(...args),
     reload: (handle) => real.reload(handle),
+    present: (handle) => real.present(handle),
     destroy: (...args) => real.destroy(...args),
     list: (subject) => real.list(subject),
     destroyById: (...args) => real.destroyById(...args),

@@ -168,6 +168,7 @@ export class SealedWorld extends World {
       now: () => backend().now(),
       proof: (subject) => backend().proof(subject),
       reload: (handle) => backend().reload(handle),
+      present: (handle) => backend().present(handle),
       destroy: (...args) => backend().destroy(...args),
       list: (subject) => backend().list(subject),
       destroyById: (...args) => backend().destroyById(...args),

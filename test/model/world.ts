@@ -65,6 +65,7 @@ export abstract class World {
         rememberLimits: limits,
         rollEvery: ROLL_EVERY,
         reloginWithin: 300_000,
+        reloadEvery: 10_000,
         rotateEvery: ROTATE_EVERY,
         grace: GRACE,
         onExceeded: 'evict-oldest',

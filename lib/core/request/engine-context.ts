@@ -38,6 +38,8 @@ export interface EngineConfig {
   protect?: (now: Device, then: Device) => ProtectionVerdict;
   /** Reads and validates the data of a session. */
   parse?: DataParser;
+  /** Milliseconds for which what is open may go by the state that it has. */
+  reloadEvery: number;
   /** Milliseconds that a store may take to respond. */
   storeTimeout: number;
   clock: Clock;
@@ -92,6 +94,7 @@ export class EngineContext {
 
   /** An error as the application gets it. Of a handshake no client awaits a response. */
   thrown(state: RequestState, error: unknown): unknown {
+    if (state.asThrown) return state.asThrown(error);
     const { asThrown } = this.config;
     if (state.response.detached || !asThrown) return error;
     if (isSessionError(error) && error.statusCode === 401) state.askForLogin();

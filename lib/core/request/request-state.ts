@@ -29,6 +29,8 @@ export class RequestState {
   readonly client: Client;
   readonly response = new ResponseLimits();
   readonly calls = new Calls();
+  /** Turns an error into what the application gets, where that is not the exception of HTTP. */
+  asThrown: ((error: unknown) => unknown) | undefined;
   /** The session of another library that this one took over, where the request came with it. */
   takenOver: TakenOver | undefined;
   /** The client has the key to which the session is bound: it proved it a moment ago. */
@@ -349,6 +351,12 @@ export class RequestState {
   revoked(): void {
     this.#at = to.revoked(this.#at, this.id);
     this.#bag?.reset({});
+  }
+
+  /** The session of a connection ended elsewhere: for good, without anything that this state could still end. */
+  lost(): void {
+    // One that ends it by itself is told as well, and goes on with that.
+    if (this.#at.state.kind === 'live') this.gone();
   }
 
   startedOver(): void {

@@ -1,13 +1,23 @@
 import type { IncomingMessage } from 'node:http';
 import type { Secret } from '../token/secret.js';
 import type { Signer } from '../token/signer.js';
-import type { SessionEvent } from '../events/events.js';
+import type { EndReason, SessionEvent } from '../events/events.js';
 import type { DataPatch } from '../model/data.js';
 import type { KeyChange, RecordHead, SessionRecord } from '../model/record.js';
 import type { Limits } from '../model/policy.js';
 import type { RejectReason } from '../model/reject-reason.js';
 import type { Claim } from '../migration/claim.js';
 import type { Awaitable, CallReports, SessionLimit, StoreContext, StoreProblem, Tombstone } from './store.js';
+
+/** Why something that belongs to a session has to close: the session ended, or its client has to present a later cookie. */
+export type ClosingReason = EndReason | 'renewed';
+
+/** What has become of the session of something that is open. */
+export type Presence<H extends SessionHandle = SessionHandle> =
+  /** `renewed`: a re-login or regenerate has replaced the secret since the handle was made. The handle is the present one. */
+  | { kind: 'live'; handle: H; renewed: boolean; now: number }
+  /** `reason` is `undefined` if it is not known why the session ended. */
+  | { kind: 'over'; reason: ClosingReason | undefined };
 
 /** What the request reveals about its sender. */
 export interface Client {
@@ -149,6 +159,12 @@ export interface SessionBackend<H extends SessionHandle = SessionHandle> {
    * regenerate replaced its secret. Does not count as a presentation of the token.
    */
   reload(handle: H): Promise<H | undefined>;
+  /**
+   * Loads the session again for something that is open, such as a socket. Differs from {@link reload}: it follows the session
+   * through a re-login and regenerate, and tells why a session is over. Limits of time are the caller's to check. Does not
+   * count as a presentation of the token.
+   */
+  present(handle: H): Promise<Presence<H>>;
   /** Ends the session and returns its last record, or `undefined` if it had already ended. */
   destroy(handle: H, tombstone?: Tombstone): Promise<SessionRecord | undefined>;
   list(subject: string): Promise<SessionRecord[]>;

@@ -15,6 +15,7 @@ import type {
   EndedSession,
   IssueResult,
   OpenResult,
+  Presence,
   RejectedToken,
   SaveResult,
   SessionBackend,
@@ -205,6 +206,17 @@ export class StoreBackend implements SessionBackend<StoreHandle> {
     if (!found || 'ended' in found || epochOf(found.record) !== epoch) return undefined;
     const present = secret && presentSecretOf(this.#signer, found.record, secret);
     return new StoreHandle(this.#signer, found.record, present, epoch, legacy);
+  }
+
+  async present({ record, epoch, secret, legacy }: StoreHandle): Promise<Presence<StoreHandle>> {
+    const found = await this.#calls.read((store) => store.load(record.id));
+    if (!found) return { kind: 'over', reason: undefined };
+    if ('ended' in found) return { kind: 'over', reason: found.ended };
+    const now = (this.#calls.hasSharedClock ? found.time : undefined) ?? this.#context.clock.now();
+    const present = secret && presentSecretOf(this.#signer, found.record, secret);
+    const later = epochOf(found.record);
+    const handle = new StoreHandle(this.#signer, found.record, present, later, legacy);
+    return { kind: 'live', handle, renewed: later !== epoch, now };
   }
 
   async destroy({ record }: StoreHandle, tombstone?: Tombstone): Promise<SessionRecord | undefined> {

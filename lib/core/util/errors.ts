@@ -92,7 +92,7 @@ export class SessionError extends Error {
 }
 
 /** Within a request, a `SessionError` that has a status is thrown as a `SessionHttpException`. */
-const NAMES = new Set(['SessionError', 'SessionHttpException']);
+const NAMES = new Set(['SessionError', 'SessionHttpException', 'SessionWsException']);
 
 /**
  * Whether an error is one of this library, within a request or outside of one. Compares name and code, because an

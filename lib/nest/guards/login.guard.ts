@@ -10,6 +10,7 @@ import { PageRedirect } from './page-redirect.js';
 import { providedGuard } from './provided-guard.js';
 import { isExempt } from './without-session.js';
 import { SESSION_SETTINGS } from '../options/tokens.js';
+import { decided } from '../transports/adapters.js';
 import { isActivity, sessionOf } from '../transports/session-of.js';
 
 /** Details of a request that {@link LoginGuard} rejects. */
@@ -69,6 +70,10 @@ export class LoginGuard implements CanActivate {
    *   this guard is bound
    */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    return decided(context, () => this.#decide(context));
+  }
+
+  #decide(context: ExecutionContext): boolean | Promise<boolean> {
     const policy = policyOf(context);
     if (policy.spared.login) return true;
     if (this.#substitute) return this.#substitute.canActivate(context);

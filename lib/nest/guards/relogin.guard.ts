@@ -10,6 +10,7 @@ import { reloginRequired } from '../request/session.exceptions.js';
 import { ASKS_FOR, policyOf, type Asked, type HandlerPolicy } from '../request/session.metadata.js';
 import type { SessionSettings } from '../options/session.settings.js';
 import { SESSION_SETTINGS } from '../options/tokens.js';
+import { decided } from '../transports/adapters.js';
 import { isActivity, sessionOf } from '../transports/session-of.js';
 
 /** A login within the last `within` milliseconds, by `factor`, or by any factor if it is `undefined`. */
@@ -65,6 +66,10 @@ export class ReloginGuard implements CanActivate {
    * @throws SessionError `ERR_NO_SESSION` as {@link LoginGuard}
    */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    return decided(context, () => this.#decide(context));
+  }
+
+  #decide(context: ExecutionContext): boolean | Promise<boolean> {
     const policy = policyOf(context);
     if (policy.spared.relogin) return true;
     if (!sessionOf(context) && isExempt(context, 'relogin', this.#container)) return true;
@@ -72,6 +77,17 @@ export class ReloginGuard implements CanActivate {
     return typeof admitted === 'boolean'
       ? admitted && this.#isRecent(context, policy)
       : admitted.then((login) => login && this.#isRecent(context, policy));
+  }
+
+  #isRecent(context: ExecutionContext, policy: HandlerPolicy): boolean | Promise<boolean> {
+    const current = sessionOf(context);
+    const window = this.windowOf(context);
+    if (current && this.isFresh(current.session, window, context)) return true;
+    if (!current?.reload) return this.#refuse(context, policy, window);
+    // The client may have logged in again a moment ago, on another node.
+    return current
+      .reload()
+      .then(() => this.isFresh(current.session, window, context) || this.#refuse(context, policy, window));
   }
 
   /** The window of a handler. Default: the arguments of `@Relogin()`, and for the time the option `relogin.within`. */
@@ -94,15 +110,12 @@ export class ReloginGuard implements CanActivate {
     throw reloginRequired(refusal);
   }
 
-  #isRecent(context: ExecutionContext, policy: HandlerPolicy): boolean {
-    const current = sessionOf(context);
-    const window = this.windowOf(context);
-    if (current && this.isFresh(current.session, window, context)) return true;
+  #refuse(context: ExecutionContext, policy: HandlerPolicy, window: ReloginWindow): never {
     const maxAge = Math.floor(window.within / 1000);
     const value = reloginChallenge(maxAge, window.factor);
-    current?.deny(isActivity(context, policy), value);
+    sessionOf(context)?.deny(isActivity(context, policy), value);
     challenge(context, value);
-    this.throwReloginRequired(context, {
+    return this.throwReloginRequired(context, {
       maxAge,
       acrValues: acrValues(window.factor),
       status: this.#page.applies(context) ? 303 : 401,

@@ -9,13 +9,15 @@ import {
   type RefusedRequest,
 } from '../request/cross-origin-report.js';
 import { currentSession, storage } from '../request/current-session.js';
-import type { RequestSession } from '../request/request-session.js';
+import type { HandlerSession } from '../request/handler-session.js';
 import { crossOriginRefused } from '../request/session.exceptions.js';
 import { policyOf, type HandlerPolicy } from '../request/session.metadata.js';
 import type { SessionSettings } from '../options/session.settings.js';
 import { SESSION_SETTINGS } from '../options/tokens.js';
-import { adapterOf, isHttp, isSupported } from '../transports/adapters.js';
-import { isUpgrade } from '../transports/graphql.adapter.js';
+import type { SocketEntry } from '../sockets/socket-entry.js';
+import { SocketSessions } from '../sockets/socket-sessions.js';
+import { adapterOf, isGraphql, isHttp, isSupported } from '../transports/adapters.js';
+import { graphqlHandshakeOf, graphqlSocketOf, isUpgrade } from '../transports/graphql.adapter.js';
 import { noSession } from '../transports/no-session.js';
 import { isActivity, sessionOf } from '../transports/session-of.js';
 import type { HandlerRequest } from '../transports/transport-adapter.js';
@@ -33,7 +35,13 @@ export class SessionGuard implements CanActivate {
   readonly #report: CrossOriginReport;
   readonly #signingKeys: ReadonlySet<unknown>;
 
-  constructor(@Inject(SESSION_SETTINGS) settings: SessionSettings) {
+  readonly #sockets: SocketSessions;
+
+  constructor(
+    @Inject(SESSION_SETTINGS) settings: SessionSettings,
+    @Inject(SocketSessions) sockets: SocketSessions,
+  ) {
+    this.#sockets = sockets;
     this.#context = settings.context;
     this.#blocks = settings.crossOrigin === 'block';
     this.#csrf = new CsrfCheck(settings);
@@ -41,7 +49,9 @@ export class SessionGuard implements CanActivate {
     this.#signingKeys = new Set(cookieKeys(settings.secrets.reveal(), settings.engine.cookie.name));
   }
 
-  canActivate(context: ExecutionContext): boolean {
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    const socket = this.#socketOf(context);
+    if (socket) return this.#admitMessage(context, socket);
     // A message broker's handler, for example. Within an HTTP request `adapterOf` rejects it, as it cannot be checked.
     if (!isSupported(context) && !currentSession()) return true;
     const request = adapterOf(context).requestOf(context);
@@ -61,11 +71,38 @@ export class SessionGuard implements CanActivate {
     return true;
   }
 
+  /** The socket over which the handler is called. GraphQL opens none before its first operation. */
+  #socketOf(context: ExecutionContext): SocketEntry | undefined {
+    if (isHttp(context) || !isSupported(context)) return undefined;
+    const known = adapterOf(context).socketOf(context);
+    if (known || !isGraphql(context)) return known;
+    const request = graphqlHandshakeOf(context);
+    if (!request) return undefined;
+    const entry = this.#sockets.entry(request.raw ?? request);
+    const client = graphqlSocketOf(context);
+    if (client) this.#sockets.bind(client, entry);
+    return entry;
+  }
+
+  /** A message is admitted with the session as it is now. */
+  async #admitMessage(context: ExecutionContext, socket: SocketEntry): Promise<boolean> {
+    const policy = policyOf(context);
+    try {
+      const session = await socket.ready;
+      if (session.foreign && !policy.allowCrossOrigin) throw this.#sockets.refuseForeign(session.request);
+      await session.refresh();
+      session.declare(isActivity(context, policy));
+      return true;
+    } catch (error) {
+      throw adapterOf(context).thrown(context, error);
+    }
+  }
+
   /** The request if it is a cross-site one to a handler that is protected from CSRF. */
   #forged(
     context: ExecutionContext,
     policy: HandlerPolicy,
-    current: RequestSession | undefined,
+    current: HandlerSession | undefined,
     request: HandlerRequest | undefined,
   ): RefusedRequest | undefined {
     if (policy.allowCrossOrigin) return undefined;
@@ -108,7 +145,7 @@ export class SessionGuard implements CanActivate {
  * Middleware that goes on from an event of the socket, such as a parser of uploads, leaves the context that the request
  * entered by.
  */
-function restore(current: RequestSession): void {
+function restore(current: HandlerSession): void {
   if (storage.getStore() !== current) storage.enterWith(current);
 }
 

@@ -88,6 +88,12 @@ export interface SessionModuleOptions<T extends object = object> {
    * matches none is warned of at boot. @default none
    */
   exclude?: ExcludedRoute[];
+  /**
+   * For how long a socket may go by the state of its session that it has. A message that comes later loads the session first,
+   * and a session with open sockets or streams is looked at this often, so that one whose end no event told is closed by then.
+   * @default '10s'
+   */
+  reloadEvery?: Duration;
   /** How long a store may take to answer before the request is refused with 503. @default '2s' */
   storeTimeout?: Duration;
   /**

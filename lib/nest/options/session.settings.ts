@@ -92,6 +92,7 @@ export function resolveOwnSettings(given: ConcealedOptions): SessionSettings {
       asThrown: asHttp,
       onUnhandledCall: new UnawaitedCalls().note,
       reloginWithin: all.relogin.within,
+      reloadEvery: all.reloadEvery,
       migrate: all.migrate,
       device: device?.policy,
     },
@@ -121,6 +122,7 @@ function withDefaults(options: SessionModuleOptions) {
     rollEvery: milliseconds(options.rollEvery ?? '1m', 'rollEvery'),
     rotateEvery: rotateEvery === false ? (false as const) : milliseconds(rotateEvery ?? '15m', 'rotateEvery'),
     rotateGrace: milliseconds(options.rotateGrace ?? '10s', 'rotateGrace'),
+    reloadEvery: milliseconds(options.reloadEvery ?? '10s', 'reloadEvery'),
     storeTimeout: milliseconds(options.storeTimeout ?? '2s', 'storeTimeout'),
     login: { url: options.login?.url ?? undefined },
     relogin: {

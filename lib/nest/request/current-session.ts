@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { IncomingMessage } from 'node:http';
+import type { HandlerSession } from './handler-session.js';
 import type { RequestSession } from './request-session.js';
 
 const REQUEST_SESSION = Symbol.for('nest-sessions/request-session');
@@ -17,16 +18,16 @@ export function attached(request: IncomingMessage): RequestSession | undefined {
 
 // One storage for all copies of this module in the process.
 const STORAGE = Symbol.for('nest-sessions/storage');
-type Storage = AsyncLocalStorage<RequestSession>;
+type Storage = AsyncLocalStorage<HandlerSession>;
 const shared = globalThis as { [STORAGE]?: Storage };
 
-export const storage: Storage = (shared[STORAGE] ??= new AsyncLocalStorage<RequestSession>());
+export const storage: Storage = (shared[STORAGE] ??= new AsyncLocalStorage<HandlerSession>());
 
 /**
- * The session of the current request, from the asynchronous context. A callback of a socket keeps the context of the
+ * The session of the current request or message, from the asynchronous context. A callback of a socket keeps the context of the
  * request that opened the socket, so a session whose request is finished is not returned.
  */
-export function currentSession(): RequestSession | undefined {
+export function currentSession(): HandlerSession | undefined {
   const found = storage.getStore();
   return found?.over ? undefined : found;
 }

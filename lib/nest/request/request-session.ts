@@ -16,6 +16,7 @@ import { addClearSiteData } from '../../http/headers/clear-site-data.js';
 import { transportOf } from '../../http/transport.js';
 import { registrationHeader } from '../device/device-headers.js';
 import type { DeviceSettings } from '../device/device.settings.js';
+import type { HandlerSession } from './handler-session.js';
 import type { FailureResponse } from './failure-content.js';
 import type { UserLoader } from './user-loader.js';
 import type { HandlerPolicy } from './session.metadata.js';
@@ -34,7 +35,7 @@ export interface RequestServices {
 }
 
 /** Holds the session of one request and adds its cookie and headers to the response. */
-export class RequestSession implements ResponseListener, CallWatcher {
+export class RequestSession implements HandlerSession, ResponseListener, CallWatcher {
   readonly state: RequestState;
   readonly #services: RequestServices;
   readonly #request: FrameworkRequest;

@@ -3,7 +3,7 @@ import { catchError, concatMap, finalize, tap, type Observable } from 'rxjs';
 import { isHttp, isSupported, responseOf } from '../transports/adapters.js';
 import { noSession } from '../transports/no-session.js';
 import { isActivity, sessionOf } from '../transports/session-of.js';
-import type { RequestSession } from './request-session.js';
+import type { HandlerSession } from './handler-session.js';
 import { policyOf, type HandlerPolicy } from './session.metadata.js';
 
 /**
@@ -55,11 +55,11 @@ export class SessionInterceptor implements NestInterceptor {
   }
 }
 
-function declareLogout({ state }: RequestSession, { logout }: HandlerPolicy): void {
+function declareLogout({ state }: HandlerSession, { logout }: HandlerPolicy): void {
   if (logout) state.intendLogout(logout);
 }
 
-async function commit(current: RequestSession, context: ExecutionContext): Promise<void> {
+async function commit(current: HandlerSession, context: ExecutionContext): Promise<void> {
   try {
     await current.commit((responseOf(context)?.statusCode ?? 200) < 400);
   } catch (error) {

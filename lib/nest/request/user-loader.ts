@@ -38,6 +38,12 @@ export class UserLoader {
     return loading.user;
   }
 
+  /** As {@link of}, but loads the user each time: for what lives longer than a request. */
+  load(state: RequestState): Promise<unknown> {
+    const subject = state.live?.handle.record.subject;
+    return subject === undefined ? Promise.reject(refused(state)) : this.#userOf(subject, state);
+  }
+
   async #userOf(subject: string, state: RequestState): Promise<unknown> {
     if (!this.#load) throw missingOption();
     const user = await this.#load(subject);

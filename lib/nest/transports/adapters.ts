@@ -30,6 +30,27 @@ export const isSupported = (context: ExecutionContext): boolean => ADAPTERS.has(
 /** Whether the handler's arguments are an HTTP request and its response. */
 export const isHttp = (context: ExecutionContext): boolean => context.getType() === 'http';
 
+export const isGraphql = (context: ExecutionContext): boolean => context.getType<string>() === 'graphql';
+
+/**
+ * What a guard decides, with what it throws in the form in which the client gets the code.
+ */
+export function decided(
+  context: ExecutionContext,
+  decide: () => boolean | Promise<boolean>,
+): boolean | Promise<boolean> {
+  if (isHttp(context)) return decide();
+  const rethrow = (error: unknown): never => {
+    throw isSupported(context) ? adapterOf(context).thrown(context, error) : error;
+  };
+  try {
+    const decision = decide();
+    return typeof decision === 'boolean' ? decision : decision.catch(rethrow);
+  } catch (error) {
+    return rethrow(error);
+  }
+}
+
 /** The raw response of an HTTP handler. */
 export const responseOf = (context: ExecutionContext): ServerResponse | undefined =>
   adapterOf(context).responseOf(context);

@@ -2,7 +2,8 @@ import type { ExecutionContext } from '@nestjs/common';
 import { SessionError } from '../../core/util/errors.js';
 import { isUnsafe } from '../../http/csrf.js';
 import { attached, currentSession, storage } from '../request/current-session.js';
-import type { RequestSession } from '../request/request-session.js';
+import type { HandlerSession } from '../request/handler-session.js';
+import { entryOf } from '../sockets/socket-entry.js';
 import { routeRemedy } from './route-remedy.js';
 import type { HandlerRequest, TransportAdapter } from './transport-adapter.js';
 
@@ -12,10 +13,15 @@ import type { HandlerRequest, TransportAdapter } from './transport-adapter.js';
  * Apollo all of its context is in `req`.
  */
 interface GraphqlContext {
-  req?: HandlerRequest & { extra?: { request?: HandlerRequest } };
+  req?: HandlerRequest & { extra?: SocketExtra };
   request?: HandlerRequest;
   reply?: { request?: HandlerRequest };
-  extra?: { request?: HandlerRequest };
+  extra?: SocketExtra;
+}
+
+interface SocketExtra {
+  request?: HandlerRequest;
+  socket?: object;
 }
 
 /** The part of `GraphQLResolveInfo` that counts here. */
@@ -30,7 +36,8 @@ export const graphqlAdapter: TransportAdapter = {
   sessionOf(context) {
     const requests = requestsIn(context);
     // An upgraded connection does not pass through the entry, so the asynchronous context belongs to another request.
-    if (requests.some(isUpgrade)) return undefined;
+    const upgrade = requests.find(isUpgrade);
+    if (upgrade) return entryOf(upgrade.raw ?? upgrade)?.session;
     const found = requests.reduce(
       (one, request) => theOnly(one, attached(request.raw ?? request)),
       currentSession(),
@@ -38,6 +45,11 @@ export const graphqlAdapter: TransportAdapter = {
     // Without the asynchronous context, nothing else tells that the request is one of the past.
     if (found?.over && storage.getStore() !== found) throw foreignRequest();
     return found;
+  },
+
+  socketOf(context) {
+    const upgrade = requestsIn(context).find(isUpgrade);
+    return upgrade && entryOf(upgrade.raw ?? upgrade);
   },
 
   // The driver makes the response of several resolvers.
@@ -54,7 +66,7 @@ export const graphqlAdapter: TransportAdapter = {
 
   withoutSession(context) {
     const request = requestsIn(context)[0];
-    return request && !isUpgrade(request) ? 'anonymous' : 'error';
+    return request && (!isUpgrade(request) || entryOf(request.raw ?? request)) ? 'anonymous' : 'error';
   },
 
   remedy(context) {
@@ -62,16 +74,18 @@ export const graphqlAdapter: TransportAdapter = {
     if (!request) return NO_REQUEST;
     return isUpgrade(request) ? SOCKET : routeRemedy(request);
   },
+
+  thrown: (_, error) => error,
 };
 
 const NO_REQUEST =
   'The context of GraphQL holds no request by which its session could be found. Return the request of Express or Fastify in it, as "req", from the option "context" of the GraphQL module.';
 
 const SOCKET =
-  'An operation over a socket has no session of its own. Use the one that SessionService.open() returned at the handshake.';
+  'The session of this socket was not opened. Import SessionModule in the root module, before the modules whose global guards ask for a session.';
 
 /** @returns the one session that is given. @throws SessionError `ERR_NO_SESSION` if there are two */
-function theOnly(one: RequestSession | undefined, other: RequestSession | undefined) {
+function theOnly(one: HandlerSession | undefined, other: HandlerSession | undefined) {
   if (one && other && one !== other) throw foreignRequest();
   return one ?? other;
 }
@@ -99,6 +113,16 @@ export const isUpgrade = (request: HandlerRequest): boolean =>
 
 /** A resolver of references, of Apollo Federation, has no arguments of a field: (reference, context, info). */
 const lacksArguments = (context: ExecutionContext): boolean => context.getArgs<unknown[]>().length === 3;
+
+/** The WebSocket over which an operation came, as graphql-ws has it. */
+export function graphqlSocketOf(context: ExecutionContext): object | undefined {
+  const given = contextValueOf(context);
+  return given?.extra?.socket ?? given?.req?.extra?.socket;
+}
+
+/** The request that opened the socket over which an operation came. */
+export const graphqlHandshakeOf = (context: ExecutionContext): HandlerRequest | undefined =>
+  requestsIn(context).find(isUpgrade);
 
 const contextValueOf = (context: ExecutionContext): GraphqlContext | undefined =>
   context.getArgByIndex<GraphqlContext | undefined>(lacksArguments(context) ? 1 : 2) ?? undefined;

@@ -18,6 +18,8 @@ export const httpAdapter: TransportAdapter = {
     return response.raw ?? response;
   },
 
+  socketOf: () => undefined,
+
   changesState: (_, request) => isUnsafe(request?.method),
 
   isEntry: () => true,
@@ -25,4 +27,6 @@ export const httpAdapter: TransportAdapter = {
   withoutSession: () => 'anonymous',
 
   remedy: (context) => routeRemedy(context.getArgByIndex<HandlerRequest>(0)),
+
+  thrown: (_, error) => error,
 };

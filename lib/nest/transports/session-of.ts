@@ -1,5 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common';
-import type { RequestSession } from '../request/request-session.js';
+import type { HandlerSession } from '../request/handler-session.js';
 import { policyOf, type HandlerPolicy } from '../request/session.metadata.js';
 import { adapterOf } from './adapters.js';
 
@@ -9,7 +9,7 @@ import { adapterOf } from './adapters.js';
  * @throws SessionHttpException 503 if the session could not be loaded
  * @throws SessionError `ERR_NO_SESSION` for an unknown transport, and if it is not known whose session it is
  */
-export function sessionOf(context: ExecutionContext): RequestSession | undefined {
+export function sessionOf(context: ExecutionContext): HandlerSession | undefined {
   const current = adapterOf(context).sessionOf(context);
   if (current?.state.refusal !== undefined) current.refuse(policyOf(context));
   return current;

@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { ExecutionContext } from '@nestjs/common';
+import type { SocketEntry } from '../sockets/socket-entry.js';
 import type { FrameworkRequest } from '../../http/request-facts.js';
-import type { RequestSession } from '../request/request-session.js';
+import type { HandlerSession } from '../request/handler-session.js';
 
 /** The request that a handler receives: with Fastify a wrapper around the raw one. */
 export type HandlerRequest = FrameworkRequest & { raw?: FrameworkRequest; host?: string };
@@ -21,10 +22,13 @@ export interface TransportAdapter {
   requestOf(context: ExecutionContext): HandlerRequest | undefined;
 
   /** @throws SessionError `ERR_NO_SESSION` if the arguments lead to several sessions */
-  sessionOf(context: ExecutionContext): RequestSession | undefined;
+  sessionOf(context: ExecutionContext): HandlerSession | undefined;
 
   /** The raw response, if the handler may set its headers. Both HTTP adapters send headers that are set on it. */
   responseOf(context: ExecutionContext): ServerResponse | undefined;
+
+  /** The socket over which the handler is called, if it is a socket. */
+  socketOf(context: ExecutionContext): SocketEntry | undefined;
 
   /** Whether the handler may change state. `request`: by which it was called, if that is known. */
   changesState(context: ExecutionContext, request: HandlerRequest | undefined): boolean;
@@ -36,4 +40,7 @@ export interface TransportAdapter {
 
   /** Why the handler has no session, and what to do about it. */
   remedy(context: ExecutionContext): string;
+
+  /** What guards and decorators throw, in the form in which its client gets the code. */
+  thrown(context: ExecutionContext, error: unknown): unknown;
 }

@@ -7,6 +7,7 @@ import type {
   EndedSession,
   IssueResult,
   OpenResult,
+  Presence,
   SaveResult,
   SessionBackend,
 } from '../../core/storage/backend.js';
@@ -18,7 +19,7 @@ import { SealedContext, type SealedParts } from './context.js';
 import { endAll, endById, endSession } from './operations/ending.js';
 import type { SealedHandle } from './handle.js';
 import { createSession } from './operations/issuing.js';
-import { openCookie, reloadSession } from './operations/opening.js';
+import { openCookie, presenceOf, reloadSession } from './operations/opening.js';
 import { saveSession } from './operations/saving.js';
 
 /**
@@ -82,6 +83,10 @@ export class SealedBackend implements SessionBackend<SealedHandle> {
 
   reload(handle: SealedHandle): Promise<SealedHandle | undefined> {
     return reloadSession(this.#context, handle);
+  }
+
+  present(handle: SealedHandle): Promise<Presence<SealedHandle>> {
+    return presenceOf(this.#context, handle);
   }
 
   destroy(handle: SealedHandle, tombstone?: Tombstone): Promise<SessionRecord | undefined> {

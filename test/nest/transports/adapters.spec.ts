@@ -1,6 +1,7 @@
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { LoginGuard, Logout, ReloginGuard, SessionInterceptor } from 'nest-sessions';
 import { firstValueFrom, of } from 'rxjs';
+import { SocketSessions } from '../../../lib/nest/sockets/socket-sessions.js';
 import { SessionGuard } from '../../../lib/nest/guards/session.guard.js';
 import { SESSION_SETTINGS } from '../../../lib/nest/options/tokens.js';
 import { adapterOf } from '../../../lib/nest/transports/adapters.js';
@@ -102,7 +103,7 @@ describe.each(platforms)('a handler of an unknown transport on %s', (platform) =
           next();
         }),
     });
-    const guard = () => new SessionGuard(app.get(SESSION_SETTINGS));
+    const guard = () => new SessionGuard(app.get(SESSION_SETTINGS), app.get(SocketSessions));
     expect(guard().canActivate(contextOf('rmq'))).toBe(true);
     await new Browser(url).get('/untouched');
     expect(results).toEqual(['ERR_NO_SESSION']);

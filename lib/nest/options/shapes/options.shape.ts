@@ -97,6 +97,7 @@ const MODULE: OptionChecks<SessionModuleOptions & SessionModuleExtras> = {
   rollEvery: optionalOrNull(isDuration),
   rotateEvery: optional((value, name) => (value === false ? undefined : isLongDuration(value, name))),
   rotateGrace: optionalOrNull(isDuration),
+  reloadEvery: optionalOrNull(isDelay),
   storeTimeout: optionalOrNull(isDelay),
   remember: optionalOrNull(isNested(REMEMBER, { meant: meantByRemember })),
   login: optionalOrNull(isNested(LOGIN, { meant: meantByLogin })),

@@ -1,6 +1,6 @@
 import { timeoutOf } from '../../../core/model/policy.js';
 import type { RejectReason } from '../../../core/model/reject-reason.js';
-import type { Client, OpenResult, RejectedToken } from '../../../core/storage/backend.js';
+import type { Client, OpenResult, Presence, RejectedToken } from '../../../core/storage/backend.js';
 import type { Awaitable } from '../../../core/storage/store.js';
 import type { Verdict } from '../../../revocations/revocation-list.js';
 import type { SealedContext } from '../context.js';
@@ -70,6 +70,27 @@ export async function reloadSession(
   await context.list?.fresh();
   const verdict = verdictOf(context, handle.content);
   return verdict.live ? atVersion(context, handle, verdict) : undefined;
+}
+
+/**
+ * What the handle's own cookie says, and the list of revocations. A later cookie of the session is only in its browser: once
+ * this one is out of time, or rotated away, the client has to present that.
+ */
+export async function presenceOf(
+  context: SealedContext,
+  handle: SealedHandle,
+): Promise<Presence<SealedHandle>> {
+  const { content } = handle;
+  await context.list?.fresh();
+  const verdict = verdictOf(context, content);
+  if (!verdict.live && !sessionIsLive(verdict))
+    return {
+      kind: 'over',
+      reason: verdict.why === 'evicted' || verdict.why === 'replaced' ? verdict.why : undefined,
+    };
+  if (!verdict.live || !isInTime(context, content)) return { kind: 'over', reason: 'renewed' };
+  const now = context.now();
+  return { kind: 'live', handle: atVersion(context, handle, verdict), renewed: false, now };
 }
 
 /**

@@ -1,0 +1,160 @@
+import type { RequestState } from '../request/request-state.js';
+import type { ClosingReason } from '../storage/backend.js';
+import { after } from '../util/clock.js';
+import { Member, type Attached, type Closed, type Watching } from './attached.js';
+import type { Queue } from './queue.js';
+
+/**
+ * One session with what is attached to it. It is looked at when its time may be over, and at the latest `every` after the last
+ * look.
+ */
+export class WatchedSession {
+  readonly #watching: Watching;
+  readonly #queue: Queue;
+  readonly #empty: () => void;
+  readonly #members = new Set<Member>();
+  #lookedAt: number;
+  #cancel: (() => void) | undefined;
+
+  /** @param empty called when nothing is attached any more */
+  constructor(watching: Watching, queue: Queue, empty: () => void) {
+    this.#watching = watching;
+    this.#queue = queue;
+    this.#empty = empty;
+    this.#lookedAt = watching.clock.now();
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  add(state: RequestState, close: Closed): Attached {
+    const now = this.#watching.clock.now();
+    const member = new Member(state, close, now);
+    this.#members.add(member);
+    // Sockets that come together, as after a restart, are not looked at together for ever.
+    if (this.#members.size === 1)
+      this.#arm(Math.min(this.#watching.every * (0.5 + Math.random() / 2), this.#untilExpiry));
+    const attached: Attached = {
+      get over() {
+        return member.over;
+      },
+      beforeLook: undefined,
+      refresh: () => (this.#isFresh(member) ? Promise.resolve() : this.#load(member)),
+      reload: () => this.#load(member),
+      detach: () => this.#remove(member),
+    };
+    member.beforeLook = () => attached.beforeLook?.();
+    return attached;
+  }
+
+  /** Closes all that is attached. */
+  end(reason: ClosingReason | undefined): void {
+    const members = [...this.#members];
+    this.#members.clear();
+    this.stop();
+    for (const member of members) member.close(reason);
+  }
+
+  /** The next message loads the session, however young its state is. */
+  outdate(): void {
+    for (const member of this.#members) member.loadedAt = -Infinity;
+  }
+
+  stop(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#members.clear();
+    this.#empty();
+  }
+
+  #remove(member: Member): void {
+    this.#members.delete(member);
+    if (this.#members.size === 0) this.stop();
+  }
+
+  #isFresh(member: Member): boolean {
+    return this.#watching.clock.now() - member.loadedAt < this.#watching.every;
+  }
+
+  #load(member: Member): Promise<void> {
+    return (member.loading ??= this.#look(member).finally(() => (member.loading = undefined)));
+  }
+
+  async #look(member: Member): Promise<void> {
+    if (member.over) return;
+    const now = this.#watching.clock.now();
+    const look = await this.#watching.look(member.state);
+    if (member.over) return;
+    member.loadedAt = Math.max(member.loadedAt, now);
+    this.#lookedAt = Math.max(this.#lookedAt, now);
+    if (!look.over) {
+      if (look.renewed) this.#othersToo(member);
+      return;
+    }
+    // A client that has to come again concerns no other one.
+    if (look.reason === 'renewed') {
+      this.#remove(member);
+      member.close(look.reason);
+      this.#othersToo(member);
+    } else this.end(look.reason);
+  }
+
+  /** After a re-login each of them has to be looked at: not all are of the client that logged in again. */
+  #othersToo(member: Member): void {
+    for (const other of this.#members)
+      if (other !== member && !other.renewing) {
+        other.renewing = true;
+        this.#queue.add(async () => {
+          await this.#load(other).catch(ignore);
+          other.renewing = false;
+        });
+      }
+  }
+
+  /** @param delay milliseconds until the next look */
+  #arm(delay: number): void {
+    this.#cancel?.();
+    this.#cancel = after(this.#watching.clock, delay, () => this.#due());
+  }
+
+  /** The latest expiry that is known, in milliseconds from now: each member has the record of its last look. */
+  get #untilExpiry(): number {
+    let latest = 0;
+    for (const { state } of this.#members)
+      if (state.handle) latest = Math.max(latest, this.#watching.expiryOf(state) - state.now());
+    return latest;
+  }
+
+  #due(): void {
+    const rest = this.#lookedAt + this.#watching.every - this.#watching.clock.now();
+    const time = this.#untilExpiry;
+    if (rest > 0 && time > 0) this.#arm(Math.min(rest, time));
+    else this.#queue.add(() => this.#lookAtOne());
+  }
+
+  /** An outage closes nothing: messages are refused meanwhile, and the next look tells. */
+  async #lookAtOne(): Promise<void> {
+    await this.#settled();
+    const [member] = this.#members;
+    if (!member) return;
+    const failed = await this.#load(member).then(
+      () => false,
+      () => true,
+    );
+    if (this.#members.size === 0) return;
+    const { every } = this.#watching;
+    this.#arm(failed ? every : Math.max(Math.min(every, this.#untilExpiry), LEAST));
+  }
+
+  /** Activity that is not written yet counts before the time of the session is over. */
+  async #settled(): Promise<void> {
+    const writes = [...this.#members].map(async (member) => member.beforeLook?.());
+    await Promise.allSettled(writes);
+  }
+}
+
+/** Milliseconds between two looks at a session whose time seems to be over to this node, but not to the store. */
+const LEAST = 50;
+
+const ignore = (): void => undefined;

@@ -1,0 +1,180 @@
+import { inspect } from 'node:util';
+import type { SessionEngine } from '../../core/engine.js';
+import type { Attached } from '../../core/presence/attached.js';
+import type { Opening } from '../../core/presence/opening.js';
+import type { RequestState } from '../../core/request/request-state.js';
+import { Session } from '../../core/session.js';
+import { sessionEnded } from '../../core/util/errors.js';
+import type { FrameworkRequest } from '../../http/request-facts.js';
+import type { HandlerSession } from '../request/handler-session.js';
+import { loginRequired } from '../request/session.exceptions.js';
+import type { UserLoader } from '../request/user-loader.js';
+import { endOf, type SessionEnd } from './session-end.js';
+
+/** What all sockets share. */
+export interface SocketServices {
+  engine: SessionEngine;
+  users: UserLoader;
+}
+
+/** The session of a socket, which its messages share. It is closed with the session. */
+export class SocketSession implements HandlerSession {
+  readonly state: RequestState;
+  readonly request: FrameworkRequest;
+  /** Whether another site opened the socket: only handlers marked `@AllowCrossOrigin()` take its messages. */
+  readonly foreign: boolean;
+  readonly #services: SocketServices;
+  readonly #attached: Attached | undefined;
+  readonly #closers = new Set<(end: SessionEnd) => void>();
+  #session: Session | undefined;
+  #end: SessionEnd | undefined;
+  #closed = false;
+  /** Messages that count as activity and that no guard of this library has rejected, since the last commit. */
+  #active = 0;
+
+  /** @param opening begun before the session was loaded */
+  constructor(
+    services: SocketServices,
+    state: RequestState,
+    request: FrameworkRequest,
+    foreign: boolean,
+    opening: Opening,
+  ) {
+    this.#services = services;
+    this.state = state;
+    this.request = request;
+    this.foreign = foreign;
+    state.asThrown = services.engine.config.asThrown;
+    // No rotation: its cookie would reach nobody.
+    state.response.cookieComesTooLate(true);
+    this.#attached = services.engine.attachments.attach(
+      state,
+      (reason) => this.#ended(endOf(reason)),
+      opening,
+    );
+    if (this.#attached) this.#attached.beforeLook = () => this.#settle();
+  }
+
+  get session(): Session {
+    return (this.#session ??= new Session(this.state, this.#services.engine));
+  }
+
+  /** Loaded for each message: what a user may do can change while the socket is open. */
+  get user(): Promise<unknown> {
+    return this.#services.users.load(this.state);
+  }
+
+  readonly begun = false;
+
+  get over(): boolean {
+    return this.#closed;
+  }
+
+  /** How the session ended, if it did. */
+  get end(): SessionEnd | undefined {
+    return this.#end;
+  }
+
+  /** Whether a message has left something to be written. */
+  get unsettled(): boolean {
+    return this.#active > 0 || this.state.changed;
+  }
+
+  /** @param close called once, when the session is over; at once if it is already */
+  onEnd(close: (end: SessionEnd) => void): () => void {
+    if (this.#end) close(this.#end);
+    else this.#closers.add(close);
+    return () => this.#closers.delete(close);
+  }
+
+  /** The socket has closed. */
+  leave(): void {
+    this.#closed = true;
+    this.#closers.clear();
+    this.#attached?.detach();
+  }
+
+  /**
+   * Before each message: brings the session up to date, if it is older than `reloadEvery`.
+   *
+   * @throws SessionHttpException 401 if the session is over, 503 if it could not be loaded
+   */
+  async refresh(): Promise<void> {
+    try {
+      await this.#attached?.refresh();
+    } catch (error) {
+      throw this.#services.engine.config.asThrown?.(error) ?? error;
+    }
+    if (this.#end) throw loginRequired(sessionEnded());
+  }
+
+  /** As {@link refresh}, if a re-login would admit the message: it may have been on another node a moment ago. */
+  async reload(): Promise<void> {
+    await this.#attached?.reload();
+  }
+
+  vary(): void {
+    // A message has no response with headers.
+  }
+
+  declare(active: boolean): void {
+    if (!active) return;
+    this.#active++;
+    this.state.countActivity(true);
+  }
+
+  deny(active: boolean): void {
+    if (active && this.#active > 0) this.#active--;
+    if (this.#active === 0 && !this.state.intent) this.state.withdraw();
+  }
+
+  async commit(success: boolean): Promise<void> {
+    try {
+      await this.#services.engine.commit(this.state, success);
+    } finally {
+      this.#active = 0;
+      if (!this.state.intent) this.state.withdraw();
+    }
+  }
+
+  /**
+   * After each message: stores what its handler changed, and extends the idle timeout if that is due.
+   *
+   * @throws what a handler gets of a commit that fails
+   */
+  async settle(): Promise<void> {
+    try {
+      await this.#settle();
+    } catch (error) {
+      throw this.thrown(error);
+    }
+  }
+
+  async #settle(): Promise<void> {
+    if (this.unsettled && !this.#end) await this.commit(true);
+  }
+
+  /** Its session was loaded, or the handshake refused. */
+  refuse(): void {
+    // Nothing is left to refuse.
+  }
+
+  thrown(error: unknown): unknown {
+    return this.#services.engine.thrown(this.state, error);
+  }
+
+  #ended(end: SessionEnd): void {
+    this.#end = end;
+    const closers = [...this.#closers];
+    this.#closers.clear();
+    for (const close of closers) close(end);
+  }
+
+  [inspect.custom](): string {
+    return `SocketSession ${inspect(this.toJSON())}`;
+  }
+
+  toJSON(): Record<string, unknown> {
+    return { id: this.state.id };
+  }
+}

@@ -1,0 +1,109 @@
+import type { IncomingMessage } from 'node:http';
+import { SESSION_RENEWED, type SessionEnd } from './session-end.js';
+
+/** A client of socket.io, as far as it is used here. */
+interface IoSocket {
+  emit(event: string, ...args: unknown[]): unknown;
+  disconnect(close?: boolean): unknown;
+  request: IncomingMessage;
+  conn: {
+    readyState?: string;
+    once(event: 'close', listener: () => void): unknown;
+    close(): unknown;
+  };
+}
+
+/** A WebSocket of the package ws, or one that is like it. */
+interface PlainSocket {
+  close(code?: number, reason?: string): unknown;
+  send?(text: string): unknown;
+  once?(event: 'close', listener: () => void): unknown;
+  readyState?: number;
+}
+
+/** A server of socket.io, or one of its namespaces. */
+export interface IoServer {
+  use(middleware: (socket: IoSocket, next: (error?: Error) => void) => void): unknown;
+}
+
+/** A server of the package ws. */
+export interface WsServer {
+  options: { verifyClient?: VerifyClient | null };
+}
+
+/** Of a handshake: what ws tells of it. */
+export interface HandshakeInfo {
+  origin: string;
+  secure: boolean;
+  req: IncomingMessage;
+}
+
+export type Verified = (accepted: boolean, code?: number, message?: string, headers?: object) => void;
+/** With one parameter it is synchronous. */
+export type VerifyClient = (info: HandshakeInfo, done: Verified) => unknown;
+
+type Shape = Record<string, unknown> | null | undefined;
+
+export const isIoSocket = (client: unknown): client is IoSocket => {
+  const shape = client as Shape;
+  return (
+    typeof shape?.['disconnect'] === 'function' &&
+    typeof shape['emit'] === 'function' &&
+    typeof shape['conn'] === 'object'
+  );
+};
+
+const isPlainSocket = (client: unknown): client is PlainSocket =>
+  typeof (client as Shape)?.['close'] === 'function';
+
+export const isIoServer = (server: unknown): server is IoServer =>
+  typeof (server as Shape)?.['use'] === 'function' && typeof (server as Shape)?.['emit'] === 'function';
+
+export const isWsServer = (server: unknown): server is WsServer => {
+  const shape = server as Shape;
+  return typeof shape?.['handleUpgrade'] === 'function' && typeof shape['options'] === 'object';
+};
+
+/** The request of a client's handshake. With ws it comes beside the client. */
+export function handshakeOf(client: unknown, request: unknown): IncomingMessage | undefined {
+  const found = request ?? (client as Shape)?.['request'] ?? (client as Shape)?.['upgradeReq'];
+  return typeof (found as Shape)?.['headers'] === 'object' ? (found as IncomingMessage) : undefined;
+}
+
+/** The event by which clients of socket.io, which has no close codes, learn why they are disconnected. */
+export const ENDED_EVENT = 'session-ended';
+
+/** Closes a socket because of its session. */
+export function closeSocket(client: unknown, end: SessionEnd): void {
+  if (isIoSocket(client)) {
+    client.emit(ENDED_EVENT, end);
+    // A client of socket.io connects again by itself after a lost connection, and not after it was disconnected.
+    if (end.code === SESSION_RENEWED) client.conn.close();
+    else client.disconnect(true);
+  } else closePlainly(client, end.code, end.reason);
+}
+
+export function closePlainly(client: unknown, code: number, reason: string): void {
+  if (isIoSocket(client)) client.disconnect(true);
+  else if (isPlainSocket(client)) client.close(code, reason);
+}
+
+/** Calls back when the socket is closed; at once if it is already. */
+export function onClosed(client: unknown, listener: () => void): void {
+  if (isIoSocket(client)) {
+    if (client.conn.readyState === 'closed') listener();
+    else client.conn.once('close', listener);
+  } else if (isPlainSocket(client)) {
+    // CLOSED
+    if (client.readyState === 3) listener();
+    else client.once?.('close', listener);
+  }
+}
+
+/** Tells a client what went wrong, as Nest's filter of gateways does. */
+export function sendException(client: unknown, told: object): void {
+  if (isIoSocket(client)) client.emit('exception', told);
+  // OPEN
+  else if (isPlainSocket(client) && client.readyState === 1)
+    client.send?.(JSON.stringify({ event: 'exception', data: told }));
+}
