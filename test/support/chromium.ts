@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { jest } from '@jest/globals';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import { chromium, type Browser, type BrowserContext, type LaunchOptions, type Page } from 'playwright-core';
 
 const EXECUTABLE = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
@@ -8,20 +8,40 @@ export const hasChromium = existsSync(EXECUTABLE);
 
 export const HOW_TO_GET_IT = `There is no Chromium at ${EXECUTABLE}. Get it with: apt-get install chromium, or name another in the environment variable CHROMIUM.`;
 
+const OPTIONS: LaunchOptions & { args: string[] } = {
+  executablePath: EXECUTABLE,
+  // People's browsers keep whole pages for the Back button, so this one does too.
+  ignoreDefaultArgs: ['--disable-back-forward-cache'],
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+  ],
+};
+
 /** Debian's Chromium without a window, that talks to nobody but the application under test. */
 export function launchChromium(): Promise<Browser> {
-  return chromium.launch({
-    executablePath: EXECUTABLE,
-    // People's browsers keep whole pages for the Back button, so this one does too.
-    ignoreDefaultArgs: ['--disable-back-forward-cache'],
+  return chromium.launch(OPTIONS);
+}
+
+/**
+ * A Chromium that binds sessions to keys, which it keeps in software, with a profile that outlasts it.
+ *
+ * @param spki of the certificate that it accepts. `--ignore-certificate-errors` would turn device-bound sessions off
+ * @param binds false for the control: as browsers without the feature
+ */
+export function launchBindingChromium(profile: string, spki: string, binds = true): Promise<BrowserContext> {
+  const features = 'DeviceBoundSessions,EnableBoundSessionCredentialsSoftwareKeysForManualTesting';
+  return chromium.launchPersistentContext(profile, {
+    ...OPTIONS,
     args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
+      ...OPTIONS.args,
+      `--ignore-certificate-errors-spki-list=${spki}`,
+      ...(binds ? [`--enable-features=${features}`] : []),
     ],
   });
 }

@@ -1,3 +1,4 @@
+import { DEVICE_KEY } from '../../core/model/record.js';
 import { INDEXED } from './subjects/subject-index-terms.js';
 
 /** Incremented when the fields below change their meaning. A record of another version is not read. */
@@ -45,14 +46,14 @@ export const FIELD = {
 
 export type FieldName = keyof typeof FIELD;
 
-/** All fields except the data. Scripts know some of them by name. */
-export const HEAD_FIELDS: readonly string[] = Object.values(FIELD);
-
 /** The prefix of a key of the data. */
 export const DATA = ':';
 
 /** The prefix of what a newer version stores. Every script changes only the fields that it names, so these stay. */
 export const EXTRA = '+';
+
+/** All fields except the data, and of what a newer version stores the one that is listed. Scripts know some of them by name. */
+export const HEAD_FIELDS: readonly string[] = [...Object.values(FIELD), `${EXTRA}${DEVICE_KEY}`];
 
 /** The fields of a predecessor that are written only if they apply. */
 export const PREVIOUS_OPTIONAL = [

@@ -25,6 +25,12 @@ export function bindingSpecs({ describe, it }: TestRunner, store: StoreUnderTest
       }
     });
 
+    it('lists the key of a session', async () => {
+      const { id, subject } = await given();
+      await commit(id, { bind: KEY });
+      expect((await store.list(subject!)).map(({ extra }) => extra?.['deviceKey'])).toEqual([KEY]);
+    });
+
     it('never replaces the key of a session', async () => {
       const { id } = await given();
       const outcomes = [await commit(id, { bind: KEY }), await commit(id, { bind: OTHER_KEY })];

@@ -1,6 +1,7 @@
 import { applying, hop, mutant, without } from './mutant.js';
 
 const BINDS = 'binds a session to a key, and leaves everything else as it is';
+const LISTS = 'lists the key of a session';
 const NEVER_REPLACES = 'never replaces the key of a session';
 const NOTHING = 'writes nothing of a commit whose key conflicts';
 const ONCE = 'accepts each challenge once, and none that is older';
@@ -29,6 +30,9 @@ export const binding = [
     BINDS,
     applying((next, _, { key }) => (key ? { ...next, revision: next.revision + 1 } : next)),
   ),
+  mutant('list', 'lists no keys', LISTS, (was) => ({
+    list: async (...args) => (await was.list(...args)).map((record) => without(record, 'extra')),
+  })),
   mutant('commit', 'replaces a key', [NEVER_REPLACES, NOTHING], (was) => ({
     keyConflicts: (record, key) => (key && 'bind' in key ? false : was.keyConflicts(record, key)),
   })),
