@@ -10,6 +10,7 @@ export {
   CurrentSession,
   CurrentUser,
   DeviceBound,
+  EndWithSession,
   Logout,
   Passive,
   Public,

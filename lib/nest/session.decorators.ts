@@ -23,6 +23,7 @@ import { loginRequired } from './request/session.exceptions.js';
 import { SessionInterceptor } from './request/session.interceptor.js';
 import { adapterOf } from './transports/adapters.js';
 import { noSession } from './transports/no-session.js';
+import { EndWithSessionInterceptor } from './streams/end-with-session.interceptor.js';
 import { sessionOf } from './transports/session-of.js';
 import {
   ALLOW_CROSS_ORIGIN,
@@ -170,6 +171,15 @@ export const Passive = (): MethodDecorator & ClassDecorator => SetMetadata(PASSI
 
 /** This handler takes unsafe requests from other sites: a `form_post` callback of OAuth, say. */
 export const AllowCrossOrigin = (): MethodDecorator & ClassDecorator => SetMetadata(ALLOW_CROSS_ORIGIN, true);
+
+/**
+ * The response ends when its session does, while it is still running: server-sent events with a last one of the type
+ * `session-ended` (its data: `{ code, reason }`), any other response by being cut off. Without it a running response goes on.
+ *
+ * A handler that has no session fails with `ERR_NO_SESSION`. The sockets of gateways and of GraphQL end in any case.
+ */
+export const EndWithSession = (): MethodDecorator & ClassDecorator =>
+  UseInterceptors(EndWithSessionInterceptor);
 
 /**
  * The answer does not depend on the session, though the handler or a guard looks at it: its Cache-Control

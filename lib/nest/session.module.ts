@@ -40,6 +40,7 @@ import {
 } from './options/module-definition.js';
 import { NO_OPTIONS, ONLY_ONCE } from './options/module-imports.js';
 import { storeComplaint } from './options/shapes/options.shape.js';
+import { EndWithSessionInterceptor } from './streams/end-with-session.interceptor.js';
 import { SessionService } from './session.service.js';
 import { resolveSettings, type SessionSettings } from './options/session.settings.js';
 import { GatewayHook } from './sockets/gateway-hook.js';
@@ -76,9 +77,18 @@ const logger = new Logger('nest-sessions');
     LoginGuard,
     ReloginGuard,
     SessionInterceptor,
+    EndWithSessionInterceptor,
     { provide: APP_GUARD, useClass: SessionGuard },
   ],
-  exports: [SessionService, LoginGuard, ReloginGuard, SessionInterceptor, SESSION_SETTINGS, SESSION_ENGINE],
+  exports: [
+    SessionService,
+    LoginGuard,
+    ReloginGuard,
+    SessionInterceptor,
+    EndWithSessionInterceptor,
+    SESSION_SETTINGS,
+    SESSION_ENGINE,
+  ],
 })
 export class SessionModule
   extends ConfigurableModuleClass

@@ -353,6 +353,11 @@ export class RequestState {
     this.#bag?.reset({});
   }
 
+  /** What was changed could not be stored, and its client was told so. */
+  changesLost(): void {
+    this.#bag?.reset(this.live?.handle.record.data ?? {});
+  }
+
   /** The session of a connection ended elsewhere: for good, without anything that this state could still end. */
   lost(): void {
     // One that ends it by itself is told as well, and goes on with that.

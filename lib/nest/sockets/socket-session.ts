@@ -146,6 +146,8 @@ export class SocketSession implements HandlerSession {
     try {
       await this.#settle();
     } catch (error) {
+      // The next message begins with what is stored.
+      this.state.changesLost();
       throw this.thrown(error);
     }
   }

@@ -29,6 +29,7 @@ export interface Headers {
   cookie?: string;
   origin?: string;
   'user-agent'?: string;
+  'sec-fetch-site'?: string;
 }
 
 const clients: Client[] = [];
