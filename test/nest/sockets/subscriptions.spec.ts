@@ -1,0 +1,222 @@
+import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
+import { UseGuards } from '@nestjs/common';
+import { GraphQLModule, Query, Resolver, Subscription } from '@nestjs/graphql';
+import { createClient, type Client } from 'graphql-ws';
+import { AllowCrossOrigin, LoginGuard, Relogin, Session, SessionService, Subject } from 'nest-sessions';
+import { loginAs } from 'nest-sessions/testing';
+import { WebSocket } from 'ws';
+import { SESSION_ENGINE } from '../../../lib/nest/options/tokens.js';
+import { AppController, type Data } from '../../support/app.js';
+import { closeAll, platforms, start, type PlatformName, type Setup } from '../../support/platforms.js';
+import { until } from '../../support/until.js';
+
+const clients: Client[] = [];
+afterEach(async () => {
+  for (const client of clients.splice(0)) await client.dispose();
+  await closeAll();
+});
+
+const resolve = (value: unknown) => value;
+
+/** One value, and then nothing for ever. */
+async function* saying(text: string) {
+  yield text;
+  await new Promise(() => undefined);
+}
+
+@Resolver()
+class Resolvers {
+  @Query(() => String)
+  unused() {
+    return 'unused';
+  }
+
+  @Subscription(() => String, { resolve })
+  @UseGuards(LoginGuard)
+  news(@Subject() subject: string) {
+    return saying(`news for ${subject}`);
+  }
+
+  @Subscription(() => String, { resolve })
+  anybody(@Session() session: Session<Data>) {
+    return saying(`for ${session.subject ?? 'nobody'}`);
+  }
+
+  @Subscription(() => String, { resolve })
+  @Relogin('5m')
+  sensitive() {
+    return saying('sensitive');
+  }
+
+  @Subscription(() => String, { resolve })
+  @AllowCrossOrigin()
+  open() {
+    return saying('open');
+  }
+
+  @Subscription(() => Number, { resolve })
+  async *counted(@Session() session: Session<Data>) {
+    yield await session.update('n', (n) => Number(n ?? 0) + 1);
+    await new Promise(() => undefined);
+  }
+}
+
+type OnConnect = (sessions: SessionService) => (context: { extra: unknown }) => unknown;
+
+async function run(platform: PlatformName, { onConnect, ...setup }: Setup & { onConnect?: OnConnect } = {}) {
+  const running = await start(platform, {
+    ...setup,
+    controllers: [AppController],
+    providers: [Resolvers],
+    imports: [
+      GraphQLModule.forRootAsync<ApolloDriverConfig>({
+        driver: ApolloDriver,
+        inject: [SessionService],
+        useFactory: (sessions: SessionService) => ({
+          autoSchemaFile: true,
+          subscriptions: { 'graphql-ws': onConnect ? { onConnect: onConnect(sessions) as never } : true },
+        }),
+      }),
+    ],
+  });
+  const { app, url } = running;
+  return {
+    ...running,
+    sessions: app.get<SessionService<Data>>(SessionService),
+    size: () => app.get<{ attachments: { size: { attached: number } } }>(SESSION_ENGINE).attachments.size,
+    connect: (headers: Record<string, string> = {}) =>
+      connect(`${url.replace('http', 'ws')}/graphql`, headers),
+  };
+}
+
+interface Heard {
+  values: unknown[];
+  codes: unknown[];
+  closed: { code: number; reason: string } | undefined;
+}
+
+/** A client of graphql-ws over one socket. */
+function connect(url: string, headers: Record<string, string>) {
+  class WithHeaders extends WebSocket {
+    constructor(address: string, protocols: string) {
+      super(address, protocols, { headers });
+    }
+  }
+  const closes: { code: number; reason: string }[] = [];
+  const client = createClient({
+    url,
+    webSocketImpl: WithHeaders,
+    lazy: false,
+    retryAttempts: 0,
+    onNonLazyError: () => undefined,
+  });
+  client.on('closed', (event) => closes.push(event as { code: number; reason: string }));
+  clients.push(client);
+  return {
+    closes,
+    connected: new Promise<void>((done) => client.on('connected', () => done())),
+    subscribe(field: string): Heard {
+      const heard: Heard = { values: [], codes: [], closed: undefined };
+      client.subscribe(
+        { query: `subscription { ${field} }` },
+        {
+          next: ({ data, errors }) => {
+            if (data) heard.values.push(data[field]);
+            for (const { extensions } of errors ?? []) heard.codes.push(extensions?.['code']);
+          },
+          error: (error) => {
+            if (Array.isArray(error)) {
+              for (const { extensions } of error as { extensions?: { code: string } }[])
+                heard.codes.push(extensions?.code);
+            } else heard.closed = error as { code: number; reason: string };
+          },
+          complete: () => undefined,
+        },
+      );
+      return heard;
+    },
+  };
+}
+
+describe.each(platforms)('subscriptions over graphql-ws on %s', (platform) => {
+  it('have the session of the handshake, for guards and decorators', async () => {
+    const { app, connect: open } = await run(platform);
+    const alice = open({ cookie: await loginAs(app, 'alice') });
+    const [news, anybody] = [alice.subscribe('news'), alice.subscribe('anybody')];
+    await until(() => news.values.length > 0 && anybody.values.length > 0);
+    expect([news.values, anybody.values]).toEqual([['news for alice'], ['for alice']]);
+    const nobody = open();
+    const [refused, passing] = [nobody.subscribe('news'), nobody.subscribe('anybody')];
+    await until(() => refused.codes.length > 0 && passing.values.length > 0);
+    expect([refused.codes, passing.values]).toEqual([['ERR_LOGIN_REQUIRED'], ['for nobody']]);
+  });
+
+  it('end with the session, and the socket closes with the code', async () => {
+    const { app, connect: open, sessions, size } = await run(platform);
+    const [alice, bob] = [
+      open({ cookie: await loginAs(app, 'alice') }),
+      open({ cookie: await loginAs(app, 'bob') }),
+    ];
+    const [news, others] = [alice.subscribe('news'), bob.subscribe('news')];
+    await until(() => news.values.length > 0 && others.values.length > 0);
+    await sessions.revokeAll('alice');
+    await until(() => alice.closes.length > 0);
+    expect(alice.closes[0]).toMatchObject({ code: 4401, reason: 'revoked' });
+    expect(bob.closes).toEqual([]);
+    expect(size()).toMatchObject({ attached: 1 });
+  });
+
+  it('end with the session before the first operation, where onConnect opens it', async () => {
+    const onConnect: OnConnect = (sessions) => (context) => {
+      const { request, socket } = context.extra as Parameters<typeof Object> & {
+        request: never;
+        socket: object;
+      };
+      return sessions.connect(request, socket).then(
+        (session) => session.loggedIn,
+        () => false,
+      );
+    };
+    const { app, connect: open, sessions, url } = await run(platform, { onConnect });
+    const cookie = await loginAs(app, 'alice');
+    const alice = open({ cookie });
+    await alice.connected;
+    await sessions.revokeAll('alice');
+    await until(() => alice.closes.length > 0);
+    expect(alice.closes[0]).toMatchObject({ code: 4401, reason: 'revoked' });
+    // Who is not logged in, and other sites, are refused: 4403 of the protocol.
+    const [nobody, foreign] = [open(), open({ cookie, origin: 'https://evil.example' })];
+    await until(() => nobody.closes.length > 0 && foreign.closes.length > 0);
+    expect([nobody.closes[0]!.code, foreign.closes[0]!.code]).toEqual([4403, 4403]);
+    expect(url).toBeDefined();
+  });
+
+  it('are refused over a socket that another site opened, but where a resolver allows it', async () => {
+    const { app, connect: open } = await run(platform);
+    const foreign = open({ cookie: await loginAs(app, 'alice'), origin: 'https://evil.example' });
+    const [news, allowed] = [foreign.subscribe('news'), foreign.subscribe('open')];
+    await until(() => news.codes.length > 0 && allowed.values.length > 0);
+    expect([news.codes, allowed.values]).toEqual([['ERR_CROSS_ORIGIN'], ['open']]);
+  });
+
+  it('ask for a fresh login, and update the session', async () => {
+    const { app, clock, connect: open, sessions } = await run(platform);
+    const cookie = await loginAs(app, 'alice');
+    clock.advance('6m');
+    const alice = open({ cookie });
+    const [sensitive, counted] = [alice.subscribe('sensitive'), alice.subscribe('counted')];
+    await until(() => sensitive.codes.length > 0 && counted.values.length > 0);
+    expect([sensitive.codes, counted.values]).toEqual([['ERR_RELOGIN_REQUIRED'], [1]]);
+    expect((await sessions.open({ cookie })).data).toEqual({ n: 1 });
+  });
+
+  it('leave nothing behind when the client goes', async () => {
+    const { app, connect: open, size } = await run(platform);
+    const alice = open({ cookie: await loginAs(app, 'alice') });
+    const news = alice.subscribe('news');
+    await until(() => news.values.length > 0);
+    expect(size()).toMatchObject({ attached: 1 });
+    await clients.pop()!.dispose();
+    await until(() => size().attached === 0);
+  });
+});
