@@ -15,8 +15,8 @@ const button = (action: string, text: string): string =>
 /** Pages that say nothing of caches: what is said of them comes from the library. */
 @Controller()
 class BankController {
-  /** How often the statement was made. */
-  static statements = 0;
+  /** How often a page of the user was made. */
+  static pages = 0;
 
   constructor(private readonly sessions: SessionService) {}
 
@@ -35,13 +35,17 @@ class BankController {
   @Get('account')
   @Header('Content-Type', HTML)
   account(@Session() session: Session) {
-    return document(`Account of ${nameOf(session)}`, '<a href="/statement">Statement</a>');
+    BankController.pages++;
+    return document(
+      `Account of ${nameOf(session)}`,
+      `<a href="/statement">Statement</a>${button('/logout', 'Log out')}`,
+    );
   }
 
   @Get('statement')
   @Header('Content-Type', HTML)
   statement(@Session() session: Session) {
-    BankController.statements++;
+    BankController.pages++;
     return document(`Statement of ${nameOf(session)}`, button('/logout', 'Log out'));
   }
 
@@ -95,34 +99,58 @@ function inChromium(platform: PlatformName): void {
   });
   afterEach(() => context.close());
 
-  /**
-   * Logs in, reads the statement, logs out. The statement is not where the login redirects to: that page Chromium 156 keeps
-   * as a whole in spite of `no-store`, because it takes the cookie of the logout for the one of the login.
-   */
-  async function visit(): Promise<Page> {
+  async function logIn(): Promise<Page> {
     const page = await context.newPage();
     await page.goto('/login');
     await page.getByRole('button', { name: 'Log in' }).click();
     await page.waitForURL('**/account');
-    await page.getByRole('link', { name: 'Statement' }).click();
-    await page.waitForURL('**/statement');
-    expect(await textOf(page)).toContain('Statement of alice');
-    await page.getByRole('button', { name: 'Log out' }).click();
-    await page.waitForURL('**/goodbye');
-    expect(await context.cookies()).toEqual([]);
+    expect(await textOf(page)).toContain('Account of alice');
     return page;
   }
 
-  it('shows nothing of a page after the logout when the Back button is pressed', async () => {
-    const page = await visit();
-    const made = BankController.statements;
-    // A page that Chromium has kept as a whole is never loaded, so nothing later may be awaited.
+  async function logOut(page: Page): Promise<void> {
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.waitForURL('**/goodbye');
+    expect(await context.cookies()).toEqual([]);
+  }
+
+  /** Logs in, reads the statement, logs out. */
+  async function visit(): Promise<Page> {
+    const page = await logIn();
+    await page.getByRole('link', { name: 'Statement' }).click();
+    await page.waitForURL('**/statement');
+    expect(await textOf(page)).toContain('Statement of alice');
+    await logOut(page);
+    return page;
+  }
+
+  /** A page that Chromium has kept as a whole is shown without a request. */
+  async function expectNothingBehind(page: Page, path: string): Promise<void> {
+    const made = BankController.pages;
+    // Such a page is never loaded, so nothing later may be awaited.
     await page.goBack({ waitUntil: 'commit' });
-    await page.waitForURL('**/statement', { waitUntil: 'commit' });
+    await page.waitForURL(`**${path}`, { waitUntil: 'commit' });
     const text = await textOf(page);
-    expect(text).toContain('Statement of nobody');
+    expect(text).toContain('of nobody');
     expect(text).not.toContain('alice');
-    expect(BankController.statements).toBe(made + 1);
+    expect(BankController.pages).toBe(made + 1);
+  }
+
+  it('shows nothing of a page after the logout when the Back button is pressed', async () => {
+    await expectNothingBehind(await visit(), '/statement');
+  });
+
+  it('shows nothing of the page to which the login redirected', async () => {
+    const page = await logIn();
+    await logOut(page);
+    await expectNothingBehind(page, '/account');
+  });
+
+  it('shows nothing of it after a logout by a script either', async () => {
+    const page = await logIn();
+    await page.evaluate(() => fetch('/logout', { method: 'POST' }));
+    await page.goto('/goodbye');
+    await expectNothingBehind(page, '/account');
   });
 
   it('shows nothing of it at its address either, from a cache of the browser or of the proxy', async () => {

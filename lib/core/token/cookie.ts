@@ -105,6 +105,27 @@ export function expireCookie(cookie: ResolvedCookie): string {
 }
 
 /**
+ * Headers that set another HttpOnly cookie and take it away again, for a response that takes the session cookie away.
+ *
+ * Chromium keeps whole pages for the Back button although they are `no-store`, and drops them when an HttpOnly cookie
+ * changes (`CacheControlNoStoreHTTPOnlyCookieModified`). It counts the changes since the page was requested, less one for
+ * the cookies that the request itself brought. But a redirect begins the count anew: for the page to which a login
+ * redirects, the cookie of the login is subtracted and was not counted, so that the next change goes unnoticed, which is
+ * the end of the session. Any second change makes up for it.
+ *
+ * Its name is another one, because clients and proxies differ in which of two cookies of one name they keep
+ * (RFC 6265bis §4.1.1). Where they keep the first, it expires after a second. `Clear-Site-Data: "cache"` does not drop
+ * these pages.
+ */
+export function cookieChanges(cookie: ResolvedCookie): string[] {
+  const other = { ...attributes(cookie), name: `${cookie.name}-ended` };
+  return [
+    stringifySetCookie({ ...other, value: '1', ...ageOf(1) }),
+    stringifySetCookie({ ...other, value: '', ...ageOf(0) }),
+  ];
+}
+
+/**
  * Servers write no `Max-Age=0` by their grammar (max-age-av, RFC 6265bis §4.1.1), and not every client reads one. So it
  * never stands without the `Expires` that says the same.
  */

@@ -3,10 +3,13 @@ import { TARGETED_CACHE_HEADERS } from './targeted-cache-headers.js';
 
 /**
  * Keeps a response that depends on the session out of shared caches (RFC 9111 §3.5, §5.2.2.7): `private`
- * (`no-store` for a logged-in session, so that the Back button shows nothing after a logout) and
+ * (`no-store` for a logged-in session, so that no cache of the browser shows it after a logout) and
  * `Vary: Cookie`. A `Cache-Control` of the application is kept, except for directives that allow shared caching.
  * Targeted fields such as `CDN-Cache-Control`, which a CDN obeys instead (RFC 9213 §2.2), become `no-store`, and
  * `X-Accel-Expires`, which nginx obeys instead, 0.
+ *
+ * The pages that Chromium keeps for the Back button are no cache in the sense of HTTP: it drops those that are `no-store`
+ * when a cookie changes (`cookieChanges` in core/token/cookie.ts).
  */
 export function keepPrivate(head: HeadHeaders, loggedIn: boolean): void {
   addVary(head, 'Cookie');

@@ -6,6 +6,7 @@ import { Session } from '../../core/session.js';
 import type { CallWatcher } from '../../core/request/calls.js';
 import type { RequestState } from '../../core/request/request-state.js';
 import { CookieAction } from '../../core/request/state.js';
+import { cookieChanges } from '../../core/token/cookie.js';
 import { addVary, keepPrivate } from '../../http/headers/cache-headers.js';
 import { LOGIN_CHALLENGE } from '../../http/headers/challenges.js';
 import type { FrameworkRequest } from '../../http/request-facts.js';
@@ -241,6 +242,11 @@ export class RequestSession implements HandlerSession, ResponseListener, CallWat
       warnOfUndeliverable(this.#services.engine, this.#request);
       return;
     }
+    const removed = this.state.cookie !== CookieAction.Set;
+    // Only browsers keep pages, and each sends this.
+    if (removed && this.#request.headers['sec-fetch-site'] !== undefined)
+      for (const change of cookieChanges(this.#services.engine.config.cookie)) addCookie(head, change);
+    // The last one, for intermediaries that keep one Set-Cookie of several.
     addCookie(head, cookie);
     if (this.state.cookie === CookieAction.Forget && transport === 'tls')
       addClearSiteData(head, this.#services.clearSiteData);

@@ -1,6 +1,7 @@
 import { parseCookie, stringifyCookie } from 'cookie';
 import fc from 'fast-check';
 import {
+  cookieChanges,
   cookieValues,
   decodeValue,
   expireCookie,
@@ -170,6 +171,25 @@ describe('expireCookie', () => {
         expect(header).toContain('; Max-Age=0');
         expect(header).toContain('; Expires=Thu, 01 Jan 1970 00:00:00 GMT');
         expect(scopeOf(header)).toEqual(scopeOf(setCookie(options, 'x', 5_000)));
+      }),
+    );
+  });
+});
+
+describe('cookieChanges', () => {
+  it('sets and takes away a cookie of another name, to where the session cookie goes', () => {
+    fc.assert(
+      fc.property(cookies, (options) => {
+        const [set, removal, ...more] = cookieChanges(options);
+        expect(more).toEqual([]);
+        expect(set).toMatch(new RegExp(`^${options.name}-ended=1;`));
+        expect(removal).toMatch(new RegExp(`^${options.name}-ended=;`));
+        // A client that keeps the first one keeps it for a second.
+        expect(set!.match(/max-age=\d+|expires=/gi)).toEqual(['Max-Age=1']);
+        expect(removal).toContain('; Max-Age=0;');
+        expect(removal).toContain('; Expires=Thu, 01 Jan 1970 00:00:00 GMT');
+        for (const header of [set!, removal!])
+          expect(scopeOf(header)).toEqual(scopeOf(setCookie(options, 'x', 5_000)));
       }),
     );
   });

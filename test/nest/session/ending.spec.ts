@@ -208,6 +208,39 @@ describe.each(sites)('ending a session on %s', (site) => {
     expect(await statusOf(browser)).toBe(401);
   });
 
+  it('changes a cookie beside its own where a browser may have kept pages, and no other client sees it', async () => {
+    const { login, url } = await open(site);
+    const ended = `${COOKIE}-ended`;
+    const removal = expect.stringMatching(new RegExp(`^${COOKIE}=; Max-Age=0;`));
+    const browser = { 'sec-fetch-site': 'same-origin' };
+    for (const path of ['/logout', '/clear', '/logout-everywhere', '/bye/sends-200']) {
+      const client = await login();
+      const copy = client.cookie;
+      const answer = await client.post(path, {}, { headers: browser });
+      expect([path, answer.setCookies]).toEqual([
+        path,
+        [
+          expect.stringMatching(`^${ended}=1; Max-Age=1;`),
+          expect.stringMatching(`^${ended}=; Max-Age=0;`),
+          removal,
+        ],
+      ]);
+      expect(client.cookie).toBe('');
+      const stale = await send(`${url}/me`, 'GET', { ...browser, cookie: copy });
+      expect([stale.status, stale.setCookies.length]).toEqual([401, 3]);
+      expect((await send(`${url}/me`, 'GET', { cookie: copy })).setCookies).toEqual([removal]);
+    }
+    const client = await login();
+    for (const path of ['/login', '/relogin', '/regenerate']) {
+      const { status, setCookies } = await client.post(path, path === '/login' ? { user: 'alice' } : {}, {
+        headers: browser,
+      });
+      expect([path, status, setCookies.length]).toEqual([path, 200, 1]);
+    }
+    expect((await client.get('/me', { headers: browser })).setCookies).toEqual([]);
+    expect((await client.post('/logout')).setCookies).toEqual([removal]);
+  });
+
   it('sends no Clear-Site-Data at logout by default', async () => {
     const { url } = await open(site, { trustProxy: true });
     const https = { host: 'app.example.com', 'x-forwarded-proto': 'https' };
