@@ -72,8 +72,8 @@ export class MemoryRevocations implements RevocationList {
     return this.#table.revokedAt(subject);
   }
 
-  add(revocation: Revocation): Promise<boolean> {
-    return Promise.resolve(this.#table.apply(revocation));
+  async add(revocation: Revocation): Promise<boolean> {
+    return this.#table.apply(revocation);
   }
 
   /** Removes expired entries. Called once a minute. */

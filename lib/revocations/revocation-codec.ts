@@ -6,17 +6,33 @@ import {
 } from './revocation-list.js';
 import { MOST_PER_SUBJECT } from './revocation-table.js';
 import { isId } from '../core/token/ids.js';
+import { unavailable } from '../core/util/errors.js';
+
+/** A revocation as a list stores it: rank and expiry are separate from the body, so that a script can compare them. */
+export interface WrittenRevocation {
+  key: string;
+  rank: string;
+  until: string;
+  body: string;
+}
 
 /**
- * A revocation as a list stores it: rank and expiry are separate from the body, so that a script can compare them. With
- * the nonce a script recognises a write that a driver sent twice.
+ * Writes a revocation for a list.
+ *
+ * @param nonce by which a script recognises a write that a driver sent twice
+ * @throws SessionError `ERR_STORE_UNAVAILABLE` if no node could read it, so that it would void nothing: a time is NaN,
+ * say, because a clock failed
  */
-export const writeRevocation = ({ key, rank, until, terms }: Revocation, nonce: string) => ({
-  key,
-  rank: String(Math.ceil(rank)),
-  until: String(Math.ceil(until)),
-  body: JSON.stringify([key, terms, nonce]),
-});
+export function writeRevocation({ key, rank, until, terms }: Revocation, nonce: string): WrittenRevocation {
+  const written = {
+    key,
+    rank: String(Math.ceil(rank)),
+    until: String(Math.ceil(until)),
+    body: JSON.stringify([key, terms, nonce]),
+  };
+  if (readRevocation(written.rank, written.until, written.body)) return written;
+  throw unavailable(new Error(`the revocation ${key} cannot be stored: check the clock of the application`));
+}
 
 /**
  * When the grace of a confirmed rotation ends, for a script to compare with that of the stored entry; an empty text for

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { unavailable } from '../core/util/errors.js';
 import {
   subjectKey,
   type Revocation,
@@ -60,8 +61,16 @@ export class RevocationTable {
     return this.#sessions.size + this.#ofSubjects;
   }
 
-  /** False if everything that it voids was revoked before. */
+  /**
+   * False if everything that it voids was revoked before.
+   *
+   * @throws SessionError `ERR_STORE_UNAVAILABLE` if its rank or its expiry is NaN: it would void nothing
+   */
   apply({ rank, until, terms }: Revocation): boolean {
+    if (Number.isNaN(rank) || Number.isNaN(until))
+      throw unavailable(
+        new Error('a revocation has no rank or no expiry: check the clock of the application'),
+      );
     return terms.kind === 'session'
       ? this.#applyToSession(rank, until, terms)
       : this.#applyToSubject(rank, until, terms);
@@ -86,10 +95,12 @@ export class RevocationTable {
     return this.#subjects.get(this.#keyOf(subject))?.at ?? -Infinity;
   }
 
-  /** Removes what has expired. */
+  /**
+   * Removes what has expired. Without a time it removes nothing: a clock that fails must not end a revocation.
+   */
   sweep(now: number): void {
     for (const [minute, entries] of this.#expiring) {
-      if (minute * MINUTE > now) continue;
+      if (!(minute * MINUTE <= now)) continue;
       this.#expiring.delete(minute);
       for (const entry of entries) this.#sweepEntry(entry, now);
     }

@@ -130,6 +130,27 @@ describe('the sweep of a table', () => {
     expect(table.size).toBe(1);
   });
 
+  it('removes nothing without a time, and ends', () => {
+    const table = tableOf([ended('a', MINUTE / 2), subjectRevocationOf('alice', 10, MINUTE / 2)]);
+    table.sweep(NaN);
+    expect(table.size).toBe(2);
+    table.sweep(MINUTE);
+    expect(table.size).toBe(0);
+  });
+
+  it('never comes to an entry without an expiry, because none is taken', () => {
+    const table = new RevocationTable();
+    const untimed = [
+      ended('a', NaN),
+      subjectRevocationOf('alice', 10, NaN),
+      subjectRevocationOf('alice', NaN, FAR),
+    ];
+    for (const one of untimed)
+      expect(() => table.apply(one)).toThrow(expect.objectContaining({ code: 'ERR_STORE_UNAVAILABLE' }));
+    expect(table.size).toBe(0);
+    table.sweep(FAR);
+  });
+
   it('leaves what began anew after the sweep', () => {
     const table = tableOf([ended('a', MINUTE / 2)]);
     table.sweep(MINUTE);
