@@ -135,6 +135,37 @@ describe.each(hosts)('logins while all sessions are revoked, over a list in %s',
     expect(await opens(one, await pending)).toBe(false);
   });
 
+  it('a login whose query of the list took long gets a void token, if the revocation came after the query', async () => {
+    const [one, two] = [await node(), await node()];
+    const subject = newSubject();
+    const reply = delayNextReply(one.list_);
+    const pending = login(one, subject);
+    await reply.reached;
+    clock.advance(100);
+    await two.destroyAll(subject, [], () => undefined);
+    // Longer than the revocation is dated ahead, for clocks that differ.
+    clock.advance('10s');
+    reply.open();
+    const token = await pending;
+    expect([await opens(one, token), await opens(two, token)]).toEqual([false, false]);
+    expect(await opens(one, await login(one, subject))).toBe(true);
+  });
+
+  /** The list is read at once, and the caller learns it later. Notices of writes meanwhile are lost. */
+  function delayNextReply(list: RevocationList): Gate {
+    const reply = gate();
+    const sync = list.sync.bind(list);
+    let held = false;
+    list.sync = async () => {
+      if (held) return;
+      held = true;
+      await sync();
+      await reply.pass();
+      list.sync = sync;
+    };
+    return reply;
+  }
+
   it('a login that knew more revocations than the revoking node gets a void token', async () => {
     const index = new SlowIndex();
     const [one, two, three] = [await node(index), await node(), await node()];
