@@ -142,7 +142,7 @@ describe('the options of fromSecureSession()', () => {
     ['a short secret', { secret: 'x'.repeat(31) }, /secret: a text of at least 32 bytes/],
     ['a short salt', { secret: SECRET, salt: 'short' }, /salt: 16 bytes/],
     ['an expiry that is none', { key: KEY, expiry: 0 }, /expiry: a positive whole number/],
-    ['no map', { key: KEY, map: undefined as never }, /map: a function of the old session/],
+    ['no map', { key: KEY, map: undefined }, /map: a function of the old session/],
     ['a misspelt option', { key: KEY, cookiename: 'x' } as never, /Did you mean "cookieName"/],
   ])('refuse %s', (_, options, message) => {
     const make = () => fromSecureSession({ map, ...options });
