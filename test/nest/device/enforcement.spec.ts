@@ -1,0 +1,286 @@
+import { Controller, Get, Post, UseGuards, VersioningType } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { Query, Resolver } from '@nestjs/graphql';
+import { DeviceBound, LoginGuard, MemoryStore, Public, SessionService, Subject } from 'nest-sessions';
+import { AppController } from '../../support/app.js';
+import { Browser } from '../../support/browser.js';
+import { BindingBrowser, DEVICE_PATH, registrationIn, REFRESH_PATH } from '../../support/device.js';
+import { closeAll, platforms, start } from '../../support/platforms.js';
+import { SpyStore } from '../../support/spy-store.js';
+import { drivers } from '../transports/graphql-drivers.js';
+import { startBound } from './device.app.js';
+
+afterEach(closeAll);
+
+describe.each(platforms)('a device-bound session on %s', (platform) => {
+  it('opens for no handshake without the bound cookie', async () => {
+    const { browser, clock, sessions } = await startBound(platform);
+    await browser.bind();
+    expect((await sessions.open({ cookie: browser.unbound })).loggedIn).toBe(true);
+    clock.advance('11s');
+    expect((await sessions.open({ cookie: browser.unbound })).loggedIn).toBe(false);
+    const session = await sessions.open(new Headers({ cookie: browser.cookie }));
+    expect([session.subject, session.boundAt]).toEqual(['alice', new Date(clock.now() - 11_000)]);
+    clock.advance('11m');
+    expect((await sessions.open({ cookie: browser.cookie })).loggedIn).toBe(false);
+  });
+
+  it('costs the one round trip that any request costs, and writes nothing', async () => {
+    const store = new SpyStore();
+    const { browser, clock } = await startBound(platform, { store });
+    await browser.bind();
+    clock.advance('30s');
+    const before = store.calls.length;
+    const answer = await browser.get('/me');
+    expect([answer.status, answer.setCookies]).toEqual([200, []]);
+    expect(store.calls.slice(before).map(({ question }) => question)).toEqual(['load']);
+  });
+
+  it('keeps its cookie where it is refused, and says no more than to anybody', async () => {
+    const { browser, clock } = await startBound(platform);
+    await browser.bind();
+    clock.advance('1m');
+    const refused = await browser.get('/me', { cookie: browser.unbound });
+    const stranger = await browser.get('/me', { cookie: '' });
+    expect([refused.status, refused.body, refused.setCookies]).toEqual([401, stranger.body, []]);
+    expect(refused.headers['www-authenticate']).toBe(stranger.headers['www-authenticate']);
+  });
+
+  it('gives way to an anonymous session where the browser has lost the key, so that a login page works', async () => {
+    const { browser, clock } = await startBound(platform);
+    await browser.bind();
+    clock.advance('1m');
+    const written = await browser.post('/data', { cart: 1 }, { cookie: browser.unbound });
+    expect([written.status, written.setCookies.length]).toEqual([200, 1]);
+    const login = await browser.post('/login', { user: 'alice' }, { cookie: browser.unbound });
+    expect(registrationIn(login).path).toBe(DEVICE_PATH);
+    expect((await browser.get('/me')).status).toBe(401);
+  });
+
+  it('is asked for by @DeviceBound(), also right after the login', async () => {
+    const { browser, clock } = await startBound(platform);
+    expect((await browser.get('/vault')).status).toBe(401);
+    await browser.login();
+    const refused = await browser.get('/vault');
+    expect([refused.status, refused.json()]).toMatchObject([403, { code: 'ERR_DEVICE_REQUIRED' }]);
+    await browser.register(browser.device.registration(registrationIn(browser.loggedIn).challenge));
+    expect((await browser.get('/vault', { cookie: browser.unbound })).status).toBe(403);
+    expect((await browser.get('/vault')).status).toBe(200);
+    clock.advance('11m');
+    expect((await browser.get('/vault')).status).toBe(401);
+    await browser.refresh();
+    expect((await browser.get('/vault')).status).toBe(200);
+  });
+
+  it('is asked for everywhere by require: always, but for a moment after the login', async () => {
+    const { browser, clock, told } = await startBound(platform, { deviceBound: { require: 'always' } });
+    await browser.login();
+    expect((await browser.get('/me')).status).toBe(200);
+    clock.advance('11s');
+    expect((await browser.get('/me')).status).toBe(401);
+    expect(told('refused')).toMatchObject([{ reason: 'unbound', subject: 'alice' }]);
+    // A registration that comes late repairs it.
+    await browser.register(browser.device.registration(registrationIn(browser.loggedIn).challenge));
+    clock.advance('1m');
+    expect((await browser.get('/me')).status).toBe(200);
+  });
+
+  it('leaves anonymous sessions alone, with require: always', async () => {
+    const { url, clock } = await startBound(platform, { deviceBound: { require: 'always' } });
+    const visitor = new Browser(url);
+    await visitor.post('/data', { cart: 1 });
+    clock.advance('5m');
+    expect((await visitor.get('/look')).json()).toMatchObject({ data: { cart: 1 }, subject: null });
+  });
+
+  it('takes another path, lifetime, name and scope', async () => {
+    const { browser, clock } = await startBound(platform, {
+      cookie: { name: '__Secure-app', domain: 'example.org', sameSite: 'strict' },
+      deviceBound: {
+        path: '/auth/key',
+        cookieLifetime: '5m',
+        scope: { includeSite: true, exclude: ['/assets', '/img'] },
+        algorithms: ['RS256', 'ES256'],
+      },
+    });
+    const login = await browser.login();
+    const { path, algorithms, challenge } = registrationIn(login);
+    expect([path, algorithms]).toEqual(['/auth/key', 'RS256 ES256']);
+    const cookie = login.setCookies[0]!.split(';')[0]!;
+    const answer = await browser.post(path, undefined, {
+      cookie,
+      headers: { 'secure-session-response': browser.device.registration(challenge) },
+    });
+    const attributes = 'Path=/; Domain=example.org; Secure; HttpOnly; SameSite=Strict';
+    expect(answer.json()).toMatchObject({
+      refresh_url: '/auth/key/refresh',
+      scope: {
+        include_site: true,
+        scope_specification: [
+          { type: 'exclude', domain: '*', path: '/assets' },
+          { type: 'exclude', domain: '*', path: '/img' },
+        ],
+      },
+      credentials: [{ name: '__Secure-app-bound', attributes }],
+    });
+    const bound = answer.setCookies.find((one) => one.startsWith('__Secure-app-bound='))!;
+    expect(bound).toContain('Max-Age=300');
+    const both = `${cookie}; ${bound.split(';')[0]}`;
+    clock.advance('5m');
+    expect((await browser.get('/me', { cookie: both })).status).toBe(200);
+    clock.advance('31s');
+    expect((await browser.get('/me', { cookie: both })).status).toBe(401);
+  });
+});
+
+@Controller()
+class GateController {
+  constructor(private readonly sessions: SessionService) {}
+
+  @Post('in')
+  @Public()
+  async logIn() {
+    await this.sessions.login('alice');
+  }
+
+  @Get('things')
+  things() {
+    return [];
+  }
+}
+
+describe.each(platforms)('the requests of devices on %s', (platform) => {
+  it('come before prefix, versions, guards, redirects and exclude', async () => {
+    const { browser, clock } = await startBound(
+      platform,
+      { exclude: ['/session/*path', '/session/device'], login: { url: '/login' } },
+      {
+        controllers: [GateController],
+        providers: [{ provide: APP_GUARD, useExisting: LoginGuard }],
+        prepare(app) {
+          app.setGlobalPrefix('api');
+          app.enableVersioning({ type: VersioningType.URI, defaultVersion: '1' });
+        },
+      },
+    );
+    const headers = { accept: 'text/html' };
+    browser.sessionId = 'x'.repeat(22);
+    expect((await browser.post(DEVICE_PATH, undefined, { headers })).status).toBe(403);
+    expect((await browser.ask(undefined, { headers })).json()).toMatchObject({ continue: false });
+    const { challenge } = registrationIn(await browser.post('/api/v1/in'));
+    expect((await browser.register(browser.device.registration(challenge), { headers })).status).toBe(200);
+    clock.advance('1m');
+    expect((await browser.get('/api/v1/things')).status).toBe(200);
+    expect((await browser.get('/api/v1/things', { cookie: browser.unbound })).status).toBe(401);
+    expect((await browser.refresh()).status).toBe(200);
+  });
+
+  it('are those of two paths and one method: everything else is the application’s', async () => {
+    const { browser } = await startBound(platform);
+    for (const path of [DEVICE_PATH, REFRESH_PATH]) {
+      expect((await browser.get(path)).status).toBe(404);
+      expect((await browser.send(path, { method: 'PUT' })).status).toBe(404);
+    }
+    for (const path of [`${DEVICE_PATH}/`, `${DEVICE_PATH}/refresh/x`, `${DEVICE_PATH}s`])
+      expect((await browser.post(path)).status).toBe(404);
+    expect((await browser.post(`${DEVICE_PATH}?a=1`)).status).toBe(403);
+  });
+
+  it('get a 503 while the store fails, and the browser keeps its session', async () => {
+    const store = new (class extends MemoryStore {
+      failing = false;
+      override load(id: string) {
+        if (this.failing) throw new Error('out of order');
+        return super.load(id);
+      }
+      override commit(...args: Parameters<MemoryStore['commit']>) {
+        if (this.failing) throw new Error('out of order');
+        return super.commit(...args);
+      }
+    })();
+    const { browser } = await startBound(platform, { store });
+    await browser.bind();
+    store.failing = true;
+    const answer = await browser.ask(browser.device.refresh(browser.challenge));
+    expect([answer.status, answer.setCookies, answer.headers['cache-control']]).toEqual([
+      503,
+      [],
+      'no-store',
+    ]);
+    store.failing = false;
+    expect((await browser.ask(browser.device.refresh(browser.challenge))).status).toBe(200);
+  });
+
+  it('bind nothing over a store that does not know keys, and it is warned of', async () => {
+    const store = new (class extends MemoryStore {
+      override commit(id: string, { key: _, ...delta }: Parameters<MemoryStore['commit']>[1]) {
+        return super.commit(id, delta);
+      }
+    })();
+    const { browser, clock, told } = await startBound(platform, { store });
+    expect((await browser.bind()).status).toBe(403);
+    expect(told('bound')).toEqual([]);
+    clock.advance('1m');
+    expect((await browser.get('/me')).status).toBe(200);
+  });
+});
+
+@Resolver()
+class BoundResolver {
+  @Query(() => String)
+  @UseGuards(LoginGuard)
+  whoami(@Subject() subject: string): string {
+    return subject;
+  }
+
+  @Query(() => String)
+  @DeviceBound()
+  vault(): string {
+    return 'gold';
+  }
+
+  @Query(() => String)
+  @Public()
+  anybody(): string {
+    return 'anybody';
+  }
+}
+
+describe.each(drivers)('a device-bound session in resolvers of %s', (_name, driver) => {
+  it('has no access without the bound cookie', async () => {
+    const { browser, clock, url } = await startBound(
+      driver.platform,
+      {},
+      {
+        controllers: [AppController],
+        imports: [driver.module()],
+        providers: [BoundResolver],
+      },
+    );
+    await browser.bind();
+    clock.advance('1m');
+    const ask = async (query: string, cookie: string) =>
+      (await browser.post('/graphql', { query }, { cookie })).json<{ data: unknown; errors?: unknown[] }>();
+    expect((await ask('{ whoami vault }', browser.cookie)).data).toEqual({ whoami: 'alice', vault: 'gold' });
+    for (const query of ['{ whoami }', '{ vault }']) {
+      const refused = await ask(query, browser.unbound);
+      expect([refused.data, refused.errors?.length]).toEqual([null, 1]);
+    }
+    const ordinary = new BindingBrowser(url);
+    await ordinary.login();
+    const answer = await ordinary.post('/graphql', { query: '{ vault }' });
+    expect(answer.body).toContain('ERR_DEVICE_REQUIRED');
+  });
+});
+
+it('@DeviceBound() without the option fails at boot, by name', async () => {
+  @Controller()
+  class Vault {
+    @Get()
+    @DeviceBound()
+    open() {}
+  }
+  await expect(start('express', { controllers: [Vault] })).rejects.toThrow(
+    /DeviceBoundGuard: .*deviceBound: true/,
+  );
+});
