@@ -82,6 +82,10 @@ class FakeSessionService<T extends object> extends SessionService<T> {
     return this.#within(() => super.connect(...args));
   }
 
+  override onEnd(...args: Parameters<SessionService<T>['onEnd']>): () => void {
+    return this.#within(() => super.onEnd(...args));
+  }
+
   /** With the option `context` off there is no current session, as in a request. */
   #within<R>(work: () => R): R {
     const { settings, current } = this.#request;

@@ -14,6 +14,7 @@ export class WatchedSession {
   readonly #empty: () => void;
   readonly #members = new Set<Member>();
   #lookedAt: number;
+  #armedAt = 0;
   #cancel: (() => void) | undefined;
 
   /** @param empty called when nothing is attached any more */
@@ -115,6 +116,7 @@ export class WatchedSession {
   /** @param delay milliseconds until the next look */
   #arm(delay: number): void {
     this.#cancel?.();
+    this.#armedAt = this.#watching.clock.now();
     this.#cancel = after(this.#watching.clock, delay, () => this.#due());
   }
 
@@ -129,7 +131,8 @@ export class WatchedSession {
   #due(): void {
     const rest = this.#lookedAt + this.#watching.every - this.#watching.clock.now();
     const time = this.#untilExpiry;
-    if (rest > 0 && time > 0) this.#arm(Math.min(rest, time));
+    // A message has looked meanwhile.
+    if (this.#lookedAt > this.#armedAt && rest > 0 && time > 0) this.#arm(Math.min(rest, time));
     else this.#queue.add(() => this.#lookAtOne());
   }
 

@@ -11,6 +11,7 @@ import type { SocketSession } from './socket-session.js';
 import { SocketSessions } from './socket-sessions.js';
 import {
   closePlainly,
+  closeSocket,
   handshakeOf,
   isIoServer,
   isWsServer,
@@ -119,15 +120,21 @@ export class GatewayHook {
   /** False for a client that is turned away. */
   #connected(client: unknown, handshake: unknown): boolean {
     if (typeof client !== 'object' || client === null) return true;
-    const known = entryOf(client);
-    if (known) return !known.session?.end;
+    const entry = entryOf(client) ?? this.#bound(client, handshake);
+    const end = entry?.session?.end;
+    // It ended while the connection was being made, when there was nothing to close yet.
+    if (end) closeSocket(client, end);
+    return !end;
+  }
+
+  #bound(client: object, handshake: unknown): SocketEntry | undefined {
     const request = handshakeOf(client, handshake);
     // What is no handshake of HTTP has no cookie.
-    if (!request) return true;
+    if (!request) return undefined;
     const opened = entryOf(request);
     if (opened) this.#sockets.bind(client, opened);
     else this.#admitLate(client, request);
-    return !opened?.session?.end;
+    return opened;
   }
 
   /** For a server that could not be prepared, or that skips its middleware for a client that comes back. */

@@ -12,7 +12,7 @@ import { Handshake } from '../transports/handshake.js';
 import { gatewayPolicies, type GatewayPolicies } from './gateway-policies.js';
 import { attachEntry, entryOf, SocketEntry } from './socket-entry.js';
 import { SocketSession, type SocketServices } from './socket-session.js';
-import { closeSocket, onClosed } from './socket-shapes.js';
+import { closeSocket, onGone } from './socket-shapes.js';
 
 /** Opens the sessions of sockets, and closes the sockets with them. */
 @Injectable()
@@ -81,7 +81,7 @@ export class SocketSessions {
     entry.ready.then(
       (session) => {
         const unbind = session.onEnd((end) => closeSocket(client, end));
-        onClosed(client, unbind);
+        onGone(client, unbind);
       },
       () => undefined,
     );
@@ -122,5 +122,3 @@ function onConnectionClosed({ socket }: Partial<IncomingMessage>, listener: () =
   if (!socket || socket.destroyed) listener();
   else socket.once('close', listener);
 }
-
-export { onClosed };

@@ -5,6 +5,7 @@ import { SESSION_RENEWED, type SessionEnd } from './session-end.js';
 interface IoSocket {
   emit(event: string, ...args: unknown[]): unknown;
   disconnect(close?: boolean): unknown;
+  once(event: 'disconnect', listener: () => void): unknown;
   request: IncomingMessage;
   conn: {
     readyState?: string;
@@ -88,7 +89,13 @@ export function closePlainly(client: unknown, code: number, reason: string): voi
   else if (isPlainSocket(client)) client.close(code, reason);
 }
 
-/** Calls back when the socket is closed; at once if it is already. */
+/** Calls back when the client has gone. Of socket.io it may leave one namespace, and keep its connection. */
+export function onGone(client: unknown, listener: () => void): void {
+  if (isIoSocket(client)) client.once('disconnect', listener);
+  else onClosed(client, listener);
+}
+
+/** Calls back when the connection is closed; at once if it is already. */
 export function onClosed(client: unknown, listener: () => void): void {
   if (isIoSocket(client)) {
     if (client.conn.readyState === 'closed') listener();

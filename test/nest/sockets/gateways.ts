@@ -23,7 +23,8 @@ import { connectIo, connectWs, type Client, type Headers, type Refused } from '.
 /** An adapter of Nest's gateways with a client of it. */
 export interface Transport {
   name: string;
-  adapter(app: INestApplication): WebSocketAdapter;
+  /** Without one the adapter is that of Nest's default. */
+  adapter?(app: INestApplication): WebSocketAdapter;
   connect(url: string, headers?: Headers): Promise<Client | Refused>;
   /** How a handler answers, so that the client has the answer to its message. */
   answer(value: unknown): unknown;
@@ -155,7 +156,8 @@ export async function startGateway(
     ...rest,
     providers: [...gateways, ...(rest.providers ?? [])],
     prepare: async (app) => {
-      app.useWebSocketAdapter(transport.adapter(app));
+      const adapter = transport.adapter?.(app);
+      if (adapter) app.useWebSocketAdapter(adapter);
       await prepare?.(app);
     },
   });
