@@ -79,9 +79,17 @@ export class Attachments {
   }
 
   #told(event: SessionEvent): void {
-    if (event.type === 'ended') this.#ended(event.id, event.reason);
+    if (event.type === 'ended') {
+      if (event.id === '') this.#endedOf(event.subject);
+      else this.#ended(event.id, event.reason);
+    }
     // On this node a re-login counts from the next message on.
     if (event.type === 'relogin' || event.type === 'regenerated') this.#sessions.get(event.id)?.outdate();
+  }
+
+  /** Where nothing lists the sessions of a subject, it is not told which of them ended. */
+  #endedOf(subject: string | undefined): void {
+    for (const session of this.#sessions.values()) if (session.subject === subject) session.look();
   }
 
   #ended(id: string, reason: ClosingReason): void {

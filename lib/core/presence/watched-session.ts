@@ -29,6 +29,16 @@ export class WatchedSession {
     return this.#members.size;
   }
 
+  get subject(): string | undefined {
+    const [member] = this.#members;
+    return member?.state.handle?.record.subject;
+  }
+
+  /** Looks at it now. */
+  look(): void {
+    this.#queue.add(() => this.#lookAtOne());
+  }
+
   add(state: RequestState, close: Closed): Attached {
     const now = this.#watching.clock.now();
     const member = new Member(state, close, now);
@@ -133,7 +143,7 @@ export class WatchedSession {
     const time = this.#untilExpiry;
     // A message has looked meanwhile.
     if (this.#lookedAt > this.#armedAt && rest > 0 && time > 0) this.#arm(Math.min(rest, time));
-    else this.#queue.add(() => this.#lookAtOne());
+    else this.look();
   }
 
   /** An outage closes nothing: messages are refused meanwhile, and the next look tells. */
