@@ -146,7 +146,12 @@ describe('the sweep of a table', () => {
       subjectRevocationOf('alice', NaN, FAR),
     ];
     for (const one of untimed)
-      expect(() => table.apply(one)).toThrow(expect.objectContaining({ code: 'ERR_STORE_UNAVAILABLE' }));
+      expect(() => table.apply(one)).toThrow(
+        expect.objectContaining({
+          code: 'ERR_STORE_UNAVAILABLE',
+          cause: expect.objectContaining({ message: expect.stringContaining('no rank or no expiry') }),
+        }),
+      );
     expect(table.size).toBe(0);
     table.sweep(FAR);
   });
