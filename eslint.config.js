@@ -79,9 +79,14 @@ export default tseslint.config(
             layer('nest', ['./core', './http', './stores']),
             layer('passport', ['./core', './http', './nest']),
             layer('testing', ['./core', './nest', './stores/memory']),
+            layer('pino', ['./core', './nest']),
             layer('attack', []),
-            // A program of its own, which no application loads.
-            { target: './lib/!(attack)/**/*', from: './lib/attack', message: LAYERS },
+            layer('command', ['./attack', './core', './nest', './stores']),
+            layer('schematics', ['./core']),
+            // Programs of their own, which no application loads.
+            { target: './lib/!(attack|command)/**/*', from: './lib/attack', message: LAYERS },
+            { target: './lib/!(command)/**/*', from: './lib/command', message: LAYERS },
+            { target: './lib/!(schematics)/**/*', from: './lib/schematics', message: LAYERS },
             {
               target: './lib/nest/!(session.module.ts)',
               from: './lib/stores',

@@ -21,6 +21,7 @@ const ABOUT = {
   terminus: '`SessionHealthIndicator`',
   swagger: '`createDocument()`',
   opentelemetry: '`instrumentSessions()`',
+  pino: '`sessionSerializers()`: logs of pino without cookies',
   connect: '`ConnectStore`: a store for express-session as a store here',
   migrate: 'sessions of other libraries that come over',
   store: 'for authors of stores',

@@ -11,7 +11,7 @@ import type { Client, SessionBackend, SessionHandle } from './storage/backend.js
 import { SessionOperations, type LoginOptions, type ReloginOptions } from './operations/operations.js';
 import { Opening } from './operations/open.js';
 import type { SessionRecord } from './model/record.js';
-import type { Awaitable, StoreProblem } from './storage/store.js';
+import type { Awaitable, StoreFinding, StoreProblem } from './storage/store.js';
 import type { FailedCall } from './request/calls.js';
 import type { RequestState } from './request/request-state.js';
 import { shown } from './util/texts.js';
@@ -252,6 +252,11 @@ export class SessionEngine {
   /** What is wrong with the store, at start. Never throws for a store that fails. */
   async diagnose(): Promise<StoreProblem[]> {
     return (await this.#context.backend.diagnose?.()) ?? [];
+  }
+
+  /** What a closer look at the store finds, for `nest-sessions doctor`. Never throws for a store that fails. */
+  async examine(): Promise<StoreFinding[]> {
+    return (await this.#context.backend.examine?.()) ?? [];
   }
 
   /** @throws SessionError `ERR_STORE_UNAVAILABLE` if the store does not respond in time */

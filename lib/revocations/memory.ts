@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock, type Clock } from '../core/util/clock.js';
+import type { StoreFinding } from '../core/storage/store.js';
 import { checkOptions } from '../core/util/options.js';
 import { Complaint } from '../core/util/complaint.js';
 import { mergedWarning, MOST_PER_SUBJECT, RevocationTable } from './revocation-table.js';
@@ -45,6 +46,15 @@ export class MemoryRevocations implements RevocationList {
       );
     }
     this.#sweeper ??= setInterval(() => this.sweep(), SWEEP_EVERY).unref();
+  }
+
+  /** In production it is a warning, and elsewhere as it should be. */
+  examine(): StoreFinding[] {
+    const finding =
+      'it is kept in the memory of this process: a restart ends all sessions, and other nodes reject its cookies.';
+    if (process.env['NODE_ENV'] !== 'production') return [{ level: 'ok', finding }];
+    const remedy = 'With more than one node give SealedCookie a RedisRevocations or a PostgresRevocations.';
+    return [{ level: 'warning', finding, remedy }];
   }
 
   /** Number of entries, including expired ones until the next sweep. */

@@ -1,5 +1,5 @@
 import { causeOf } from '../core/storage/health/error-cause.js';
-import type { Awaitable, StoreProblem } from '../core/storage/store.js';
+import type { Awaitable, StoreFinding, StoreProblem } from '../core/storage/store.js';
 import { inTime } from '../core/storage/store-calls.js';
 import { systemClock } from '../core/util/clock.js';
 import { Complaint } from '../core/util/complaint.js';
@@ -124,6 +124,10 @@ export class SharedRevocations implements RevocationList {
 
   async diagnose(): Promise<StoreProblem[]> {
     return (await this.#source.diagnose?.(this.#context)) ?? [];
+  }
+
+  async examine(): Promise<StoreFinding[]> {
+    return (await this.#source.examine?.()) ?? [];
   }
 
   close(): Awaitable<void> {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { RejectReason } from '../core/model/reject-reason.js';
-import type { Awaitable, StoreContext, StoreProblem } from '../core/storage/store.js';
+import type { Awaitable, StoreContext, StoreFinding, StoreProblem } from '../core/storage/store.js';
 
 /** The fields of an opened cookie that decide whether it was revoked. */
 export interface SealedToken {
@@ -136,6 +136,8 @@ export interface RevocationList {
   add(revocation: Revocation): Promise<boolean>;
   /** What is wrong at start, as `SessionStore.diagnose`. */
   diagnose?(): Awaitable<readonly StoreProblem[]>;
+  /** What a closer look finds, as `SessionStore.examine`. */
+  examine?(): Awaitable<readonly StoreFinding[]>;
   /** Called once by each module that called `bind`. Stops the list's own timers and subscriptions. */
   close(): Awaitable<void>;
 }

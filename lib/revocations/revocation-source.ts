@@ -1,5 +1,5 @@
 import { unavailable } from '../core/util/errors.js';
-import type { StoreProblem } from '../core/storage/store.js';
+import type { StoreFinding, StoreProblem } from '../core/storage/store.js';
 import type { Revocation, RevocationContext } from './revocation-list.js';
 
 /** Changes of the list since an earlier read. */
@@ -43,6 +43,8 @@ export interface RevocationSource {
   add(revocation: Revocation): Promise<Added>;
   /** What is wrong at start, as `SessionStore.diagnose`. */
   diagnose?(context: RevocationContext): Promise<StoreProblem[]>;
+  /** What a closer look finds, as `SessionStore.examine`. */
+  examine?(): Promise<StoreFinding[]>;
   /**
    * Calls back at each notice of a write, also after reconnects, until the returned function is called. Any client of
    * the server may publish a notice, so a notice carries no data. Never throws.
@@ -56,3 +58,9 @@ export function checkedPage(page: RevocationPage): RevocationPage {
   if (typeof epoch === 'string' && Number.isFinite(time) && Number.isSafeInteger(cursor)) return page;
   throw unavailable(new Error('the revocation list returned an invalid epoch, time or counter'));
 }
+
+/** What is said of notices that do not arrive. */
+export const LATE = {
+  what: 'notices of revocations',
+  follows: 'A revocation reaches the other nodes only when they query the list, within `staleness`.',
+} as const;

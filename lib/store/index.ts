@@ -26,6 +26,7 @@ export type {
   SessionLimit,
   SessionStore,
   StoreContext,
+  StoreFinding,
   StoreProblem,
   Tombstone,
   TombstoneReason,

@@ -39,7 +39,7 @@ interface Ran {
 /** Runs the program as a process of its own. */
 function run(args: string[], config: object | null = CONFIG): Promise<Ran> {
   if (config) writeFileSync(join(directory, 'attack.json'), JSON.stringify(config));
-  const main = join(dirname(code.script('x')), '..', '..', 'lib', 'attack', 'main.js');
+  const main = join(dirname(code.script('x')), '..', '..', 'lib', 'command', 'main.js');
   const { NODE_OPTIONS: _, ...env } = process.env;
   return new Promise((resolve) => {
     execFile(process.execPath, [main, ...args], { cwd: directory, env }, (error, out, err) =>
@@ -122,7 +122,7 @@ describe('nest-sessions attack', () => {
 
   it('lists the checks, and helps', async () => {
     expect((await run(['attack', '--list'])).out).toMatch(/^logout +error /m);
-    expect((await run([])).out).toContain('nest-sessions attack <url>');
+    expect((await run([])).out).toContain('attack <url>');
   });
 
   it('writes reports that hold no password, no cookie and no body', async () => {

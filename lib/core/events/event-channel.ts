@@ -1,13 +1,15 @@
-import type { StoreContext } from '../storage/store.js';
+import type { StoreContext, StoreFinding } from '../storage/store.js';
+import { examineChannel } from './arrival.js';
 import { EventNotices } from './event-notices.js';
 import { callSafely, type SessionEvent } from './events.js';
+import type { NoticeTransport } from './notice-transport.js';
 
-/** Publish and subscribe of a store's server, on one channel. */
-export interface NoticeTransport {
-  send(notice: string): Promise<unknown>;
-  /** Subscribes, and again after every lost connection, until the returned function is called. Never throws. */
-  listen(onNotice: (notice: string) => void): () => void;
-}
+/** What is said of events that do not arrive. */
+export const UNHEARD = {
+  what: 'events between nodes',
+  follows:
+    'Nodes do not tell each other of sessions that ended, for audit logs and sockets; sessions end on every node all the same.',
+} as const;
 
 /** What failed: a notice that could not be published, or a listener that threw. */
 export type ChannelFailure = 'publish' | 'listener';
@@ -53,6 +55,17 @@ export class EventChannel {
       this.#listeners.delete(listener);
       if (this.#listeners.size === 0) this.close();
     };
+  }
+
+  /**
+   * Whether messages arrive that this node sends. Other nodes ignore the message, which has a signature like any other.
+   *
+   * @param remedy where they do not
+   */
+  async examine(remedy: string): Promise<StoreFinding[]> {
+    if (!this.#notices.possible) return [];
+    const message = (): string => this.#notices.writeProbe();
+    return [await examineChannel({ transport: this.#transport, message, ...UNHEARD, remedy })];
   }
 
   close(): void {

@@ -71,6 +71,11 @@ export class EventNotices {
     return signNotice(this.#scoped(text), key) + text;
   }
 
+  /** A message that every node takes for genuine, and for an event that it does not know. Not without keys. */
+  writeProbe(): string {
+    return this.write({ type: 'probe', id: randomUUID() } as never)!;
+  }
+
   /** The event of another node's notice, once; `undefined` for anything else. */
   read(notice: string): SessionEvent | undefined {
     const signature = notice.slice(0, MAC_LENGTH);

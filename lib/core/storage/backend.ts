@@ -7,7 +7,15 @@ import type { KeyChange, RecordHead, SessionRecord } from '../model/record.js';
 import type { Limits } from '../model/policy.js';
 import type { RejectReason } from '../model/reject-reason.js';
 import type { Claim } from '../migration/claim.js';
-import type { Awaitable, CallReports, SessionLimit, StoreContext, StoreProblem, Tombstone } from './store.js';
+import type {
+  Awaitable,
+  CallReports,
+  SessionLimit,
+  StoreContext,
+  StoreFinding,
+  StoreProblem,
+  Tombstone,
+} from './store.js';
 
 /** Why something that belongs to a session has to close: the session ended, or its client has to present a later cookie. */
 export type ClosingReason = EndReason | 'renewed';
@@ -187,6 +195,8 @@ export interface SessionBackend<H extends SessionHandle = SessionHandle> {
   subscribe(listener: (event: SessionEvent) => void): void;
   /** What is wrong with the store, at start. A store that fails or does not respond in time is a problem as well. */
   diagnose?(): Promise<StoreProblem[]>;
+  /** What a closer look at the store finds, for `nest-sessions doctor`. Writes a session of its own, and ends it. */
+  examine?(): Promise<StoreFinding[]>;
   /** @throws SessionError `ERR_STORE_UNAVAILABLE` if the store does not respond in time */
   ping(): Promise<void>;
   /** For sessions that come over from another library. Absent if nothing can be remembered of them. */

@@ -27,6 +27,7 @@ import { StoreEvents } from './store-events.js';
 import { presentSecretOf, StoreHandle } from './store-handle.js';
 import { StoreRevocation } from './store-revocation.js';
 import { StoreWriter } from './store-writer.js';
+import { examineStore } from './health/store-examination.js';
 import { problemsOf } from './health/store-problems.js';
 import { useStore, type StoreUse } from './store-use.js';
 import type {
@@ -35,6 +36,7 @@ import type {
   EndedRecord,
   LoadedRecord,
   SessionStore,
+  StoreFinding,
   StoreProblem,
   Tombstone,
 } from './store.js';
@@ -253,6 +255,10 @@ export class StoreBackend implements SessionBackend<StoreHandle> {
 
   diagnose(): Promise<StoreProblem[]> {
     return problemsOf('store', this.#diagnosed, this.#timeout);
+  }
+
+  examine(): Promise<StoreFinding[]> {
+    return examineStore('store', this.#diagnosed, this.#context);
   }
 
   close(): Awaitable<void> {

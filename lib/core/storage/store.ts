@@ -99,6 +99,19 @@ export interface StoreProblem {
   remedy: string;
 }
 
+/** What {@link SessionStore.examine} says of a store. Neither text holds a secret. */
+export interface StoreFinding {
+  /**
+   * `problem`: sessions fail, end early or outlive their end. `warning`: they may, after a crash or under load. `ok`: as it
+   * should be.
+   */
+  level: 'ok' | 'warning' | 'problem';
+  /** What was found, as a sentence. */
+  finding: string;
+  /** What to do, as a sentence. Absent where it is `ok`. */
+  remedy?: string;
+}
+
 /** What the module passes to a store at start. */
 export interface StoreContext {
   /** The clock of the module, for a store that has none of its own. */
@@ -201,6 +214,11 @@ export interface SessionStore {
    * nothing. An error means that the store does not work at present.
    */
   diagnose?(): Awaitable<readonly StoreProblem[]>;
+  /**
+   * Looks closer than {@link diagnose}, for `nest-sessions doctor`: what is as it should be, and what is worth a look. May
+   * take seconds, and send messages that other nodes ignore. Repeats nothing that `diagnose` finds.
+   */
+  examine?(): Awaitable<readonly StoreFinding[]>;
   /**
    * Asks the server whether it responds, for a health check. One round trip that changes nothing. Without it a health check
    * loads a session that does not exist.

@@ -16,6 +16,7 @@ import type {
   SessionLimit,
   SessionStore,
   StoreContext,
+  StoreFinding,
   Tombstone,
   TombstoneReason,
 } from '../../core/storage/store.js';
@@ -89,6 +90,16 @@ export class MemoryStore implements SessionStore {
       );
     }
     this.#sweeper ??= setInterval(() => this.sweep(), SWEEP_EVERY).unref();
+  }
+
+  /** In production it is a problem, and elsewhere as it should be. */
+  examine(): StoreFinding[] {
+    const finding =
+      'sessions are kept in the memory of this process, end with it, and are not seen by other nodes.';
+    if (process.env['NODE_ENV'] !== 'production') return [{ level: 'ok', finding }];
+    return [
+      { level: 'problem', finding, remedy: 'Set the option "store" to a RedisStore or a PostgresStore.' },
+    ];
   }
 
   /** The number of sessions, including expired ones that were not removed yet. */

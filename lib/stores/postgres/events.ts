@@ -1,4 +1,5 @@
 import { EventChannel } from '../../core/events/event-channel.js';
+import type { NoticeTransport } from '../../core/events/notice-transport.js';
 import { causeOf } from '../../core/storage/health/error-cause.js';
 import { PostgresListener } from './connection/listener.js';
 import { query, type PostgresPool } from './connection/pool.js';
@@ -20,18 +21,7 @@ export function postgresEvents(
     );
   return new EventChannel(
     channel,
-    {
-      send: async (notice) => {
-        if (Buffer.byteLength(notice) <= MAX_NOTICE)
-          await query(pool, 'SELECT pg_notify($1, $2)', [channel, notice]);
-      },
-      listen: (onNotice) => {
-        const listener = new PostgresListener(pool, channel, onNotice, lost);
-        if (!listener.possible) warn(ONE_CONNECTION);
-        listener.start();
-        return () => listener.stop();
-      },
-    },
+    postgresTransport(pool, channel, lost, () => warn(ONE_CONNECTION)),
     (failure, error) =>
       warn(
         failure === 'publish'
@@ -43,3 +33,33 @@ export function postgresEvents(
 
 const ONE_CONNECTION =
   'PostgresStore: the pool has a single connection, so none is left to receive events of other nodes. Give it at least { max: 2 }, or set events: false.';
+
+/**
+ * @param lost called once per loss of the connection, with the reason
+ * @param impossible called where the pool has a single connection
+ */
+export function postgresTransport(
+  pool: PostgresPool,
+  channel: string,
+  lost: (why: string) => void,
+  impossible: () => void,
+): NoticeTransport {
+  return {
+    send: async (notice) => {
+      if (Buffer.byteLength(notice) <= MAX_NOTICE)
+        await query(pool, 'SELECT pg_notify($1, $2)', [channel, notice]);
+    },
+    listen: (onNotice, onError) => {
+      const listener = new PostgresListener(pool, channel, onNotice, (why) => {
+        lost(why);
+        onError?.(new Error(why));
+      });
+      if (!listener.possible) {
+        impossible();
+        onError?.(new Error('the pool has a single connection'));
+      }
+      listener.start();
+      return () => listener.stop();
+    },
+  };
+}

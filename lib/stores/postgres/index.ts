@@ -12,12 +12,14 @@ import type {
   SessionLimit,
   SessionStore,
   StoreContext,
+  StoreFinding,
   StoreProblem,
   Tombstone,
   TombstoneReason,
 } from '../../core/storage/store.js';
 import { COLUMNS, ddlOf, migrationOf } from './sql/ddl.js';
 import { diagnosePostgres } from './diagnosis.js';
+import { examinePostgres, NO_EVENTS, NOT_RECEIVED } from './examination.js';
 import { postgresEvents } from './events.js';
 import { isPool, query, type PostgresPool } from './connection/pool.js';
 import { readableRecords, recordOf } from './sql/rows.js';
@@ -211,6 +213,15 @@ export class PostgresStore implements SessionStore {
   diagnose(): Promise<StoreProblem[]> {
     const table = { name: this.#name, columns: COLUMNS, privileges: PRIVILEGES };
     return diagnosePostgres('PostgresStore', this.#pool, [table], this.#context);
+  }
+
+  /** Version, durability and indexes of the table, and whether events come back. */
+  async examine(): Promise<StoreFinding[]> {
+    const table = { name: this.#name, unique: ['id'], indexed: ['subject', 'expires_at'] };
+    return [
+      ...(await examinePostgres('PostgresStore', this.#pool, [table])),
+      ...(this.#events ? await this.#events.examine(NOT_RECEIVED) : [NO_EVENTS]),
+    ];
   }
 
   async ping(): Promise<void> {

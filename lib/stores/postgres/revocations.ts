@@ -2,8 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { checkOptions, isDuration, optional, type OptionChecks } from '../../core/util/options.js';
 import { MOST_PER_SUBJECT } from '../../revocations/revocation-table.js';
 import type { Revocation, RevocationContext } from '../../revocations/revocation-list.js';
-import type { StoreProblem } from '../../core/storage/store.js';
+import type { StoreFinding, StoreProblem } from '../../core/storage/store.js';
+import { examineChannel } from '../../core/events/arrival.js';
+import { LATE } from '../../revocations/revocation-source.js';
 import { diagnosePostgres, type NeededTable } from './diagnosis.js';
+import { postgresTransport } from './events.js';
+import { examinePostgres, NOT_RECEIVED } from './examination.js';
+import { ignore } from './connection/pool.js';
 import { PostgresListener } from './connection/listener.js';
 import { query, isPool, type PostgresPool, type PostgresRow } from './connection/pool.js';
 import { LIMIT, RevocationStatements } from './sql/revocations-sql.js';
@@ -149,6 +154,19 @@ class PostgresSource implements RevocationSource {
       { name: `${this.#name}_meta`, columns: ['epoch', 'seq'], privileges: ['SELECT', 'UPDATE'] },
     ];
     return diagnosePostgres('PostgresRevocations', this.#pool, tables, context);
+  }
+
+  async examine(): Promise<StoreFinding[]> {
+    const tables = [
+      { name: this.#name, unique: ['key'], indexed: ['seq', 'until'] },
+      { name: `${this.#name}_meta`, unique: ['one'], indexed: [] },
+    ];
+    const transport = postgresTransport(this.#pool, this.#sql.channel, ignore, ignore);
+    const notices = { transport, message: () => 'examined', ...LATE, remedy: NOT_RECEIVED };
+    return [
+      ...(await examinePostgres('PostgresRevocations', this.#pool, tables)),
+      await examineChannel(notices),
+    ];
   }
 
   listen(onNotice: () => void): () => void {

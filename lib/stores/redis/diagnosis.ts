@@ -5,10 +5,10 @@ import type { RedisAdapter } from './connection/adapter.js';
 import { isText, tuple } from './connection/reply.js';
 
 /** The first version whose scripts may both ask the time and write. */
-const OLDEST_MAJOR = 5;
+export const OLDEST_MAJOR = 5;
 
 /** Without a policy that evicts, what does not fit is refused. */
-const KEEPS = 'noeviction';
+export const KEEPS = 'noeviction';
 
 /**
  * What would make a Redis lose or refuse sessions. In a cluster one server is asked: they should be configured alike.
@@ -46,8 +46,12 @@ async function problemsOfInfo(redis: RedisAdapter): Promise<StoreProblem[]> {
   }
 }
 
+/** The fields of INFO. */
+export const fieldsOf = (info: string): ReadonlyMap<string, string> =>
+  new Map([...info.matchAll(/^(\w+):(.*?)\r?$/gm)].map(([, name, value]) => [name!, value!]));
+
 function readInfo(info: string): StoreProblem[] {
-  const fields = new Map([...info.matchAll(/^(\w+):(.*?)\r?$/gm)].map(([, name, value]) => [name, value!]));
+  const fields = fieldsOf(info);
   // Valkey names the version of Redis that it is compatible with.
   const version = fields.get('redis_version') ?? '';
   const policy = fields.get('maxmemory_policy') ?? KEEPS;

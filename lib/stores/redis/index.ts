@@ -11,12 +11,14 @@ import type {
   SessionLimit,
   SessionStore,
   StoreContext,
+  StoreFinding,
   StoreProblem,
   Tombstone,
 } from '../../core/storage/store.js';
 import { adaptClient, type RedisAdapter } from './connection/adapter.js';
 import { DEFAULT_PREFIX, isRedisClient, type RedisClient } from './connection/client.js';
 import { diagnoseRedis } from './diagnosis.js';
+import { examineRedis, NOT_RECEIVED } from './examination.js';
 import { redisEvents } from './events.js';
 import { isText, tuple } from './connection/reply.js';
 import { SessionCreation, type Evicted } from './session-creation.js';
@@ -133,6 +135,11 @@ export class RedisStore implements SessionStore {
   /** Whether the server responds, does not evict, is no replica, and agrees on the time. */
   diagnose(): Promise<StoreProblem[]> {
     return diagnoseRedis(this.#redis, this.#context);
+  }
+
+  /** Version, memory, persistence and kind of the server, and whether events come back. */
+  async examine(): Promise<StoreFinding[]> {
+    return [...(await examineRedis(this.#redis)), ...(await this.#events.examine(NOT_RECEIVED))];
   }
 
   /** In a cluster any server responds. */

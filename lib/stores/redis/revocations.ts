@@ -8,11 +8,15 @@ import {
 } from '../../core/util/options.js';
 import { MOST_PER_SUBJECT } from '../../revocations/revocation-table.js';
 import type { Revocation, RevocationContext } from '../../revocations/revocation-list.js';
-import type { StoreProblem } from '../../core/storage/store.js';
+import type { StoreFinding, StoreProblem } from '../../core/storage/store.js';
 import { adaptClient, type RedisAdapter } from './connection/adapter.js';
 import { DEFAULT_PREFIX, isRedisClient, type RedisClient } from './connection/client.js';
 import { isText, tuple } from './connection/reply.js';
 import { diagnoseRedis } from './diagnosis.js';
+import { redisTransport } from './events.js';
+import { examineRedis, NOT_RECEIVED } from './examination.js';
+import { examineChannel } from '../../core/events/arrival.js';
+import { LATE } from '../../revocations/revocation-source.js';
 import { Script } from './connection/script.js';
 import { confirmedOf, readRevocation, scopeOf, writeRevocation } from '../../revocations/revocation-codec.js';
 import {
@@ -208,6 +212,12 @@ class RedisSource implements RevocationSource {
 
   diagnose(context: RevocationContext): Promise<StoreProblem[]> {
     return diagnoseRedis(this.#redis, context);
+  }
+
+  async examine(): Promise<StoreFinding[]> {
+    const transport = redisTransport(this.#redis, this.#channel, () => undefined);
+    const notices = { transport, message: () => NOTICE, ...LATE, remedy: NOT_RECEIVED };
+    return [...(await examineRedis(this.#redis)), await examineChannel(notices)];
   }
 
   listen(onNotice: () => void): () => void {

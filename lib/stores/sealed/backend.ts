@@ -11,7 +11,7 @@ import type {
   SaveResult,
   SessionBackend,
 } from '../../core/storage/backend.js';
-import type { Awaitable, StoreProblem, Tombstone } from '../../core/storage/store.js';
+import type { Awaitable, StoreFinding, StoreProblem, Tombstone } from '../../core/storage/store.js';
 import { TICK } from '../../core/util/clock.js';
 import { SessionError } from '../../core/util/errors.js';
 import { SealedBound } from './operations/binding.js';
@@ -119,6 +119,10 @@ export class SealedBackend implements SessionBackend<SealedHandle> {
 
   diagnose(): Promise<StoreProblem[]> {
     return this.#context.diagnose();
+  }
+
+  examine(): Promise<StoreFinding[]> {
+    return this.#context.examine();
   }
 
   ping(): Promise<void> {

@@ -4,13 +4,14 @@ import type { BackendContext, Client } from '../../core/storage/backend.js';
 import { storeContextOf } from '../../core/storage/store-context.js';
 import { StoreHealth } from '../../core/storage/health/store-health.js';
 import { problemsOf } from '../../core/storage/health/store-problems.js';
-import type { SessionStore, StoreProblem } from '../../core/storage/store.js';
+import type { SessionStore, StoreFinding, StoreProblem } from '../../core/storage/store.js';
 import { nextMoment } from '../../core/util/clock.js';
 import { revocationUnavailable } from '../../core/util/errors.js';
 import type { RevocationList } from '../../revocations/revocation-list.js';
 import { CookieSealer } from './cookie-sealer.js';
 import type { SealedCodec } from './formats/format.js';
 import { SessionIndex } from './session-index.js';
+import { examineList, NO_LIST } from './list-examination.js';
 import { WatchedList } from './watched-list.js';
 
 export interface SealedParts {
@@ -65,6 +66,15 @@ export class SealedContext {
     const [list, index] = await Promise.all([
       problemsOf('revocations', this.#diagnosed, this.#module.timeout),
       this.index.diagnose(),
+    ]);
+    return [...list, ...index];
+  }
+
+  /** What a closer look at the list and the index finds. */
+  async examine(): Promise<StoreFinding[]> {
+    const [list, index] = await Promise.all([
+      this.#diagnosed ? examineList(this.#diagnosed, this.#module) : [NO_LIST],
+      this.index.examine(),
     ]);
     return [...list, ...index];
   }

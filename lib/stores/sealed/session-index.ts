@@ -5,6 +5,7 @@ import type { CreateTerms, BackendContext } from '../../core/storage/backend.js'
 import type { KeyChange, RecordDelta, SessionRecord } from '../../core/model/record.js';
 import { inTime, pingStore } from '../../core/storage/store-calls.js';
 import { StoreHealth } from '../../core/storage/health/store-health.js';
+import { examineStore } from '../../core/storage/health/store-examination.js';
 import { problemsOf } from '../../core/storage/health/store-problems.js';
 import { useStore, type StoreUse } from '../../core/storage/store-use.js';
 import type {
@@ -12,6 +13,7 @@ import type {
   CallReport,
   SessionLimit,
   SessionStore,
+  StoreFinding,
   StoreProblem,
 } from '../../core/storage/store.js';
 
@@ -154,6 +156,10 @@ export class SessionIndex {
 
   diagnose(): Promise<StoreProblem[]> {
     return problemsOf('index', this.#diagnosed, this.#context.timeout);
+  }
+
+  examine(): Promise<StoreFinding[]> {
+    return this.#diagnosed ? examineStore('index', this.#diagnosed, this.#context) : Promise.resolve([]);
   }
 
   async close(): Promise<void> {

@@ -46,7 +46,7 @@ export const storeUnfit = (problems: readonly StoreProblem[]): SessionError =>
 export const lineOf = ({ problem, remedy }: StoreProblem): string => `${problem} ${remedy}`;
 
 /** Milliseconds that the clocks of a node and of the store's server may differ. */
-const MOST_SKEW = 60_000;
+export const MOST_SKEW = 60_000;
 
 /**
  * The problem of clocks that differ, if they do.

@@ -13,6 +13,10 @@ export function toReply(value: unknown): Reply {
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   if (value === null || value === undefined) return null;
   if (value instanceof Uint8Array) return Buffer.from(value).toString();
+  // A map of RESP3, as a list of keys and values, which it is in RESP2.
+  if (value instanceof Map) return toReplies([...value].flat());
+  if (Object.prototype.toString.call(value) === '[object Object]')
+    return toReplies(Object.entries(value as object).flat());
   throw new TypeError('The Redis client returned a type that no command of this store replies with.');
 }
 
