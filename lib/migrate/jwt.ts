@@ -94,7 +94,19 @@ function tokenOf({ headers }: IncomingMessage, cookieName: string | undefined): 
   return token && token.length <= LONGEST ? token : undefined;
 }
 
-const hashOf = (token: string): string => createHash('sha256').update(token).digest('base64url');
+/**
+ * The same for each text of a token: base64 has several for some octets, and a signature of ECDSA another value that is as
+ * good. What is signed has only one (RFC 7515 §5.2), and so has the header of a token that is encrypted (RFC 7516 §5.2).
+ */
+function hashOf(token: string): string {
+  const hash = createHash('sha256');
+  const [header, ...rest] = token.split('.');
+  if (rest.length === 2) return hash.update(`${header}.${rest[0]}`).digest('base64url');
+  if (rest.length !== 4) return hash.update(token).digest('base64url');
+  return hash
+    .update([header, ...rest.map((part) => Buffer.from(part, 'base64url').toString('hex'))].join('.'))
+    .digest('base64url');
+}
 
 /** Libraries throw for a token that is not valid. */
 async function verified<Claims extends JwtClaims>(

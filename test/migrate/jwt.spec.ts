@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createSign, createVerify, generateKeyPairSync } from 'node:crypto';
 import { MemoryStore, SessionService, type SessionEvent } from 'nest-sessions';
 import { fromJwt, type JwtClaims, type JwtOptions } from 'nest-sessions/migrate';
 import { AppController } from '../support/app.js';
@@ -24,6 +24,26 @@ async function verify(token: string): Promise<JwtClaims> {
   if (signature(`${head}.${claims}`) !== mac) throw new Error('invalid signature');
   return JSON.parse(Buffer.from(claims!, 'base64url').toString()) as JwtClaims;
 }
+
+/** As most libraries: the signature is decoded without looking at unused bits, and each one is another (ES256). */
+const ecdsa = {
+  keys: generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  sign: (text: string): string => {
+    const key = { key: ecdsa.keys.privateKey, dsaEncoding: 'ieee-p1363' } as const;
+    return `${text}.${createSign('sha256').update(text).sign(key).toString('base64url')}`;
+  },
+  verify: async (token: string): Promise<JwtClaims> => {
+    const [head, claims, mac] = token.split('.');
+    const key = { key: ecdsa.keys.publicKey, dsaEncoding: 'ieee-p1363' } as const;
+    const verifier = createVerify('sha256').update(`${head}.${claims}`);
+    if (!verifier.verify(key, Buffer.from(mac!, 'base64url'))) throw new Error('invalid signature');
+    return JSON.parse(Buffer.from(claims!, 'base64url').toString()) as JwtClaims;
+  },
+};
+
+/** The last of the 86 characters of a signature has four bits that stand for nothing. */
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+const neighbour = (token: string): string => ALPHABET[ALPHABET.indexOf(token.at(-1)!) ^ 1]!;
 
 describe.each(platforms)('a token that is traded for a session on %s', (platform: PlatformName) => {
   async function open(options: Partial<JwtOptions<JwtClaims>> = {}) {
@@ -55,6 +75,40 @@ describe.each(platforms)('a token that is traded for a session on %s', (platform
     expect((await visitor.get(node, '/me', reissued)).status).toBe(401);
     const another = bearer(tokenOf({ ...claims, jti: 'another token' }));
     expect((await visitor.get(node, '/me', another)).status).toBe(200);
+  });
+
+  it.each([
+    ['padding', (token: string) => `${token}=`],
+    ['other unused bits', (token: string) => token.slice(0, -1) + neighbour(token)],
+    ['another signature', (token: string) => ecdsa.sign(token.slice(0, token.lastIndexOf('.')))],
+  ])('knows a token without an id again by what is signed: with %s', async (_, altered) => {
+    const { claims, bearer, ...node } = await open({ verify: ecdsa.verify });
+    const { sub, exp } = claims;
+    const token = ecdsa.sign(`${encoded({ alg: 'ES256' })}.${encoded({ sub, exp })}`);
+    const visitor = new Visitor();
+    expect((await visitor.get(node, '/me', bearer(token))).status).toBe(200);
+    await visitor.post(node, '/logout');
+    const copy = altered(token);
+    expect(copy).not.toBe(token);
+    await expect(ecdsa.verify(copy)).resolves.toMatchObject({ sub });
+    expect((await new Visitor().get(node, '/me', bearer(copy))).status).toBe(401);
+  });
+
+  it('knows an encrypted token without an id again by its octets', async () => {
+    const opened = { alice: 'e30.QUJD.QUJE.QUJF.QQ', bob: 'e30.QUJD.QUJE.QUJG.QQ' };
+    const octets = (token: string) => token.split('.').map((part) => Buffer.from(part, 'base64').toString());
+    const { claims, bearer, ...node } = await open({
+      verify: (token) => {
+        const found = Object.entries(opened).find(([, one]) => String(octets(one)) === String(octets(token)));
+        return found && { sub: found[0], exp: claims.exp };
+      },
+    });
+    const visitor = new Visitor();
+    expect((await visitor.get(node, '/me', bearer(opened.alice))).status).toBe(200);
+    await visitor.post(node, '/logout');
+    const copy = bearer(opened.alice.replace(/QQ$/, 'QR'));
+    expect((await new Visitor().get(node, '/me', copy)).status).toBe(401);
+    expect((await new Visitor().get(node, '/me', bearer(opened.bob))).status).toBe(200);
   });
 
   it('does not take a token that was issued just now for a login', async () => {
