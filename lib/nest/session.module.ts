@@ -16,6 +16,7 @@ import { systemClock, type Clock } from '../core/util/clock.js';
 import { SessionEngine } from '../core/engine.js';
 import { EventHub, traceOf, type SessionEvent } from '../core/events/events.js';
 import type { SessionBackend, BackendContext, SessionBackendFactory } from '../core/storage/backend.js';
+import { LONGEST_COOKIE } from '../core/migration/longest-cookie.js';
 import { TOKEN_LENGTH } from '../core/token/ids.js';
 import type { Secret } from '../core/token/secret.js';
 import { SessionError } from '../core/util/errors.js';
@@ -199,14 +200,14 @@ class ModuleContext implements BackendContext {
   readonly clockInjected: boolean;
 
   constructor(settings: SessionSettings, events: EventHub) {
-    const { clock, cookie, maxSessions, migrate, limits, rememberLimits } = settings.engine;
+    const { clock, cookie, maxSessions, migrate } = settings.engine;
     this.#settings = settings;
     this.#events = events;
     this.signer = new Signer(settings.secrets.reveal(), cookie.name, TOKEN_LENGTH);
     this.noticeKeys = this.signer.derived('notice');
     this.cookieName = cookie.name;
     this.countsSessions = maxSessions !== undefined;
-    this.loginsComeLate = migrate?.length ? Math.max(limits.lifetime, rememberLimits.lifetime) : undefined;
+    this.loginsComeLate = migrate?.length ? LONGEST_COOKIE : undefined;
     this.timeout = settings.engine.storeTimeout;
     this.clock = clock;
     this.clockInjected = settings.clockInjected;

@@ -25,7 +25,7 @@ export interface OldSession {
   login(): MigratedLogin | undefined;
   /**
    * When the credential becomes invalid, in milliseconds since the epoch. Until then it is remembered that it came over.
-   * @default unknown: as long as a session may last here
+   * @default unknown: 400 days, which is the longest that a browser keeps a cookie; once it was ended, as long as a session may last here
    */
   expiresAt?: number | undefined;
 }

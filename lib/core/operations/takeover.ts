@@ -1,21 +1,18 @@
-import { claimOf, type Claim } from '../migration/claim.js';
-import type { MigrationSource, OldCredential, OldSession } from '../migration/source.js';
+import { claimOf } from '../migration/claim.js';
+import type { MigrationSource, OldSession } from '../migration/source.js';
 import { TakenOver } from '../migration/taken-over.js';
 import type { SessionRecord } from '../model/record.js';
 import type { EngineContext } from '../request/engine-context.js';
 import type { RequestState } from '../request/request-state.js';
 import type { ClaimedSessions, Client, OpenResult, SessionHandle } from '../storage/backend.js';
-import { inTime } from '../storage/store-calls.js';
-import type { Awaitable, CallReport } from '../storage/store.js';
+import type { Awaitable } from '../storage/store.js';
 import { isSessionError, SessionError } from '../util/errors.js';
 import { migratedDraft } from './migrated-draft.js';
 import type { Opening } from './open.js';
+import { Retirement, type Retired } from './retirement.js';
 
 /** A credential that a request presented, and the session here that it leads to. */
-interface Presented {
-  readonly source: MigrationSource;
-  readonly old: OldCredential;
-  readonly claim: Claim;
+interface Presented extends Retired {
   readonly client: Client;
 }
 
@@ -27,6 +24,7 @@ export class Takeover {
   readonly #context: EngineContext;
   readonly #opening: Opening;
   readonly #claims: ClaimedSessions | undefined;
+  readonly #retirement: Retirement;
   readonly #sources: readonly MigrationSource[];
   /** Those whose sessions go on beside ours. */
   readonly #kept: readonly MigrationSource[];
@@ -36,6 +34,7 @@ export class Takeover {
     this.#context = context;
     this.#opening = opening;
     this.#claims = context.backend.claims;
+    this.#retirement = new Retirement(context);
     this.#sources = context.config.migrate ?? [];
     this.#kept = this.#sources.filter(({ keepOld }) => keepOld);
     if (this.#sources.length > 0 && !this.#claims) {
@@ -85,7 +84,7 @@ export class Takeover {
    */
   async #take(presented: Presented, state: RequestState): Promise<RequestState | undefined> {
     const { claim } = presented;
-    const there = await this.#load(presented);
+    const there = await this.#retirement.load(presented);
     const opened = await this.#claims!.open(claim);
     if (opened.kind === 'live') return this.#join(presented, opened, there);
     // Of a session that is alive the client has the cookie, unless it is a thief.
@@ -102,12 +101,12 @@ export class Takeover {
   ): Promise<RequestState | undefined> {
     const opened = await this.#claims!.open(presented.claim);
     if (opened.kind === 'live') return this.#join(presented, opened, there);
-    return this.#retire(presented, state);
+    return this.#retire(presented, there, state);
   }
 
   /** The old session ends as well, and its cookies are taken away. */
-  async #retire(presented: Presented, state: RequestState): Promise<undefined> {
-    this.#tie(state, presented);
+  async #retire(presented: Presented, there: OldSession, state: RequestState): Promise<undefined> {
+    this.#tie(state, presented, there);
     await state.takenOver!.end();
   }
 
@@ -118,10 +117,8 @@ export class Takeover {
   ): Promise<RequestState | undefined> {
     const state = await this.#opening.admit(opened, presented.client);
     if (!state.live) return undefined;
-    // The request that created the session does so, unless it came to nothing after that.
-    const settled = state.now() - state.live.handle.record.rotatedAt < this.#settlingTime;
-    if (there && !settled) await this.#settle(presented, there);
-    this.#tie(state, presented);
+    if (there) await this.#retirement.settleAfter(presented, there, state.live.handle.record, state.now());
+    this.#tie(state, presented, there);
     return state;
   }
 
@@ -144,15 +141,15 @@ export class Takeover {
     const link = source.keepOld ? { source: source.id, key: presented.old.key } : undefined;
     const terms = { now, pendingFor: this.#context.pendingFor(idle), provedAt, link };
     const handle = await this.#issue(() => this.#claims!.create(claim, draft, ttl, terms));
-    if (handle === 'revoked') return this.#retire(presented, before);
+    if (handle === 'revoked') return this.#retire(presented, there, before);
     if (!handle) return this.#joinOrRetire(presented, there, before);
-    if (!(await this.#settle(presented, there))) {
+    if (!(await this.#retirement.settle(presented, there, handle.record))) {
       // Another request took it over, and its session has ended already.
       await this.#context.backend.destroy(handle);
       return undefined;
     }
     state.opened({ kind: 'live', handle, now, skew, present: false, renewed: true, confirms: false });
-    this.#tie(state, presented);
+    this.#tie(state, presented, there);
     this.#context.emit(state, { type: 'created' });
     this.#context.emit(state, { type: 'migrated', source: source.name });
     return state;
@@ -169,28 +166,10 @@ export class Takeover {
     }
   }
 
-  /** Milliseconds after which a request has settled a takeover that it began: each of its calls has a timeout. */
-  get #settlingTime(): number {
-    return 10 * this.#context.config.storeTimeout;
-  }
-
-  /** @returns false if the old session was taken over before */
-  async #settle(presented: Presented, there: OldSession): Promise<boolean> {
-    const first = await this.#claims!.mark(presented.claim, this.#markFor(there));
-    // The mark suffices. What cannot be ended now expires by itself.
-    if (!presented.source.keepOld) await this.#endOld(presented).catch(() => undefined);
-    return first;
-  }
-
-  #markFor({ expiresAt }: OldSession): number {
-    const { limits, rememberLimits, clock } = this.#context.config;
-    if (expiresAt !== undefined) return Math.max(expiresAt - clock.now(), CLOCKS_DIFFER);
-    return Math.max(limits.lifetime, rememberLimits.lifetime);
-  }
-
-  #tie(state: RequestState, presented: Presented): void {
+  /** @param there if it is live */
+  #tie(state: RequestState, presented: Presented, there: OldSession | undefined): void {
     const { removals, keepOld } = presented.source;
-    state.takenOver = new TakenOver(removals, () => this.#end(presented));
+    state.takenOver = new TakenOver(removals, () => this.#retirement.end(presented, there));
     if (!keepOld) state.takenOver.removeCookies();
   }
 
@@ -199,10 +178,10 @@ export class Takeover {
     const { handle } = state.live!;
     const presented = await this.#besides(handle.record, client);
     if (!presented) return carries() ? this.#loggedInThere(state, client) : state;
-    const there = await this.#load(presented);
+    const there = await this.#retirement.load(presented);
     const { subject = null } = handle.record;
     if (there?.login()?.subject === subject) {
-      this.#tie(state, presented);
+      this.#tie(state, presented, there);
       return state;
     }
     const ended = await this.#opening.discard(handle, 'logout', client);
@@ -230,26 +209,4 @@ export class Takeover {
     const old = source.reopen(link.key);
     return { source, old, claim: claimOf(source.id, old.key), client };
   }
-
-  /** Ends the old session, and remembers that. */
-  async #end(presented: Presented): Promise<void> {
-    await this.#claims!.mark(presented.claim, this.#markFor({ login: () => undefined }));
-    await this.#endOld(presented);
-  }
-
-  async #endOld({ old }: Presented): Promise<void> {
-    if (old.end) await this.#ask(() => old.end!(), this.#claims!.health.write);
-  }
-
-  #load({ old }: Presented): Promise<OldSession | undefined> {
-    return this.#ask(() => old.load(this.#context.config.clock.now()), this.#claims!.health.read);
-  }
-
-  /** @throws SessionError `ERR_STORE_UNAVAILABLE` if the old store fails: the request is neither anonymous nor logged in */
-  #ask<T>(call: () => Awaitable<T>, report: CallReport): Promise<T> {
-    return inTime(new Promise<T>((resolve) => resolve(call())), this.#context.config.storeTimeout, report);
-  }
 }
-
-/** By how much the clocks of two systems may differ, in milliseconds: an old cookie is remembered for so much longer. */
-const CLOCKS_DIFFER = 60_000;

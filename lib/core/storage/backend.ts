@@ -248,12 +248,15 @@ export interface ClaimedSessions<H extends SessionHandle = SessionHandle> {
     terms: ClaimTerms,
   ): Promise<IssueResult<H> | undefined>;
   /**
-   * Remembers that the old session came over.
+   * Remembers that the old session came over. Who presents it may do so for the one who took it over, and came to nothing.
    *
    * @param ttl milliseconds for which it is remembered
-   * @returns false if it was remembered before
+   * @param by the session that took it over, as it was created or as `open` found it; absent if it is only to end
+   * @returns false if another session took it over before, or this one was sealed
    */
-  mark(claim: Claim, ttl: number): Promise<boolean>;
+  mark(claim: Claim, ttl: number, by?: SessionRecord): Promise<boolean>;
+  /** Takes the marked session for settled: what marked it has done all there was to do. */
+  seal(claim: Claim, ttl: number): Promise<void>;
   isMarked(claim: Claim): Promise<boolean>;
   /** The old session that a session goes on beside. */
   linkOf(record: SessionRecord): OldLink | undefined;

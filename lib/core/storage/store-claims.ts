@@ -1,7 +1,7 @@
 import type { Claim } from '../migration/claim.js';
 import { openLink, sealLink } from '../migration/link.js';
 import type { PredecessorSecret, SessionRecord } from '../model/record.js';
-import { hashSecret, newNonce, newSecret } from '../token/ids.js';
+import { hashSecret, newNonce } from '../token/ids.js';
 import type { Verified } from '../token/token-verifier.js';
 import { loginRevoked, unavailable } from '../util/errors.js';
 import type {
@@ -15,7 +15,7 @@ import type {
 import { StoreHealth } from './health/store-health.js';
 import type { StoreCalls } from './store-calls.js';
 import { StoreHandle } from './store-handle.js';
-import type { Awaitable } from './store.js';
+import type { Awaitable, EndedRecord, LoadedRecord } from './store.js';
 
 /**
  * Sessions that took those of another library over, in a store. The old credential has the part of a secret that was
@@ -76,16 +76,24 @@ export class StoreClaims implements ClaimedSessions<StoreHandle> {
   }
 
   async isMarked({ marker }: Claim): Promise<boolean> {
-    return (await this.#calls.read((store) => store.load(marker))) !== undefined;
+    return (await this.#found(marker)) !== undefined;
   }
 
-  /** A tombstone needs a session that ended, so one is created for it. */
-  async mark(claim: Claim, ttl: number): Promise<boolean> {
-    if (await this.isMarked(claim)) return false;
-    const { marker: id } = claim;
-    if (!(await this.#insert(markerRecord(id, this.#context.clock.now()), ttl))) return false;
+  /** A record whose hash tells one session from another that takes the same old one over. */
+  async mark({ marker: id }: Claim, ttl: number, by?: SessionRecord): Promise<boolean> {
+    const mark = markerRecord(id, this.#context.clock.now(), by?.previous?.nonce);
+    const found = await this.#found(id);
+    if (found) return isSame(found, mark);
+    return (await this.#insert(mark, ttl)) || isSame(await this.#found(id), mark);
+  }
+
+  /** In place of the record, which would be told to be a session that expired. */
+  async seal({ marker: id }: Claim, ttl: number): Promise<void> {
     await this.#calls.write((store) => store.destroy(id, { reason: 'replaced', ttl }));
-    return true;
+  }
+
+  async #found(id: string): Promise<LoadedRecord | EndedRecord | undefined> {
+    return this.#calls.read((store) => store.load(id));
   }
 
   /** False if there is a record with this id: stores tell that by an error, as they tell an outage. */
@@ -98,7 +106,7 @@ export class StoreClaims implements ClaimedSessions<StoreHandle> {
     } catch (error) {
       const { code, cause } = unavailable(error);
       if (code !== 'ERR_STORE_UNAVAILABLE') throw error;
-      if (await this.#calls.read((store) => store.load(record.id))) return false;
+      if (await this.#found(record.id)) return false;
       this.#calls.health.write.failed(cause);
       throw error;
     }
@@ -108,10 +116,10 @@ export class StoreClaims implements ClaimedSessions<StoreHandle> {
 /** The name of the link in `extra`, where a store keeps what it need not know. */
 const LINK = 'migratedFrom';
 
-const markerRecord = (id: string, now: number): SessionRecord => ({
+/** @param nonce of the session that took the old one over */
+const markerRecord = (id: string, now: number, nonce = newNonce()): SessionRecord => ({
   id,
-  // Of a secret that nobody has: stores refuse a record without one.
-  secretHash: hashSecret(newSecret()),
+  secretHash: hashSecret(nonce),
   revision: 0,
   factors: {},
   createdAt: now,
@@ -121,3 +129,6 @@ const markerRecord = (id: string, now: number): SessionRecord => ({
   remember: false,
   data: {},
 });
+
+const isSame = (found: LoadedRecord | EndedRecord | undefined, mark: SessionRecord): boolean =>
+  found !== undefined && 'record' in found && found.record.secretHash === mark.secretHash;
