@@ -58,6 +58,14 @@ export const contenders: readonly Contender[] = [
     kind: 'ours',
     only: ['anonymous', 'read'],
   },
+  {
+    name: 'memory-bound',
+    title: 'nest-sessions, memory, `deviceBound: true`, each session bound',
+    platform: 'express',
+    kind: 'ours',
+    package: 'jose',
+    only: ['read'],
+  },
   { name: 'express-session', title: 'express-session, memory', platform: 'express', kind: 'peer' },
   { name: 'redis', title: 'nest-sessions, Redis', platform: 'express', kind: 'ours', needs: 'redis' },
   {

@@ -153,6 +153,7 @@ export interface Answer {
   status: number;
   body: string;
   cookies: Map<string, string>;
+  headers: Headers;
 }
 
 /** One request outside of the measurement: a login, a look. */
@@ -162,10 +163,12 @@ export async function request(
   path: string,
   cookies: ReadonlyMap<string, string> = new Map(),
   body?: unknown,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<Answer> {
   const response = await fetch(`http://127.0.0.1:${port}${path}`, {
     method,
     headers: {
+      ...headers,
       ...(cookies.size > 0 && { cookie: cookieHeader(cookies) }),
       ...(body !== undefined && { 'content-type': 'application/json' }),
     },
@@ -176,5 +179,5 @@ export async function request(
     const [, name, value] = /^([^=]+)=([^;]*)/.exec(line)!;
     next.set(name!, value!);
   }
-  return { status: response.status, body: await response.text(), cookies: next };
+  return { status: response.status, body: await response.text(), cookies: next, headers: response.headers };
 }

@@ -1,4 +1,5 @@
 import type { Contender } from './contenders.js';
+import { bindingOf } from './device.js';
 import { Repeated } from './exchange.js';
 import { Connection, request } from './load.js';
 import type { Server } from './processes.js';
@@ -43,10 +44,17 @@ async function identify(server: Server, { kind }: Contender, i: number, bytes: n
 }
 
 async function logIn({ port }: Server, subject: string, bytes: number): Promise<Cookies> {
-  const { status, body, cookies } = await request(port, 'POST', '/login', undefined, { subject, bytes });
+  const { status, body, cookies, headers } = await request(port, 'POST', '/login', undefined, {
+    subject,
+    bytes,
+  });
   if (status !== 200) throw new Error(`login: ${status} ${body}`);
   if (cookies.size === 0) throw new Error('the login set no cookie');
-  return cookies;
+  const binding = bindingOf(headers.get('secure-session-registration'));
+  if (!binding) return cookies;
+  const bound = await request(port, 'POST', binding.path, cookies, undefined, binding.headers);
+  if (bound.status !== 200) throw new Error(`the session was not bound: ${bound.status}`);
+  return bound.cookies;
 }
 
 /** Who has no cookie is nobody, so whoever is somebody was recognised by the cookie. */

@@ -72,7 +72,7 @@ class OurController {
 @Module({})
 class OurModule {}
 
-type Store = Pick<SessionModuleOptions, 'store' | 'context'>;
+type Store = Pick<SessionModuleOptions, 'store' | 'context' | 'deviceBound'>;
 
 export async function ours(settings: ServerSettings, parts: readonly Part[]): Promise<DynamicModule> {
   const sessions = SessionModule.forRoot({
@@ -93,6 +93,8 @@ async function storeOf(settings: ServerSettings): Promise<Store> {
   switch (contender) {
     case 'memory-no-context':
       return { context: false };
+    case 'memory-bound':
+      return { deviceBound: true };
     case 'redis': {
       const [{ createClient }, { RedisStore }] = await Promise.all([
         import('redis'),

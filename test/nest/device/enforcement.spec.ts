@@ -4,11 +4,18 @@ import { Query, Resolver } from '@nestjs/graphql';
 import { DeviceBound, LoginGuard, MemoryStore, Public, SessionService, Subject } from 'nest-sessions';
 import { AppController } from '../../support/app.js';
 import { Browser } from '../../support/browser.js';
-import { BindingBrowser, DEVICE_PATH, registrationIn, REFRESH_PATH } from '../../support/device.js';
+import {
+  BindingBrowser,
+  DEVICE_PATH,
+  DeviceSigner,
+  registrationIn,
+  REFRESH_PATH,
+} from '../../support/device.js';
 import { closeAll, platforms, start } from '../../support/platforms.js';
 import { SpyStore } from '../../support/spy-store.js';
 import { drivers } from '../transports/graphql-drivers.js';
 import { startBound } from './device.app.js';
+import { withRsa } from './protocol.specs.js';
 
 afterEach(closeAll);
 
@@ -91,6 +98,21 @@ describe.each(platforms)('a device-bound session on %s', (platform) => {
     await visitor.post('/data', { cart: 1 });
     clock.advance('5m');
     expect((await visitor.get('/look')).json()).toMatchObject({ data: { cart: 1 }, subject: null });
+  });
+
+  it('is signed by RSA where an option allows it, with 2048 bits at least', async () => {
+    const { url, told } = await startBound(platform, { deviceBound: { algorithms: ['RS256'] } });
+    const register = async (sign: (challenge: string) => string): Promise<number> => {
+      const browser = new BindingBrowser(url);
+      const { algorithms, challenge } = registrationIn(await browser.login());
+      expect(algorithms).toBe('RS256');
+      return (await browser.register(sign(challenge))).status;
+    };
+    expect(await register((challenge) => withRsa(challenge))).toBe(200);
+    expect(told('bound')).toMatchObject([{ algorithm: 'RS256' }]);
+    expect(await register((challenge) => withRsa(challenge, 1024))).toBe(403);
+    expect(await register((challenge) => new DeviceSigner().registration(challenge))).toBe(403);
+    expect(told('refused')).toMatchObject([{ reason: 'key' }, { reason: 'algorithm' }]);
   });
 
   it('takes another path, lifetime, name and scope', async () => {

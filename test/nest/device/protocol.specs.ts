@@ -276,6 +276,18 @@ export function protocolSpecs(platform: PlatformName, make: () => Promise<Store>
       expect(told('bound')).toHaveLength(5);
     });
 
+    it('binds copies of the cookie from before it, too', async () => {
+      const { browser, clock } = await run({ idle: '1h' });
+      await browser.login();
+      const copy = browser.cookie;
+      await browser.register(browser.device.registration(registrationIn(browser.loggedIn).challenge));
+      clock.advance('11s');
+      expect(await statusOf(browser, copy)).toBe(401);
+      // With the bound cookie it is as good as ever: a response that was under way may have set it last.
+      clock.advance('5m');
+      expect(await statusOf(browser, `${copy}; ${BOUND_COOKIE}=${browser.boundCookie}`)).toBe(200);
+    });
+
     it('is listed, since when', async () => {
       const { browser, clock } = await run();
       await browser.login();
