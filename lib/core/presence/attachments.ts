@@ -54,14 +54,18 @@ export class Attachments {
     opening?.done();
     if (id === undefined || this.#stopped) return undefined;
     this.#listen();
-    let session = this.#sessions.get(id);
-    if (!session) {
-      session = new WatchedSession(this.#watching, this.#queue, () => this.#sessions.delete(id));
-      this.#sessions.set(id, session);
-    }
+    const session = this.#sessions.get(id) ?? this.#watch(id);
     const attached = session.add(state, close);
     if (ended) session.end(ended.reason);
     return attached;
+  }
+
+  #watch(id: string): WatchedSession {
+    const session = new WatchedSession(this.#watching, this.#queue, () => {
+      if (this.#sessions.get(id) === session) this.#sessions.delete(id);
+    });
+    this.#sessions.set(id, session);
+    return session;
   }
 
   /** Nothing is watched any more. What is open stays open. */

@@ -80,8 +80,7 @@ export class WatchedSession {
   }
 
   #remove(member: Member): void {
-    this.#members.delete(member);
-    if (this.#members.size === 0) this.stop();
+    if (this.#members.delete(member) && this.#members.size === 0) this.stop();
   }
 
   #isFresh(member: Member): boolean {

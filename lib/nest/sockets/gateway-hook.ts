@@ -20,6 +20,7 @@ import {
   type HandshakeInfo,
   type IoServer,
   type Verified,
+  type VerifyClient,
   type WsServer,
 } from './socket-shapes.js';
 import { asWs, loadWsException, toldOf } from './ws.exception.js';
@@ -107,11 +108,7 @@ export class GatewayHook {
     const { verifyClient: theirs } = server.options;
     server.options.verifyClient = (info: HandshakeInfo, done: Verified): void => {
       this.#admit(info.req).then(
-        () => {
-          if (!theirs) done(true);
-          else if (theirs.length === 2) theirs(info, done);
-          else done((theirs as (info: HandshakeInfo) => boolean)(info));
-        },
+        () => (theirs ? askTheirs(theirs, info, done) : done(true)),
         (error: unknown) => done(false, statusOf(error), refusalOf(error).message),
       );
     };
@@ -186,6 +183,19 @@ export class GatewayHook {
     this.#prepared.add(one);
     return fresh;
   }
+}
+
+/** What the application gave the server itself is asked as well. It may throw. */
+function askTheirs(theirs: VerifyClient, info: HandshakeInfo, done: Verified): void {
+  let accepted: boolean;
+  try {
+    if (theirs.length === 2) return void theirs(info, done);
+    accepted = (theirs as (info: HandshakeInfo) => boolean)(info);
+  } catch (error) {
+    logger.error('verifyClient() of a server threw.', traceOf(error));
+    return done(false, 500);
+  }
+  done(accepted);
 }
 
 const statusOf = (error: unknown): number => (error instanceof SessionHttpException ? error.statusCode : 500);

@@ -22,7 +22,7 @@ const ENTRY = Symbol.for('nest-sessions/socket');
 type Carrier = { [ENTRY]?: SocketEntry };
 
 /** @param target the client as gateways get it, or the request of its handshake */
-export function attachEntry(target: object, entry: SocketEntry): void {
+export function attachEntry(target: object, entry: SocketEntry | undefined): void {
   Object.defineProperty(target, ENTRY, { value: entry, configurable: true });
 }
 

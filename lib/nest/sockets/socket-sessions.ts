@@ -49,8 +49,12 @@ export class SocketSessions {
     request: IncomingMessage,
     closing: (listener: () => void) => void = (listener) => onConnectionClosed(request, listener),
   ): SocketEntry {
-    let entry = entryOf(request);
-    if (!entry) attachEntry(request, (entry = new SocketEntry(this.#open(request, closing))));
+    const known = entryOf(request);
+    if (known) return known;
+    const entry = new SocketEntry(this.#open(request, closing));
+    attachEntry(request, entry);
+    // After an outage the client may try again over the same connection.
+    entry.ready.catch(() => attachEntry(request, undefined));
     return entry;
   }
 

@@ -101,6 +101,16 @@ describe('what is open by session', () => {
     expect([closed, looks]).toEqual([[], []]);
   });
 
+  it('does not forget others that came later when one detaches again', () => {
+    const { attach, end, closed } = setUp();
+    const first = attach('a', 'first');
+    first.detach();
+    attach('a', 'second');
+    first.detach();
+    end('a');
+    expect(closed).toEqual(['second: revoked']);
+  });
+
   it('is looked at once a session within the interval, whether or not an event came', async () => {
     const { attach, looks, clock, closed, answers } = setUp();
     attach('a', 'one');

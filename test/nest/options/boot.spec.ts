@@ -202,6 +202,8 @@ const WRONG: [string, object, RegExp][] = [
   ['a cookie for over 400 days', { remember: { lifetime: '401d' } }, /remember\.lifetime:.*'400d'/],
   ['rolling less often than idle', { idle: '5m', rollEvery: '5m' }, /rollEvery:.*shorter/],
   ['a storeTimeout longer than any timer', { storeTimeout: '25d' }, /storeTimeout: at most '24d', because/],
+  ['a reloadEvery longer than any timer', { reloadEvery: '25d' }, /reloadEvery: at most '24d', because/],
+  ['a reloadEvery in seconds', { reloadEvery: 5 }, /reloadEvery: 5 is 5 ms, as numbers are mill.*'5s' for/],
   [
     'a storeTimeout in seconds',
     { storeTimeout: 2 },
@@ -233,13 +235,14 @@ const WRONG: [string, object, RegExp][] = [
     { rotateEvery: 3600 },
     /rotateGrace: it is not shorter.*rotateEvery: 3600 is 3\.6 s, as numbers are milliseconds/,
   ],
-  ...['lifetime', 'idle', 'rollEvery', 'rotateEvery', 'rotateGrace', 'storeTimeout'].flatMap((name) =>
-    ['300', 'soon', '', '5 parsecs', 0, -1, NaN, Infinity, null, {}, true, '-5m'].flatMap(
-      (value): [string, object, RegExp][] =>
-        value === null && name !== 'rotateEvery'
-          ? []
-          : [[`${name}: ${JSON.stringify(value)}`, { [name]: value }, new RegExp(`${name}: .*'5m'`)]],
-    ),
+  ...['lifetime', 'idle', 'rollEvery', 'rotateEvery', 'rotateGrace', 'storeTimeout', 'reloadEvery'].flatMap(
+    (name) =>
+      ['300', 'soon', '', '5 parsecs', 0, -1, NaN, Infinity, null, {}, true, '-5m'].flatMap(
+        (value): [string, object, RegExp][] =>
+          value === null && name !== 'rotateEvery'
+            ? []
+            : [[`${name}: ${JSON.stringify(value)}`, { [name]: value }, new RegExp(`${name}: .*'5m'`)]],
+      ),
   ),
   [
     'a grace as long as the interval',
