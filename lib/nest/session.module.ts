@@ -45,6 +45,8 @@ import { EndWithSessionInterceptor } from './streams/end-with-session.intercepto
 import { SessionService } from './session.service.js';
 import { resolveSettings, type SessionSettings } from './options/session.settings.js';
 import { GatewayHook } from './sockets/gateway-hook.js';
+import { GatewayGuard } from './sockets/gateway.guard.js';
+import { MessageAdmission } from './sockets/message-admission.js';
 import { SocketSessions } from './sockets/socket-sessions.js';
 import { CookiePath } from './routes/cookie-path.js';
 import { RouteChecks } from './routes/route-checks.js';
@@ -71,6 +73,8 @@ const logger = new Logger('nest-sessions');
     { provide: SESSION_ENGINE, useFactory: createEngine, inject: [SESSION_STORE, SESSION_SETTINGS] },
     RequestHook,
     SocketSessions,
+    MessageAdmission,
+    GatewayGuard,
     GatewayHook,
     CookiePath,
     RouteChecks,

@@ -14,6 +14,7 @@ import { crossOriginRefused } from '../request/session.exceptions.js';
 import { policyOf, type HandlerPolicy } from '../request/session.metadata.js';
 import type { SessionSettings } from '../options/session.settings.js';
 import { SESSION_SETTINGS } from '../options/tokens.js';
+import { MessageAdmission } from '../sockets/message-admission.js';
 import type { SocketEntry } from '../sockets/socket-entry.js';
 import { SocketSessions } from '../sockets/socket-sessions.js';
 import { adapterOf, isGraphql, isHttp, isSupported } from '../transports/adapters.js';
@@ -36,12 +37,15 @@ export class SessionGuard implements CanActivate {
   readonly #signingKeys: ReadonlySet<unknown>;
 
   readonly #sockets: SocketSessions;
+  readonly #admission: MessageAdmission;
 
   constructor(
     @Inject(SESSION_SETTINGS) settings: SessionSettings,
     @Inject(SocketSessions) sockets: SocketSessions,
+    @Inject(MessageAdmission) admission: MessageAdmission,
   ) {
     this.#sockets = sockets;
+    this.#admission = admission;
     this.#context = settings.context;
     this.#blocks = settings.crossOrigin === 'block';
     this.#csrf = new CsrfCheck(settings);
@@ -51,7 +55,7 @@ export class SessionGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const socket = this.#socketOf(context);
-    if (socket) return this.#admitMessage(context, socket);
+    if (socket) return this.#admission.admit(context, socket);
     // A message broker's handler, for example. Within an HTTP request `adapterOf` rejects it, as it cannot be checked.
     if (!isSupported(context) && !currentSession()) return true;
     const request = adapterOf(context).requestOf(context);
@@ -82,20 +86,6 @@ export class SessionGuard implements CanActivate {
     const client = graphqlSocketOf(context);
     if (client) this.#sockets.bind(client, entry);
     return entry;
-  }
-
-  /** A message is admitted with the session as it is now. */
-  async #admitMessage(context: ExecutionContext, socket: SocketEntry): Promise<boolean> {
-    const policy = policyOf(context);
-    try {
-      const session = await socket.ready;
-      if (session.foreign && !policy.allowCrossOrigin) throw this.#sockets.refuseForeign(session.request);
-      await session.refresh();
-      session.declare(isActivity(context, policy));
-      return true;
-    } catch (error) {
-      throw adapterOf(context).thrown(context, error);
-    }
   }
 
   /** The request if it is a cross-site one to a handler that is protected from CSRF. */

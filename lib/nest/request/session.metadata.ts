@@ -102,10 +102,15 @@ type Guard = { [ASKS_FOR]?: Asked };
 /** The guards bound at this level itself, as classes or instances. Nest's list begins with those of the base class. */
 function guardsAt(level: Handler): object[] {
   const guardsOf = (target: object): object[] =>
-    (Reflect.getMetadata(GUARDS, target) as object[] | undefined) ?? [];
+    ((Reflect.getMetadata(GUARDS, target) as object[] | undefined) ?? []).filter((guard) => !isAdded(guard));
   if (!Reflect.hasOwnMetadata(GUARDS, level)) return [];
   return guardsOf(level).slice(guardsOf(Object.getPrototypeOf(level) as object).length);
 }
+
+/** Marks a guard that the library adds to classes of the application by itself. */
+export const ADDED = Symbol.for('nest-sessions/added-guard');
+
+const isAdded = (guard: object): boolean => ADDED in guard;
 
 function chainOf(type: Handler): Handler[] {
   const base = Object.getPrototypeOf(type) as Handler | null;

@@ -5,6 +5,7 @@ import { traceOf } from '../../core/events/events.js';
 import { isSessionError } from '../../core/util/errors.js';
 import { storage } from '../request/current-session.js';
 import { SessionHttpException } from '../request/session.exceptions.js';
+import { GatewayGuard } from './gateway.guard.js';
 import { CROSS_ORIGIN, SESSION_ENDED, TRY_AGAIN } from './session-end.js';
 import { entryOf, type SocketEntry } from './socket-entry.js';
 import type { SocketSession } from './socket-session.js';
@@ -12,6 +13,7 @@ import { SocketSessions } from './socket-sessions.js';
 import {
   closePlainly,
   closeSocket,
+  deliverExceptions,
   handshakeOf,
   isIoServer,
   isWsServer,
@@ -39,14 +41,17 @@ interface MessageHandler {
 @Injectable()
 export class GatewayHook {
   readonly #sockets: SocketSessions;
+  readonly #guard: GatewayGuard;
   /** Adapters, servers and namespaces that are prepared. */
   readonly #prepared = new WeakSet();
 
   constructor(
     @Inject(ApplicationConfig) config: ApplicationConfig,
     @Inject(SocketSessions) sockets: SocketSessions,
+    @Inject(GatewayGuard) guard: GatewayGuard,
   ) {
     this.#sockets = sockets;
+    this.#guard = guard;
     // Null until an adapter is given, whatever its type says.
     const present = config.getIoAdapter() as WebSocketAdapter | null;
     if (present) this.#equip(present);
@@ -59,6 +64,7 @@ export class GatewayHook {
 
   #equip(adapter: WebSocketAdapter): void {
     if (!this.#isNew(adapter)) return;
+    this.#guard.bind();
     const { create, bindClientConnect, bindMessageHandlers } = adapter;
     adapter.create = (port: number, options?: unknown): unknown => {
       const server: unknown = create.call(adapter, port, options);
@@ -117,6 +123,7 @@ export class GatewayHook {
   /** False for a client that is turned away. */
   #connected(client: unknown, handshake: unknown): boolean {
     if (typeof client !== 'object' || client === null) return true;
+    if (this.#isNew(client)) deliverExceptions(client);
     const entry = entryOf(client) ?? this.#bound(client, handshake);
     const end = entry?.session?.end;
     // It ended while the connection was being made, when there was nothing to close yet.

@@ -28,7 +28,7 @@ export function gatewayPolicies(modules: ModulesContainer): GatewayPolicies {
 
 type Policy = ReturnType<typeof policyOfHandler>;
 
-const gatewaysIn = (modules: ModulesContainer): Type[] =>
+export const gatewaysIn = (modules: ModulesContainer): Type[] =>
   [...modules.values()].flatMap(({ providers }) =>
     [...providers.values()].flatMap(({ metatype }) =>
       typeof metatype === 'function' && Reflect.hasMetadata(GATEWAY, metatype) ? [metatype as Type] : [],

@@ -19,6 +19,7 @@ interface PlainSocket {
   close(code?: number, reason?: string): unknown;
   send?(text: string): unknown;
   once?(event: 'close', listener: () => void): unknown;
+  on?(event: 'exception', listener: (told: object) => void): unknown;
   readyState?: number;
 }
 
@@ -105,6 +106,15 @@ export function onClosed(client: unknown, listener: () => void): void {
     if (client.readyState === 3) listener();
     else client.once?.('close', listener);
   }
+}
+
+/**
+ * Nest 11 emits exceptions at a client of ws as an event of this process, which nobody hears. Nest 12 sends them, and emits
+ * nothing.
+ */
+export function deliverExceptions(client: unknown): void {
+  if (!isIoSocket(client) && isPlainSocket(client))
+    client.on?.('exception', (told) => sendException(client, told));
 }
 
 /** Tells a client what went wrong, as Nest's filter of gateways does. */

@@ -3,6 +3,7 @@ import { asHttp, SessionHttpException } from '../request/session.exceptions.js';
 
 /** What a client of a gateway gets in the event `exception`. */
 export interface WsErrorBody {
+  /** As in every exception that Nest sends. */
   status: 'error';
   /** For people. */
   message: string;

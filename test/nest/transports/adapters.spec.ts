@@ -1,6 +1,7 @@
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { LoginGuard, Logout, ReloginGuard, SessionInterceptor } from 'nest-sessions';
 import { firstValueFrom, of } from 'rxjs';
+import { MessageAdmission } from '../../../lib/nest/sockets/message-admission.js';
 import { SocketSessions } from '../../../lib/nest/sockets/socket-sessions.js';
 import { SessionGuard } from '../../../lib/nest/guards/session.guard.js';
 import { SESSION_SETTINGS } from '../../../lib/nest/options/tokens.js';
@@ -103,7 +104,8 @@ describe.each(platforms)('a handler of an unknown transport on %s', (platform) =
           next();
         }),
     });
-    const guard = () => new SessionGuard(app.get(SESSION_SETTINGS), app.get(SocketSessions));
+    const guard = () =>
+      new SessionGuard(app.get(SESSION_SETTINGS), app.get(SocketSessions), app.get(MessageAdmission));
     expect(guard().canActivate(contextOf('rmq'))).toBe(true);
     await new Browser(url).get('/untouched');
     expect(results).toEqual(['ERR_NO_SESSION']);
