@@ -11,6 +11,7 @@ export interface NestAddOptions {
   store?: StoreChoice;
   sourceRoot?: string;
   module?: string;
+  skipInstall?: boolean;
 }
 
 /** Packages that load `.env` themselves. */
@@ -22,7 +23,12 @@ const LOADERS = ['@nestjs/config', 'dotenv'] as const;
  *
  * Loads nothing of the schematics' own packages: it finds them only where the package manager puts them beside this one.
  */
-export function nestAdd({ store = 'memory', sourceRoot = 'src', module }: NestAddOptions = {}): Rule {
+export function nestAdd({
+  store = 'memory',
+  sourceRoot = 'src',
+  module,
+  skipInstall = false,
+}: NestAddOptions = {}): Rule {
   return (tree: Tree, context: SchematicContext) => {
     const { files, variables, dependencies } = STORES[store];
     const wired = wire(tree, context, { store, sourceRoot, module });
@@ -30,7 +36,8 @@ export function nestAdd({ store = 'memory', sourceRoot = 'src', module }: NestAd
       for (const [name, text] of Object.entries(files)) create(tree, `${wired.folder}/${name}`, text);
     writeEnv(tree, variables);
     ignoreEnv(tree);
-    if (wired && addDependencies(tree, dependencies)) context.addTask(installTask(tree));
+    const added = wired !== undefined && addDependencies(tree, dependencies);
+    if (added && !skipInstall) context.addTask(installTask(tree));
     return tree;
   };
 }

@@ -162,6 +162,27 @@ describe.each(platforms)('a token that is traded for a session on %s', (platform
     expect(look.setCookies.find((one) => one.startsWith('refresh='))).toMatch(/^refresh=; Max-Age=0/);
   });
 
+  it('trades a token without an id once, however its signature is spelt', async () => {
+    const lax = (token: string) => verify(token.replace(/~+$/, ''));
+    const { claims, bearer, ...node } = await open({ verify: lax });
+    const { jti: _, ...rest } = claims;
+    const token = tokenOf(rest);
+    const visitor = new Visitor();
+    expect((await visitor.get(node, '/me', bearer(token))).status).toBe(200);
+    await visitor.post(node, '/logout');
+    expect((await new Visitor().get(node, '/me', bearer(`${token}~`))).status).toBe(401);
+  });
+
+  it('does not take tokens of another form for one another', async () => {
+    const opaque = (token: string) =>
+      Promise.resolve({ sub: token.split('.')[2]!, exp: 4_102_444_800 } as JwtClaims);
+    const { bearer, ...node } = await open({ verify: opaque });
+    for (const user of ['alice', 'bob']) {
+      const look = await new Visitor().get(node, '/look', bearer(`v4.public.${user}`));
+      expect(look.json()).toMatchObject({ subject: user });
+    }
+  });
+
   it('trades only the requests that are named', async () => {
     const { claims, bearer, ...node } = await open({ when: ({ url }) => url === '/look' });
     const headers = bearer(tokenOf(claims));

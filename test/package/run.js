@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { checkTarball, checkWeight } from './tarball.js';
 import { makeApplication } from './applications.js';
 import { check, report, run } from './checks.js';
+import { checkNestAdd } from './nest-add.js';
 import { nodes } from './nodes.js';
 
 const started = Date.now();
@@ -27,6 +28,7 @@ async function testPackage() {
     nodes(home),
     checkTarball(tarball),
     checkWeight(home, tarball),
+    checkNestAdd(home, tarball),
   ]);
   await nest11.typeChecks();
   await nest12.typeChecks();

@@ -232,6 +232,11 @@ describe('nest add nest-sessions --store', () => {
     },
   );
 
+  it('runs no package manager where it is told not to', async () => {
+    const { tasks } = await add(application(), { store: 'redis', skipInstall: true });
+    expect(tasks).toEqual([]);
+  });
+
   it('sealed needs no driver', async () => {
     const tree = application();
     const { tasks } = await add(tree, { store: 'sealed' });
