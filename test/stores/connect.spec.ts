@@ -5,8 +5,10 @@ import { SessionService } from 'nest-sessions';
 import type { SessionRecord } from 'nest-sessions/store';
 import { ConnectStore, type ConnectStoreLike } from 'nest-sessions/connect';
 import { describeSessionStore } from 'nest-sessions/testing';
+import { KeyedQueue } from '../../lib/stores/connect/keyed-queue.js';
 import { AppController } from '../support/app.js';
 import { Browser } from '../support/browser.js';
+import { gate } from '../support/gate.js';
 import { closeAll, platforms, start } from '../support/platforms.js';
 import { describePostgres } from '../support/postgres.js';
 import { closeClients, nodeRedis } from '../support/redis-clients.js';
@@ -138,6 +140,70 @@ describeSessionStore(
     secondNode: false,
   },
 );
+
+/** As a store whose connection breaks: it does not call back once. */
+class LosingStore extends MemoryStore {
+  loses: 'set' | 'destroy' | undefined;
+
+  override set(sid: string, value: session.SessionData, done?: (error?: unknown) => void): void {
+    if (!this.#isLost('set')) super.set(sid, value, done);
+  }
+
+  override destroy(sid: string, done?: (error?: unknown) => void): void {
+    if (!this.#isLost('destroy')) super.destroy(sid, done);
+  }
+
+  #isLost(what: 'set' | 'destroy'): boolean {
+    const lost = this.loses === what;
+    if (lost) this.loses = undefined;
+    return lost;
+  }
+}
+
+describe.each(platforms)('ConnectStore over a store that loses a callback, on %s', (platform) => {
+  afterEach(closeAll);
+
+  async function begin() {
+    const store = new LosingStore();
+    const options = { store: new ConnectStore({ store }), storeTimeout: '100ms', maxSessions: 1 } as const;
+    const { url } = await start(platform, { controllers: [AppController], options });
+    const browser = new Browser(url);
+    await browser.post('/login', { user: 'alice' });
+    return { store, browser, another: new Browser(url) };
+  }
+
+  it('fails one write of a session, and not all that follow', async () => {
+    const { store, browser } = await begin();
+    store.loses = 'set';
+    expect((await browser.post('/data', { a: 1 })).status).toBe(503);
+    expect((await browser.post('/data', { a: 2 })).status).toBe(200);
+    expect((await browser.get('/look')).json()).toMatchObject({ data: { a: 2 } });
+  });
+
+  it.each(['set', 'destroy'] as const)('fails one login, and not all of the user, at %s', async (what) => {
+    const { store, another } = await begin();
+    store.loses = what;
+    expect((await another.post('/login', { user: 'alice' })).status).toBe(503);
+    expect((await another.post('/login', { user: 'alice' })).status).toBe(200);
+    expect((await another.get('/me')).status).toBe(200);
+  });
+});
+
+describe('calls of one session, one after the other', () => {
+  it('are not begun when their caller has given up', async () => {
+    const queue = new KeyedQueue();
+    queue.timeout = 0;
+    const { pass, open } = gate();
+    const first = queue.run('a session', pass);
+    let begun = false;
+    const second = queue.run('a session', async () => void (begun = true));
+    open();
+    await first;
+    await expect(second).rejects.toThrow('took too long');
+    expect(begun).toBe(false);
+    await expect(queue.run('a session', async () => 'another')).resolves.toBe('another');
+  });
+});
 
 describe('ConnectStore on two nodes', () => {
   const delta = { epoch: 0, set: { a: '1' } };

@@ -6,6 +6,7 @@ import {
   type ConnectSession,
   type ConnectStoreLike,
 } from '../../core/storage/connect-calls.js';
+import { inTime } from '../../core/storage/store-calls.js';
 import type { Tombstone, TombstoneReason } from '../../core/storage/store.js';
 import { SessionError } from '../../core/util/errors.js';
 
@@ -46,6 +47,8 @@ interface Stored {
 
 /** Reads and writes entries of a store for express-session. */
 export class ConnectEntries {
+  /** Milliseconds for which to wait for the store. One that loses a callback would hold up what comes after it for ever. */
+  timeout: number | undefined;
   readonly #store: ConnectStoreLike;
   readonly #now: () => number;
 
@@ -87,7 +90,7 @@ export class ConnectEntries {
   }
 
   remove(id: string): Promise<unknown> {
-    return called((done) => this.#store.destroy(id, done));
+    return this.#inTime(called((done) => this.#store.destroy(id, done)));
   }
 
   forgetEnd(id: string): Promise<unknown> {
@@ -97,7 +100,7 @@ export class ConnectEntries {
   /** All live records that can be read; `undefined` if the store cannot tell. */
   async all(): Promise<SessionRecord[] | undefined> {
     if (!this.#store.all) return undefined;
-    const found = (await called<object>((done) => this.#store.all!(done))) ?? [];
+    const found = (await this.#inTime(called<object>((done) => this.#store.all!(done)))) ?? [];
     const stored = Object.values(found)
       .map((session) => this.#live(session as ConnectSession))
       .filter((one) => one !== undefined);
@@ -109,7 +112,7 @@ export class ConnectEntries {
   }
 
   async #get(id: string): Promise<Stored | undefined> {
-    return this.#live(await sessionOf(this.#store, id));
+    return this.#live(await this.#inTime(sessionOf(this.#store, id)));
   }
 
   /** A store may keep entries for up to a second longer than it was told. */
@@ -122,7 +125,11 @@ export class ConnectEntries {
   async #set(id: string, ttl: number, entry: Omit<Stored, 'until'>): Promise<void> {
     const stored: Stored = { ...entry, until: this.#now() + ttl };
     const cookie = { expires: new Date(Date.now() + ttl), maxAge: ttl, originalMaxAge: ttl };
-    await called((done) => this.#store.set(id, { cookie, [OURS]: stored }, done));
+    await this.#inTime(called((done) => this.#store.set(id, { cookie, [OURS]: stored }, done)));
+  }
+
+  #inTime<T>(call: Promise<T>): Promise<T> {
+    return this.timeout === undefined ? call : inTime(call, this.timeout);
   }
 }
 

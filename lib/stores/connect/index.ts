@@ -12,7 +12,7 @@ import type {
   Tombstone,
 } from '../../core/storage/store.js';
 import { systemClock, type Clock } from '../../core/util/clock.js';
-import { SessionError } from '../../core/util/errors.js';
+import { isSessionError, SessionError } from '../../core/util/errors.js';
 import { checkOptions, hasMethods, must, type OptionChecks } from '../../core/util/options.js';
 import { ConnectEntries } from './entries.js';
 import { KeyedQueue } from './keyed-queue.js';
@@ -53,8 +53,9 @@ export class ConnectStore implements SessionStore {
     this.#entries = new ConnectEntries(options.store, () => this.#clock.now());
   }
 
-  bind({ clock, warn }: StoreContext): void {
+  bind({ clock, timeout, warn }: StoreContext): void {
     this.#clock = clock;
+    if (timeout !== undefined) this.#entries.timeout = this.#queue.timeout = timeout;
     warn(
       `ConnectStore: ${nameOf(this.#store)} writes whole sessions, so of two nodes that change one session at the same time the later write wins, and a limit of sessions may be exceeded. ${
         this.#store.all
@@ -153,7 +154,7 @@ export class ConnectStore implements SessionStore {
       await this.#entries.remove(id);
       return entry.record;
     } catch (error) {
-      if (error instanceof SessionError) await this.#entries.remove(id);
+      if (isSessionError(error) && error.code === 'ERR_RECORD_CORRUPT') await this.#entries.remove(id);
       throw error;
     }
   }
