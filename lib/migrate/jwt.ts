@@ -96,16 +96,27 @@ function tokenOf({ headers }: IncomingMessage, cookieName: string | undefined): 
 
 /**
  * The same for each text of a token: base64 has several for some octets, and a signature of ECDSA another value that is as
- * good. What is signed has only one (RFC 7515 §5.2), and so has the header of a token that is encrypted (RFC 7516 §5.2).
+ * good. What is signed has only one (RFC 7515 §5.2), and so has the header of a token that is encrypted (RFC 7516 §5.2). Of a
+ * token in another form, such as PASETO, all of it.
  */
 function hashOf(token: string): string {
   const hash = createHash('sha256');
-  const [header, ...rest] = token.split('.');
-  if (rest.length === 2) return hash.update(`${header}.${rest[0]}`).digest('base64url');
+  const [header = '', ...rest] = token.split('.');
+  if (rest.length === 2 && isJoseHeader(header))
+    return hash.update(`${header}.${rest[0]}`).digest('base64url');
   if (rest.length !== 4) return hash.update(token).digest('base64url');
   return hash
     .update([header, ...rest.map((part) => Buffer.from(part, 'base64url').toString('hex'))].join('.'))
     .digest('base64url');
+}
+
+function isJoseHeader(text: string): boolean {
+  try {
+    const header: unknown = JSON.parse(Buffer.from(text, 'base64url').toString());
+    return typeof header === 'object' && header !== null && 'alg' in header;
+  } catch {
+    return false;
+  }
 }
 
 /** Libraries throw for a token that is not valid. */
