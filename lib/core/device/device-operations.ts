@@ -51,8 +51,9 @@ export class DeviceOperations {
   async reused(state: RequestState): Promise<void> {
     const handle: SessionHandle | undefined = state.live?.handle;
     if (!handle) return;
+    const ended = await this.#context.backend.destroy(handle);
     this.#context.emit(state, { type: 'reused' });
-    await this.#context.destroy(handle, 'reused');
+    if (ended) this.#context.ended(ended, 'reused');
     state.revoked();
   }
 

@@ -101,7 +101,7 @@ const timeText = (time: number): string => Math.floor(time).toString(36).padStar
 
 const timeOf = (text: string): number => parseInt(text, 36);
 
-/** The characters of base64 in which base64url differs cannot stand in a JSON string of every client unescaped, but these can. */
+/** In base64url, which needs no escaping wherever a challenge stands: in a header, in JSON. */
 const tagOf = (hmac: FixedHmac, text: string): string =>
   (hmac.digest(text) ?? '').slice(0, DIGEST_LENGTH).replaceAll('+', '-').replaceAll('/', '_');
 

@@ -122,8 +122,8 @@ export interface RecordDelta {
    */
   confirm?: { secretHash: string; previous: PredecessorSecret };
   /**
-   * Sets {@link DEVICE_KEY} or {@link DEVICE_CHALLENGE} of `extra`, whose other fields stay. If the record has another key,
-   * or a challenge that is not earlier, the outcome is `conflict`: see {@link keyConflicts}.
+   * Sets `deviceKey` or `deviceChallenge` of `extra`, whose other fields stay. If the record has another key, or a challenge
+   * that is not earlier, the outcome is `conflict`: see {@link keyConflicts}.
    */
   key?: KeyChange;
   /** Milliseconds from now after which the store may delete the record; without it the expiry is unchanged. */
