@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable, type ExecutionContext } from '@nestjs/common';
 import { policyOf } from '../request/session.metadata.js';
 import { adapterOf } from '../transports/adapters.js';
@@ -29,7 +28,7 @@ export class MessageAdmission {
     try {
       const session = await socket.ready;
       if (session.foreign && !policy.allowCrossOrigin)
-        throw this.#sockets.refuseForeign(session.request as IncomingMessage);
+        throw this.#sockets.refuseForeign(session.request);
       await session.refresh();
       session.declare(isActivity(context, policy));
       return true;
