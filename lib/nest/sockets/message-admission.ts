@@ -27,8 +27,7 @@ export class MessageAdmission {
     const policy = policyOf(context);
     try {
       const session = await socket.ready;
-      if (session.foreign && !policy.allowCrossOrigin)
-        throw this.#sockets.refuseForeign(session.request);
+      if (session.foreign && !policy.allowCrossOrigin) throw this.#sockets.refuseForeign(session.request);
       await session.refresh();
       session.declare(isActivity(context, policy));
       return true;
