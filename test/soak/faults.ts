@@ -6,6 +6,9 @@ export const FAULT = Symbol('fault');
 /** One request of so many. */
 const ONE_IN = 8;
 
+/** Microseconds of a processor. */
+const BLOCK = 600_000;
+
 /** An application that has one fault on purpose, or none. */
 export class Faults {
   readonly #fault: Fault | undefined;
@@ -35,6 +38,6 @@ export class Faults {
   leakOrBlock(): void {
     if (this.is('leak')) this.#leak.push(new Array<number>(64_000).fill(Math.random()));
     if (this.hits('rejection')) void Promise.reject(new Error('a rejection that nobody handles'));
-    if (this.hits('block')) for (const until = performance.now() + 600; performance.now() < until;);
+    if (this.hits('block')) for (const began = process.cpuUsage(); process.cpuUsage(began).user < BLOCK;);
   }
 }

@@ -14,6 +14,7 @@ import { createClient } from 'redis';
 import { SoakController } from './app.js';
 import { FAULT, Faults } from './faults.js';
 import { KINDS, type FromNode, type Kind, type NodeSettings } from './settings.js';
+import { ProcessorShare } from './waiting.js';
 
 // A node: one process with an application over each store, as one that runs for weeks.
 const settings = JSON.parse(process.argv[2]!) as NodeSettings;
@@ -29,13 +30,15 @@ process.on('disconnect', () => process.exit(0));
 
 const delays = monitorEventLoopDelay({ resolution: 10 });
 delays.enable();
+const processor = new ProcessorShare();
 process.on('message', () => {
   const delay = delays.percentile(99) / 1e6;
   delays.reset();
+  const share = processor.next();
   // Twice: the first makes what waits for a finalizer garbage.
   globalThis.gc?.();
   globalThis.gc?.();
-  tell({ type: 'vitals', heap: process.memoryUsage().heapUsed, delay });
+  tell({ type: 'vitals', heap: process.memoryUsage().heapUsed, delay, share });
 });
 
 const ignore = (): void => undefined;

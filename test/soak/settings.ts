@@ -33,6 +33,8 @@ export interface Vitals {
   heap: number;
   /** The 99th percentile of the delays of the event loop since the last time, in milliseconds. */
   delay: number;
+  /** The share of the time in which its main thread could run that it had a processor, since the last time: 0 to 1. */
+  share: number;
 }
 
 export type FromNode =

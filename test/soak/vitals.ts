@@ -11,15 +11,19 @@ const CACHES = 24 * MB;
 const SLOPE = 0.5 * MB;
 /** Minutes after which the slope is judged as well. */
 const LONG = 10;
-/** Milliseconds that one in a hundred turns of the event loop may be later than here: both wait for the same processors. */
+/**
+ * Milliseconds that one in a hundred turns of the event loop may be late. On a busy machine a turn is late although nothing
+ * blocks it: what it waited for a processor does not count, nor what this process was late.
+ */
 const DELAY = 250;
 
 interface Sample {
   /** Milliseconds since the start. */
   at: number;
   heap: number;
-  /** How late the process was, and how late this one was in the same time. */
+  /** How late the process was, which share of the time that it needed a processor it had one, and how late this one was. */
   delay: number;
+  share: number;
   here: number;
 }
 
@@ -57,7 +61,7 @@ export class VitalSigns {
       findings.fail('memory that grows', `${mb(growth)} in ${minutes.toFixed(1)} minutes`);
     // A cache is full after some minutes, whatever it holds.
     if (minutes > LONG && slope > SLOPE) findings.fail('memory that grows', `${mb(slope)} a minute`);
-    const late = `${Math.round(latest.delay)} ms, and here ${Math.round(latest.here)} ms (99th percentile)`;
+    const late = `${Math.round(latest.delay)} ms (99th percentile) with ${Math.round(100 * latest.share)} % of a processor, and here ${Math.round(latest.here)} ms`;
     if (lag(latest) > DELAY) findings.fail('an event loop that is blocked', late);
     return [
       `heap ${mb(first.heap)} → ${mb(last.heap)} in ${minutes.toFixed(1)} min after the warm-up (limit +${mb(CACHES)} and ${mb(SLOPE)}/min)`,
@@ -66,7 +70,7 @@ export class VitalSigns {
   }
 }
 
-const lag = ({ delay, here }: Sample): number => delay - here;
+const lag = ({ delay, share, here }: Sample): number => delay * share - here;
 
 /** Least squares: bytes a millisecond. */
 function slopeOf(samples: readonly Sample[]): number {
