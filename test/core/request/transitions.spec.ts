@@ -57,6 +57,17 @@ describe('each transition', () => {
       () => to.active({ ...at(live()), intent: { active: false, logout: { everywhere: true } } }),
       at(live()),
     ],
+    [
+      'logging out',
+      () => to.loggingOut({ ...at(live()), intent: { active: true } }, false),
+      { ...at(live()), intent: { active: true, logout: { everywhere: false } } },
+    ],
+    [
+      'logging out everywhere',
+      () => to.loggingOut({ ...at(live()), intent: { active: true, logout: { everywhere: false } } }, true),
+      at(live()),
+    ],
+    ['logging out here, and everywhere before', () => to.loggingOut(at(live()), false), at(live())],
     ['withdrawn', () => to.withdrawn(at(live())), { ...at(live()), intent: { active: false } }],
 
     ['continued', () => to.continued(at(live(), Keep), { handle: other }), at(live({ handle: other }), Keep)],
