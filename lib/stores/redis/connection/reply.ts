@@ -16,7 +16,7 @@ export function toReply(value: unknown): Reply {
   // A map of RESP3, as a list of keys and values, which it is in RESP2.
   if (value instanceof Map) return toReplies([...value].flat());
   if (Object.prototype.toString.call(value) === '[object Object]')
-    return toReplies(Object.entries(value as object).flat());
+    return toReplies(Object.entries(value).flat());
   throw new TypeError('The Redis client returned a type that no command of this store replies with.');
 }
 
