@@ -114,12 +114,13 @@ describe('the table of rejections', () => {
   const where = (holds: (rejection: (typeof REJECTIONS)['idle']) => boolean) =>
     Object.entries(REJECTIONS).flatMap(([why, rejection]) => (holds(rejection) ? [why] : []));
 
-  it('keeps a cookie that may be of others, or a newer one of ours', () => {
+  it('keeps a cookie that may be of others, a newer one of ours, or one that a proof makes good', () => {
     expect(where(({ cookie }) => cookie === 'keep')).toEqual([
       'foreign',
       'tampered',
       'replaced',
       'superseded',
+      'unproved',
     ]);
   });
 
