@@ -1,11 +1,11 @@
 import { inspect } from 'node:util';
-import { deviceKeyOf } from './device/device-key.js';
+import { boundAtOf } from './device/device-key.js';
 import { assertDataObject } from './model/data-checks.js';
 import type { SessionEngine } from './engine.js';
 import type { Duration } from './util/durations.js';
 import { milliseconds } from './util/durations.js';
 import { authenticatedAt, freshUntil } from './model/policy.js';
-import type { Device, SessionRecord } from './model/record.js';
+import type { Device } from './model/record.js';
 import type { Awaitable } from './storage/store.js';
 import type { RequestState } from './request/request-state.js';
 
@@ -64,12 +64,6 @@ export interface SessionInfo {
 
 /** The latest time that a Date holds (ECMA-262 §21.4.1.1), in milliseconds since the epoch. */
 const LATEST = 8.64e15;
-
-/** Since when a session is bound to a device; the start of the epoch if the time cannot be read. */
-export function boundAtOf(record: SessionRecord): Date | undefined {
-  const key = deviceKeyOf(record);
-  return key && new Date(Math.max(0, key.boundAt));
-}
 
 // By symbol, so that another copy of this module in the process can ask as well.
 const REQUEST_STATE = Symbol.for('nest-sessions/request-state');

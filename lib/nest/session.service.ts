@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Observable } from 'rxjs';
+import { boundAtOf } from '../core/device/device-key.js';
 import type { SessionEngine } from '../core/engine.js';
 import { crossOrigin as crossOriginError, SessionError } from '../core/util/errors.js';
 import { callSafely, traceOf, type SessionEvent } from '../core/events/events.js';
@@ -10,7 +11,6 @@ import type { LoginOptions, ReloginOptions } from '../core/operations/operations
 import { authenticatedAt } from '../core/model/policy.js';
 import { plainDevice, type SessionRecord } from '../core/model/record.js';
 import {
-  boundAtOf,
   Session as CoreSession,
   stateOf,
   type DataOf,

@@ -44,6 +44,12 @@ export function deviceKeyOf({ extra }: Pick<SessionRecord, 'extra'>): DeviceKey 
   return text === undefined ? undefined : (readKey(text) ?? UNREADABLE);
 }
 
+/** Since when a session is bound to a device; the start of the epoch if the time cannot be read. */
+export function boundAtOf(record: SessionRecord): Date | undefined {
+  const key = deviceKeyOf(record);
+  return key && new Date(Math.max(0, key.boundAt));
+}
+
 function readKey(text: string): DeviceKey | undefined {
   const layout = parse(text);
   if (!Array.isArray(layout)) return undefined;
