@@ -139,7 +139,7 @@ export class SessionProperty implements SessionValues, SessionActions, LoginUser
 
   destroy(): Promise<void> {
     return this.#call('req.session.destroy()', async () => {
-      await this.#saving;
+      await this.#saving?.catch(() => undefined);
       this.#standing = PRESENT;
       await this.#services.engine.end(this.#state, 'logout');
     });
@@ -181,20 +181,16 @@ export class SessionProperty implements SessionValues, SessionActions, LoginUser
   }
 
   #setSlot(value: unknown): void {
-    const user = (value as Partial<LoginUser> | undefined)?.user;
     const standing = this.#standing;
-    if (standing.kind !== 'successor') {
-      this.user = user;
-      return;
-    }
-    this.user = user;
+    this.user = (value as Partial<LoginUser> | undefined)?.user;
+    if (standing.kind !== 'successor' || standing.user === undefined) return;
+    const { name, subject, proof } = standing.predecessor;
     // A copy of the former login proves nothing anew, as `req.session.passport.user = …` by a login does.
-    if (standing.user !== undefined && this.#subjectOf(standing.user) === standing.predecessor.subject)
-      standing.proof = standing.predecessor.proof;
+    if (standing.user === name || this.#subjectOf(standing.user) === subject) standing.proof = proof;
   }
 
   #succeedWith(data: Values): Successor {
-    this.#predecessor ??= predecessorOf(this.#state, this.#plainData());
+    this.#predecessor ??= predecessorOf(this.#state, this.#plainData(), keptUser(this.#session.data));
     const successor = new Successor(this.#predecessor, data, this.#remember);
     this.#standing = successor;
     this.#state.calls.defer(() => {
@@ -231,16 +227,20 @@ export class SessionProperty implements SessionValues, SessionActions, LoginUser
   }
 
   async #save(): Promise<void> {
+    // What is under way may have begun before the user was set that is to be stored now.
+    if (this.#saving) await this.#saving;
     const standing = this.#standing;
     if (standing.kind === 'present') return this.#services.engine.save(this.#state);
     await (this.#saving ??= this.#store(standing));
   }
 
   async #store(successor: Successor): Promise<void> {
+    const { user } = successor;
     try {
       await new Succession(this.#services, this.#current!).store(successor, (begun) => {
         this.#standing = PRESENT;
         if (begun) this.#predecessor = undefined;
+        if (successor.user !== user) this.user = successor.user;
       });
     } catch (error) {
       successor.failed = true;

@@ -35,7 +35,7 @@ export class Succession {
   async #logIn(successor: Successor, taken: Taken): Promise<void> {
     const { state } = this.#current;
     const { user } = successor;
-    const subject = subjectOf(user, this.#options);
+    const subject = successor.inherited ?? subjectOf(user, this.#options);
     await this.#engine.login(state, subject, this.#loginOptions(successor));
     try {
       Object.assign(this.#session.data, successor.dataFor(subject));

@@ -8,6 +8,8 @@ import type { Values } from './session-view.js';
 /** The login that a successor may take the place of. */
 export interface Predecessor {
   readonly subject: string | undefined;
+  /** The subject where it stands for the user: a login that was not by Passport has no other. */
+  readonly name: string | undefined;
   /** When and how the user proved who they are. */
   readonly proof: Pick<PassportLogin, 'factor' | 'authenticatedAt'>;
   readonly data: Values;
@@ -33,6 +35,11 @@ export class Successor {
     this.data = byKey(data);
   }
 
+  /** The subject that needs not be taken from its user: it goes on from the predecessor, as a login that proves nothing anew. */
+  get inherited(): string | undefined {
+    return this.proof && this.user === this.predecessor.name ? this.predecessor.name : undefined;
+  }
+
   set(key: string, value: unknown): void {
     if (value === undefined) delete this.data[key];
     else this.data[keyName(key)] = value;
@@ -48,11 +55,15 @@ export class Successor {
   }
 }
 
-/** @param data of the session, without its login */
-export function predecessorOf({ live }: RequestState, data: Values): Predecessor {
+/**
+ * @param data of the session, without its login
+ * @param kept what the serializer gave, where it is known
+ */
+export function predecessorOf({ live }: RequestState, data: Values, kept: unknown): Predecessor {
   const { subject, factors = {} } = live?.handle.record ?? {};
   const [latest] = Object.entries(factors)
     .filter(([factor]) => factor !== SUSPECT)
     .sort(([, a], [, b]) => b - a);
-  return { subject, proof: latest ? { factor: latest[0], authenticatedAt: latest[1] } : {}, data };
+  const name = kept === undefined ? subject : undefined;
+  return { subject, name, proof: latest ? { factor: latest[0], authenticatedAt: latest[1] } : {}, data };
 }
