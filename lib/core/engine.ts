@@ -51,6 +51,7 @@ export class SessionEngine {
         look: (state) => this.look(state),
         expiryOf: (state) => this.expiryOf(state),
         clock: config.clock,
+        apart: backend.cookieIsRecord,
         every: config.reloadEvery,
       },
       events,

@@ -10,6 +10,8 @@ export interface Watching {
   /** When the session ends without further activity, in milliseconds since the epoch, by the time of `state.now()`. */
   expiryOf(state: RequestState): number;
   readonly clock: Clock;
+  /** Whether each connection has the session by a cookie of its own, so that a look at one tells nothing of the others. */
+  readonly apart: boolean;
   /** Milliseconds: how often a session is looked at, whether or not an event came. */
   readonly every: number;
 }

@@ -61,7 +61,8 @@ export class Attachments {
   }
 
   #watch(id: string): WatchedSession {
-    const session = new WatchedSession(this.#watching, this.#queue, () => {
+    // One that is empty tells so again when what it has closed is detached, and another one may have begun by then.
+    const session: WatchedSession = new WatchedSession(this.#watching, this.#queue, () => {
       if (this.#sessions.get(id) === session) this.#sessions.delete(id);
     });
     this.#sessions.set(id, session);

@@ -15,6 +15,8 @@ export class WatchedSession {
   readonly #members = new Set<Member>();
   #lookedAt: number;
   #armedAt = 0;
+  /** How often a re-login has outdated what was loaded. */
+  #renewals = 0;
   #cancel: (() => void) | undefined;
 
   /** @param empty called when nothing is attached any more */
@@ -36,7 +38,7 @@ export class WatchedSession {
 
   /** Looks at it now. */
   look(): void {
-    this.#queue.add(() => this.#lookAtOne());
+    this.#queue.add(() => this.#lookAgain());
   }
 
   add(state: RequestState, close: Closed): Attached {
@@ -46,6 +48,7 @@ export class WatchedSession {
     // Sockets that come together, as after a restart, are not looked at together for ever.
     if (this.#members.size === 1)
       this.#arm(Math.min(this.#watching.every * (0.5 + Math.random() / 2), this.#untilExpiry));
+    else if (this.#watching.apart) this.#arm(Math.min(this.#untilDue(this.#lookedAt), this.#untilExpiry));
     const attached: Attached = {
       get over() {
         return member.over;
@@ -69,6 +72,7 @@ export class WatchedSession {
 
   /** The next message loads the session, however young its state is. */
   outdate(): void {
+    this.#renewals++;
     for (const member of this.#members) member.loadedAt = -Infinity;
   }
 
@@ -84,7 +88,13 @@ export class WatchedSession {
   }
 
   #isFresh(member: Member): boolean {
-    return this.#watching.clock.now() - member.loadedAt < this.#watching.every;
+    return this.#untilDue(member.loadedAt) > 0;
+  }
+
+  /** Milliseconds until the next look. A clock that was set back makes nothing younger. */
+  #untilDue(lookedAt: number): number {
+    const age = this.#watching.clock.now() - lookedAt;
+    return age < 0 ? 0 : this.#watching.every - age;
   }
 
   #load(member: Member): Promise<void> {
@@ -94,10 +104,11 @@ export class WatchedSession {
   async #look(member: Member): Promise<void> {
     if (member.over) return;
     const now = this.#watching.clock.now();
+    const renewals = this.#renewals;
     const look = await this.#watching.look(member.state);
     if (member.over) return;
-    member.loadedAt = Math.max(member.loadedAt, now);
-    this.#lookedAt = Math.max(this.#lookedAt, now);
+    if (renewals === this.#renewals) member.loadedAt = now;
+    this.#lookedAt = now;
     if (!look.over) {
       if (look.renewed) this.#othersToo(member);
       return;
@@ -129,16 +140,23 @@ export class WatchedSession {
     this.#cancel = after(this.#watching.clock, delay, () => this.#due());
   }
 
-  /** The latest expiry that is known, in milliseconds from now: each member has the record of its last look. */
+  /**
+   * In milliseconds from now. Each member has the record of its last look: the latest expiry that is known counts, or the
+   * earliest one if each has its own.
+   */
   get #untilExpiry(): number {
-    let latest = 0;
-    for (const { state } of this.#members)
-      if (state.handle) latest = Math.max(latest, this.#watching.expiryOf(state) - state.now());
-    return latest;
+    let found: number | undefined;
+    const { apart } = this.#watching;
+    for (const { state } of this.#members) {
+      if (!state.handle) continue;
+      const rest = this.#watching.expiryOf(state) - state.now();
+      found = found === undefined ? rest : apart ? Math.min(found, rest) : Math.max(found, rest);
+    }
+    return Math.max(found ?? 0, 0);
   }
 
   #due(): void {
-    const rest = this.#lookedAt + this.#watching.every - this.#watching.clock.now();
+    const rest = this.#untilDue(this.#lookedAt);
     const time = this.#untilExpiry;
     // A message has looked meanwhile.
     if (this.#lookedAt > this.#armedAt && rest > 0 && time > 0) this.#arm(Math.min(rest, time));
@@ -146,16 +164,13 @@ export class WatchedSession {
   }
 
   /** An outage closes nothing: messages are refused meanwhile, and the next look tells. */
-  async #lookAtOne(): Promise<void> {
+  async #lookAgain(): Promise<void> {
     await this.#settled();
-    const [member] = this.#members;
-    if (!member) return;
-    const failed = await this.#load(member).then(
-      () => false,
-      () => true,
-    );
+    const members = this.#watching.apart ? [...this.#members] : [...this.#members].slice(0, 1);
+    const looks = await Promise.allSettled(members.map((member) => this.#load(member)));
     if (this.#members.size === 0) return;
     const { every } = this.#watching;
+    const failed = looks.some(({ status }) => status === 'rejected');
     this.#arm(failed ? every : Math.max(Math.min(every, this.#untilExpiry), LEAST));
   }
 

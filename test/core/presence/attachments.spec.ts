@@ -32,6 +32,7 @@ function setUp() {
       expiryOf: (state) => state.handle!.record.lastSeenAt + IDLE,
       clock,
       every: EVERY,
+      apart: false,
     },
     events,
   );
