@@ -18,6 +18,7 @@ import { shown } from './util/texts.js';
 import { TrackedPromise } from './util/tracked-promise.js';
 import { CookieAction } from './request/state.js';
 import { Presences, type Look } from './operations/presence.js';
+import type { CompleteLogin } from './migration/source.js';
 import { Takeover } from './operations/takeover.js';
 import { Updating } from './operations/update.js';
 
@@ -88,6 +89,11 @@ export class SessionEngine {
    */
   takeOver(state: RequestState, client: Client, carries: () => boolean): Awaitable<RequestState> {
     return this.#takeover.of(state, client, carries);
+  }
+
+  /** @param complete asked with each session of another library that comes over */
+  completeMigrated(complete: CompleteLogin): void {
+    this.#takeover.complete = complete;
   }
 
   /** As {@link open}, but without a response that can set a cookie. It still counts as a presentation of the token. */

@@ -32,7 +32,7 @@ export class ConnectCredential<Old> implements OldCredential {
     const session = await sessionOf(store, this.key);
     if (!session || !isLive(session, now)) return undefined;
     if (keepOld) await this.#prolong(session, now);
-    return { login: () => map(session as Old) };
+    return { login: () => map(session as Old), values: { ...session } };
   }
 
   async end(): Promise<void> {

@@ -62,7 +62,7 @@ export function fromCookieSession<Old extends object = Record<string, unknown>>(
         return (
           old && {
             key: createHash('sha256').update(value).digest('base64url'),
-            load: () => ({ login: () => map(old) }),
+            load: () => ({ login: () => map(old), values: { ...(old as Record<string, unknown>) } }),
           }
         );
       },

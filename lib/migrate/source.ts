@@ -54,7 +54,11 @@ class Limited implements OldCredential {
     if (now >= this.#until) return undefined;
     const there = await this.#old.load(now);
     return (
-      there && { login: () => there.login(), expiresAt: Math.min(there.expiresAt ?? Infinity, this.#until) }
+      there && {
+        ...there,
+        login: () => there.login(),
+        expiresAt: Math.min(there.expiresAt ?? Infinity, this.#until),
+      }
     );
   }
 }

@@ -6,6 +6,8 @@ import { RequestHook } from '../nest/request/request-hook.js';
 import { SESSION_ENGINE } from '../nest/options/tokens.js';
 import { prepareWrappers, type FastifyInstance } from './fastify-requests.js';
 import { checkPassportOptions, type PassportSessionsOptions } from './passport.options.js';
+import { NobodyFound } from './nobody-found.js';
+import { continueUser } from './serialized-user.js';
 import { RequestProperty } from './request-property.js';
 
 const OPTIONS = Symbol.for('nest-sessions/passport-options');
@@ -55,7 +57,8 @@ export class PassportSessions implements OnModuleInit {
     if (!httpAdapter) return;
     const engine = this.#modules.get<SessionEngine>(SESSION_ENGINE, { strict: false });
     const hook = this.#modules.get(RequestHook, { strict: false });
-    const property = new RequestProperty({ engine, options: this.#options });
+    const property = new RequestProperty({ engine, options: this.#options, nobodyFound: new NobodyFound() });
+    engine.completeMigrated(continueUser(this.#options));
     const { descriptor } = property;
     if (httpAdapter.getType() === 'fastify') {
       prepareWrappers(httpAdapter.getInstance<FastifyInstance>(), descriptor);

@@ -1,10 +1,12 @@
 import type { Session } from '../core/session.js';
 import { SessionError } from '../core/util/errors.js';
+import type { CompleteLogin } from '../core/migration/source.js';
 import type { PassportSessionsOptions } from './passport.options.js';
 import { LOGIN_KEY, type Values } from './session-view.js';
 
 /** What the serializer gave, where that is more than the subject. */
-export const keptUser = (data: Values): unknown => (data[LOGIN_KEY] as { user?: unknown } | undefined)?.user;
+export const keptUser = (data: Values): unknown =>
+  (data[LOGIN_KEY] as { user?: unknown } | null | undefined)?.user;
 
 /** The user of a session that is logged in. The subject alone needs not be kept twice. */
 export function keepUser({ data, subject }: Session<Values>, user: unknown): void {
@@ -26,6 +28,29 @@ export function subjectOf(serialized: unknown, { subject }: PassportSessionsOpti
     'ERR_SUBJECT',
     `PassportSessions: the serializer gave ${kindOf(serialized)}, from which no user id can be taken. Let serializeUser() give an id, as in done(null, user.id), or name it by the option "subject", as in PassportSessions.forRoot({ subject: (user) => String(user.email) }).`,
   );
+}
+
+/**
+ * What the serializer gave in the old application goes on in the session that came over, if it is the user whom `map` names:
+ * `deserializeUser()` expects the same number or object as before.
+ */
+export const continueUser =
+  (options: PassportSessionsOptions): CompleteLogin =>
+  (login, values) => {
+    const { subject, data = {} } = login;
+    const user = keptUser(values as Values);
+    if (subject === null || user === undefined || user === subject) return login;
+    if (!isObject(data) || LOGIN_KEY in data || !isOf(user, subject, options)) return login;
+    return { ...login, data: { ...data, [LOGIN_KEY]: { user } } };
+  };
+
+/** What has no subject, also by the option of the application, is not carried over. */
+function isOf(user: unknown, subject: string, options: PassportSessionsOptions): boolean {
+  try {
+    return subjectOf(user, options) === subject;
+  } catch {
+    return false;
+  }
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

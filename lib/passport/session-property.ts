@@ -3,6 +3,7 @@ import type { Session } from '../core/session.js';
 import { SessionError } from '../core/util/errors.js';
 import type { RequestSession } from '../nest/request/request-session.js';
 import { loginSlot, type LoginUser } from './login-slot.js';
+import { foundNobody } from './nobody-found.js';
 import { PassportCookie } from './passport-cookie.js';
 import type { PassportSession, SessionActions } from './passport-session.js';
 import { LOGIN_KEY, SessionView, type SessionValues, type Values } from './session-view.js';
@@ -33,6 +34,8 @@ export class SessionProperty implements SessionValues, SessionActions, LoginUser
   #predecessor: Predecessor | undefined;
   /** Whether the application has asked for a cookie that outlives the browser. */
   #remember: boolean | undefined;
+  /** Whether the application has logged in or out in this request. */
+  #changed = false;
   /** The attempt to store a successor that is under way. */
   #saving: Promise<void> | undefined;
 
@@ -86,7 +89,9 @@ export class SessionProperty implements SessionValues, SessionActions, LoginUser
       this.#standing.user = user ?? undefined;
       this.#standing.proof = undefined;
     } else if (user === undefined || user === null) {
-      if (this.#session.loggedIn) this.#succeedWith({});
+      if (!this.#session.loggedIn) return;
+      if (!this.#changed && foundNobody(this.#current!.request)) this.#services.nobodyFound.note(this.user);
+      this.#succeedWith({});
     } else if (this.#session.loggedIn && this.#subjectOf(user) === this.#session.subject) {
       keepUser(this.#session, user);
     } else {
@@ -190,6 +195,7 @@ export class SessionProperty implements SessionValues, SessionActions, LoginUser
   }
 
   #succeedWith(data: Values): Successor {
+    this.#changed = true;
     this.#predecessor ??= predecessorOf(this.#state, this.#plainData(), keptUser(this.#session.data));
     const successor = new Successor(this.#predecessor, data, this.#remember);
     this.#standing = successor;

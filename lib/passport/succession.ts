@@ -2,6 +2,7 @@ import type { SessionEngine } from '../core/engine.js';
 import { assertFactorIfNamed } from '../core/model/subject.js';
 import type { Session } from '../core/session.js';
 import type { RequestSession } from '../nest/request/request-session.js';
+import type { NobodyFound } from './nobody-found.js';
 import { checkPassportLogin, type PassportLogin, type PassportSessionsOptions } from './passport.options.js';
 import { keepUser, subjectOf } from './serialized-user.js';
 import type { Values } from './session-view.js';
@@ -11,6 +12,7 @@ import type { Successor } from './successor.js';
 export interface PassportServices {
   readonly engine: SessionEngine;
   readonly options: PassportSessionsOptions;
+  readonly nobodyFound: NobodyFound;
 }
 
 /** Called at the moment in which the session of the request is the successor. @param begun whether that is a new session */

@@ -19,10 +19,18 @@ export interface MigratedLogin {
   remember?: boolean;
 }
 
+/** Adds to what `map` returned what a module of this library continues. */
+export type CompleteLogin = (
+  login: MigratedLogin,
+  values: Readonly<Record<string, unknown>>,
+) => MigratedLogin;
+
 /** A live session of the other library. */
 export interface OldSession {
   /** What comes over. `undefined`: nothing, and the old session stays as it is. */
   login(): MigratedLogin | undefined;
+  /** What the other library kept, where that is an object: a module that continues a part of it looks here. Nothing of it comes over by itself. */
+  readonly values?: Readonly<Record<string, unknown>>;
   /**
    * When the credential becomes invalid, in milliseconds since the epoch. Until then it is remembered that it came over.
    * @default unknown: 400 days, which is the longest that a browser keeps a cookie; once it was ended, as long as a session may last here

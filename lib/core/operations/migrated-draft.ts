@@ -36,7 +36,13 @@ export function migratedDraft(
   if (subject === null) return { draft: context.draft(now, { data }), provedAt: undefined };
   assertSubject(subject);
   if (NOBODY.has(subject))
-    throw wrong(`subject: the text '${subject}' is no user. Return undefined where nobody is logged in.`);
+    throw wrong(
+      `subject: the text '${subject}' is no user. ${
+        subject === '[object Object]'
+          ? 'An object was made a text: use its id, as in String(old.passport.user.id).'
+          : 'Return undefined where nobody is logged in.'
+      }`,
+    );
   assertFactorIfNamed(login);
   const { factor = 'pwd' } = login;
   const known = timeOf(login.loggedInAt, now);

@@ -1,5 +1,5 @@
 import { claimOf } from '../migration/claim.js';
-import type { MigrationSource, OldSession } from '../migration/source.js';
+import type { CompleteLogin, MigrationSource, OldSession } from '../migration/source.js';
 import { TakenOver } from '../migration/taken-over.js';
 import type { SessionRecord } from '../model/record.js';
 import type { EngineContext } from '../request/engine-context.js';
@@ -28,6 +28,8 @@ export class Takeover {
   readonly #sources: readonly MigrationSource[];
   /** Those whose sessions go on beside ours. */
   readonly #kept: readonly MigrationSource[];
+  /** Of a module that continues a part of old sessions. */
+  complete: CompleteLogin = (login) => login;
 
   /** @throws SessionError `ERR_OPTIONS` if sessions that came over cannot be remembered */
   constructor(context: EngineContext, opening: Opening) {
@@ -133,7 +135,12 @@ export class Takeover {
     if (!login || (login.subject === null && source.keepOld)) return undefined;
     const state = this.#opening.begin(client);
     const { now, skew } = await this.#context.time(state);
-    const { draft, provedAt } = migratedDraft(this.#context, login, now, state.device);
+    const { draft, provedAt } = migratedDraft(
+      this.#context,
+      there.values ? this.complete(login, there.values) : login,
+      now,
+      state.device,
+    );
     const ttl = this.#context.ttl(draft, now);
     // The absolute lifetime, which counts from the old login, is over.
     if (ttl === 0) return undefined;
