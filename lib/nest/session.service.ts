@@ -127,7 +127,7 @@ export class SessionService<T extends object = SessionData> {
     const outOfPath = path === '/' ? '' : `outside of the path of the session cookie, '${path}', `;
     throw new SessionError(
       'ERR_NO_SESSION',
-      `There is no session here: outside of a request, on a route that the option "exclude" names, ${outOfPath}or with the option "context" off. Take it with @Session() in the handler and pass it on.`,
+      `There is no session here: outside of a request, on a route that the option "exclude" names, ${outOfPath}in handleConnection() of a gateway, or with the option "context" off. Take it with @Session() in the handler and pass it on; in handleConnection(), call await sessions.open(client.request).`,
     );
   }
 

@@ -28,6 +28,8 @@ describe.each(drivers)('docs/graphql.md with %s', (_, driver) => {
     expect(store.records()[0]!.lastSeenAt).toBe(clock.now());
     const refused = await client.query('mutation { deleteAccount }');
     expect(codesOf(refused)).toEqual([['deleteAccount', 'ERR_RELOGIN_REQUIRED']]);
+    await client.query('mutation { relogin(code: "123456") }');
+    expect(await client.query('mutation { deleteAccount }')).toEqual({ data: { deleteAccount: true } });
     expect(await client.query('mutation { logout }')).toEqual({ data: { logout: true } });
     expect(client.cookie).toBe('');
   });

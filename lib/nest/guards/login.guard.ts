@@ -24,8 +24,8 @@ export interface LoginRefusal {
 /**
  * Accepts requests of logged-in sessions and rejects all others with `ERR_LOGIN_REQUIRED`: a page is redirected to
  * `login.url` (303) if that option is set, anything else receives 401. Skips handlers marked `@Public()`, unless the guard
- * is bound at a nearer level (to a handler of a public class). Where it is global it lets the messages of gateways and
- * microservices pass, which have no session. Designed to be extended: override the `protected` methods.
+ * is bound at a nearer level (to a handler of a public class). It guards the messages of gateways as
+ * well. Where it is global it lets the messages of microservices pass, which have no session. Designed to be extended: override the `protected` methods.
  *
  * `@UseGuards(LoginGuard)` uses the provider that the controller's module has for `LoginGuard`, such as
  * `{ provide: LoginGuard, useClass: PageLoginGuard }`.
@@ -66,8 +66,8 @@ export class LoginGuard implements CanActivate {
    * True for a request that may pass; otherwise it throws.
    *
    * @throws SessionHttpException 401, and 503 if the session could not be loaded
-   * @throws SessionError `ERR_NO_SESSION` for a handler that cannot have a session, such as one of a gateway to which
-   *   this guard is bound
+   * @throws SessionError `ERR_NO_SESSION` for a handler that cannot have a session, such as one of a microservice to
+   *   which this guard is bound
    */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     return decided(context, () => this.#decide(context));

@@ -60,7 +60,7 @@ export class ConnectStore implements SessionStore {
       `ConnectStore: ${nameOf(this.#store)} writes whole sessions, so of two nodes that change one session at the same time the later write wins, and a limit of sessions may be exceeded. ${
         this.#store.all
           ? 'Lists of sessions read all sessions of the store.'
-          : 'It has no all(), so list(), revokeAll(), logout({ everywhere: true }) and maxSessions fail.'
+          : 'It has no all(), so list(), revokeAll(), logout({ everywhere: true }) and maxSessions fail: docs/stores.md, "A store for express-session", shows how to add it.'
       } A RedisStore or PostgresStore has none of these limits.`,
     );
   }
@@ -165,7 +165,7 @@ export class ConnectStore implements SessionStore {
     if (!all) {
       throw new SessionError(
         'ERR_LIST_UNAVAILABLE',
-        `${nameOf(this.#store)} has no all(), so the sessions of a user cannot be found. Use a store that has it, or a RedisStore or PostgresStore.`,
+        `${nameOf(this.#store)} has no all(), so the sessions of a user cannot be found. Add it as docs/stores.md shows ("A store for express-session"), or use a RedisStore or PostgresStore.`,
       );
     }
     return all
