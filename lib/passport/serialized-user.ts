@@ -38,7 +38,7 @@ export const continueUser =
   (options: PassportSessionsOptions): CompleteLogin =>
   (login, values) => {
     const { subject, data = {} } = login;
-    const user = keptUser(values as Values);
+    const user = keptUser(values);
     if (subject === null || user === undefined || user === subject) return login;
     if (!isObject(data) || LOGIN_KEY in data || !isOf(user, subject, options)) return login;
     return { ...login, data: { ...data, [LOGIN_KEY]: { user } } };
