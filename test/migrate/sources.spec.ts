@@ -61,7 +61,7 @@ describe('fromExpressSession()', () => {
     const kept = storeOf(expiringIn(HOUR), true);
     await found(fromExpressSession({ secret: SECRET, store: kept.store, map, keepOld: true }), { cookie });
     expect(kept.calls).toEqual(['touch']);
-    expect(kept.written()!.cookie!.expires).toEqual(new Date(NOW + HOUR));
+    expect(kept.written()!.cookie.expires).toEqual(new Date(NOW + HOUR));
     const left = storeOf(expiringIn(HOUR), true);
     await found(fromExpressSession({ secret: SECRET, store: left.store, map }), { cookie });
     expect(left.calls).toEqual([]);

@@ -26,7 +26,12 @@ export class SealedBound implements BoundSessions<SealedHandle> {
     this.#context = context;
   }
 
-  async bind(handle: SealedHandle, key: string, now: number, grace: number): Promise<SaveResult<SealedHandle>> {
+  async bind(
+    handle: SealedHandle,
+    key: string,
+    now: number,
+    grace: number,
+  ): Promise<SaveResult<SealedHandle>> {
     const { list, sealer, index } = this.#context;
     await list?.fresh();
     const { content, binding, presented } = handle;
