@@ -18,6 +18,7 @@ import {
   isIoServer,
   isWsServer,
   onClosed,
+  restoreNobody,
   sendException,
   type HandshakeInfo,
   type IoServer,
@@ -99,6 +100,10 @@ export class GatewayHook {
   }
 
   #prepareIo(server: IoServer): void {
+    if (restoreNobody(server))
+      logger.warn(
+        'The option "connectionStateRecovery" of socket.io has no effect: a client that comes back would get what was sent to the rooms of a session that may have ended.',
+      );
     server.use((socket, next) => {
       this.#admit(socket.request, (listener) => onClosed(socket, listener)).then(
         (entry) => {

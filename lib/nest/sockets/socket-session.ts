@@ -1,4 +1,6 @@
 import { inspect } from 'node:util';
+import { Logger } from '@nestjs/common';
+import { callSafely, traceOf } from '../../core/events/events.js';
 import type { SessionEngine } from '../../core/engine.js';
 import type { Attached } from '../../core/presence/attached.js';
 import type { Opening } from '../../core/presence/opening.js';
@@ -10,6 +12,8 @@ import type { HandlerSession } from '../request/handler-session.js';
 import { loginRequired } from '../request/session.exceptions.js';
 import type { UserLoader } from '../request/user-loader.js';
 import { endOf, type SessionEnd } from './session-end.js';
+
+const logger = new Logger('nest-sessions');
 
 /** What all sockets share. */
 export interface SocketServices {
@@ -169,7 +173,12 @@ export class SocketSession implements HandlerSession {
     this.#end = end;
     const closers = [...this.#closers];
     this.#closers.clear();
-    for (const close of closers) close(end);
+    // One that throws, by a listener of the application, keeps no other socket open.
+    for (const close of closers)
+      callSafely(
+        () => close(end),
+        (error) => logger.error('A listener of a socket threw while it was closed.', traceOf(error)),
+      );
   }
 
   [inspect.custom](): string {

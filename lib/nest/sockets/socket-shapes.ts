@@ -25,7 +25,17 @@ interface PlainSocket {
 
 /** A server of socket.io, or one of its namespaces. */
 export interface IoServer {
+  /** Of a namespace. */
+  server?: IoServer;
+  opts?: { connectionStateRecovery?: unknown };
+  _nsps?: Map<string, Recovering>;
+  on(event: 'new_namespace', listener: (namespace: Recovering) => void): unknown;
   use(middleware: (socket: IoSocket, next: (error?: Error) => void) => void): unknown;
+}
+
+/** A namespace, whose adapter keeps the rooms and the messages of clients that are away. */
+interface Recovering {
+  adapter: { restoreSession?(pid: string, offset: string): unknown };
 }
 
 /** A server of the package ws. */
@@ -78,10 +88,14 @@ export const ENDED_EVENT = 'session-ended';
 /** Closes a socket because of its session. */
 export function closeSocket(client: unknown, end: SessionEnd): void {
   if (isIoSocket(client)) {
-    client.emit(ENDED_EVENT, end);
-    // A client of socket.io connects again by itself after a lost connection, and not after it was disconnected.
-    if (end.code === SESSION_RENEWED) client.conn.close();
-    else client.disconnect(true);
+    // The listeners of the application are called meanwhile, and may throw.
+    try {
+      client.emit(ENDED_EVENT, end);
+      // A client of socket.io connects again by itself after a lost connection, and not after it was disconnected.
+      if (end.code !== SESSION_RENEWED) client.disconnect(true);
+    } finally {
+      client.conn.close();
+    }
   } else closePlainly(client, end.code, end.reason);
 }
 
@@ -115,6 +129,23 @@ export function onClosed(client: unknown, listener: () => void): void {
 export function deliverExceptions(client: unknown): void {
   if (!isIoSocket(client) && isPlainSocket(client))
     client.on?.('exception', (told) => sendException(client, told));
+}
+
+/**
+ * A client that comes back begins anew: with its former state it would get what was sent to the rooms of a session that may have
+ * ended while it was away.
+ *
+ * @returns whether the server would have restored it
+ */
+export function restoreNobody(namespaceOrServer: IoServer): boolean {
+  const server = namespaceOrServer.server ?? namespaceOrServer;
+  if (!server.opts?.connectionStateRecovery) return false;
+  const prepare = ({ adapter }: Recovering): void => {
+    adapter.restoreSession = () => Promise.resolve(null);
+  };
+  for (const namespace of server._nsps?.values() ?? []) prepare(namespace);
+  server.on('new_namespace', prepare);
+  return true;
 }
 
 /** Tells a client what went wrong, as Nest's filter of gateways does. */

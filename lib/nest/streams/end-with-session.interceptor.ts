@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import {
   Inject,
   Injectable,
@@ -37,18 +38,19 @@ export class EndWithSessionInterceptor implements NestInterceptor {
     const current = sessionOf(context);
     if (!current) throw noSession(context, '@EndWithSession()');
     return Reflect.getMetadata(SSE, context.getHandler()) === true
-      ? this.#endingStream(current, next)
+      ? this.#endingStream(current, context, next)
       : this.#endingResponse(current, context, next);
   }
 
   /** The client of server-sent events gets a last one, and then the end of the stream. */
-  #endingStream(current: HandlerSession, next: CallHandler): Observable<unknown> {
+  #endingStream(current: HandlerSession, context: ExecutionContext, next: CallHandler): Observable<unknown> {
     return new Observable((subscriber) => {
       const events = next.handle().subscribe(subscriber);
       const attached = this.#attach(current, (end) => {
         subscriber.next({ type: ENDED_EVENT, data: end });
         subscriber.complete();
       });
+      onClosed(responseOf(context)!, () => attached?.detach());
       return () => {
         events.unsubscribe();
         attached?.detach();
@@ -64,7 +66,7 @@ export class EndWithSessionInterceptor implements NestInterceptor {
   ): Observable<unknown> {
     const response = responseOf(context)!;
     const attached = this.#attach(current, () => response.destroy());
-    response.once('close', () => attached?.detach());
+    onClosed(response, () => attached?.detach());
     return next.handle();
   }
 
@@ -75,4 +77,10 @@ export class EndWithSessionInterceptor implements NestInterceptor {
     attached?.reload().catch(() => undefined);
     return attached;
   }
+}
+
+/** The client may have gone while the guards of the handler were asked. */
+function onClosed(response: ServerResponse, listener: () => void): void {
+  if (response.closed || response.destroyed) listener();
+  else response.once('close', listener);
 }
