@@ -24,6 +24,13 @@ interface SocketExtra {
   socket?: object;
 }
 
+/** What @fastify/websocket adds to requests, and to the application. */
+type UpgradeRequest = HandlerRequest & {
+  /** Whether it opened a socket. */
+  ws?: boolean | null;
+  server?: { websocketServer?: { clients: Iterable<{ _socket?: object }> } };
+};
+
 /** The part of `GraphQLResolveInfo` that counts here. */
 interface ResolveInfo {
   operation?: { operation?: string };
@@ -107,17 +114,29 @@ function requestsIn(context: ExecutionContext): HandlerRequest[] {
 const isOfNode = (request: HandlerRequest | undefined): request is HandlerRequest =>
   request?.headers != null && typeof request.headers.get !== 'function';
 
-/** Whether the request opened a socket, over which the operation came. Some clients offer an upgrade in ordinary requests. */
-export const isUpgrade = (request: HandlerRequest): boolean =>
-  request.headers.upgrade !== undefined && attached(request.raw ?? request) === undefined;
+/**
+ * Whether the request opened a socket, over which the operation came. Some clients offer an upgrade in ordinary requests. The
+ * entry sees none, but for the ones of Mercurius: @fastify/websocket has Fastify route them like other requests.
+ */
+export const isUpgrade = (request: UpgradeRequest): boolean =>
+  request.headers.upgrade !== undefined &&
+  (request.ws === true || attached(request.raw ?? request) === undefined);
 
 /** A resolver of references, of Apollo Federation, has no arguments of a field: (reference, context, info). */
 const lacksArguments = (context: ExecutionContext): boolean => context.getArgs<unknown[]>().length === 3;
 
-/** The WebSocket over which an operation came, as graphql-ws has it. */
+/** The WebSocket over which an operation came, as graphql-ws has it, or the plugin of Fastify. */
 export function graphqlSocketOf(context: ExecutionContext): object | undefined {
   const given = contextValueOf(context);
-  return given?.extra?.socket ?? given?.req?.extra?.socket;
+  return given?.extra?.socket ?? given?.req?.extra?.socket ?? socketOfPlugin(graphqlHandshakeOf(context));
+}
+
+/** Mercurius does not tell its resolvers of the socket, only of the request. */
+function socketOfPlugin(request: UpgradeRequest | undefined): object | undefined {
+  if (!request?.raw || request.ws !== true) return undefined;
+  for (const client of request.server?.websocketServer?.clients ?? [])
+    if (client._socket === request.raw.socket) return client;
+  return undefined;
 }
 
 /** The request that opened the socket over which an operation came. */

@@ -1,13 +1,14 @@
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
-import { UseGuards } from '@nestjs/common';
+import { UseGuards, type DynamicModule } from '@nestjs/common';
 import { GraphQLModule, Query, Resolver, Subscription } from '@nestjs/graphql';
+import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
 import { createClient, type Client } from 'graphql-ws';
 import { AllowCrossOrigin, LoginGuard, Relogin, Session, SessionService, Subject } from 'nest-sessions';
 import { loginAs } from 'nest-sessions/testing';
 import { WebSocket } from 'ws';
 import { SESSION_ENGINE } from '../../../lib/nest/options/tokens.js';
 import { AppController, type Data } from '../../support/app.js';
-import { closeAll, platforms, start, type PlatformName, type Setup } from '../../support/platforms.js';
+import { closeAll, start, type PlatformName, type Setup } from '../../support/platforms.js';
 import { until } from '../../support/until.js';
 
 const clients: Client[] = [];
@@ -63,21 +64,46 @@ class Resolvers {
 
 type OnConnect = (sessions: SessionService) => (context: { extra: unknown }) => unknown;
 
-async function run(platform: PlatformName, { onConnect, ...setup }: Setup & { onConnect?: OnConnect } = {}) {
-  const running = await start(platform, {
+interface Driver {
+  platform: PlatformName;
+  module(onConnect?: OnConnect): DynamicModule;
+}
+
+const apollo = (platform: PlatformName): Driver => ({
+  platform,
+  module: (onConnect) =>
+    GraphQLModule.forRootAsync<ApolloDriverConfig>({
+      driver: ApolloDriver,
+      inject: [SessionService],
+      useFactory: (sessions: SessionService) => ({
+        autoSchemaFile: true,
+        subscriptions: { 'graphql-ws': onConnect ? { onConnect: onConnect(sessions) as never } : true },
+      }),
+    }),
+});
+
+const mercurius: Driver = {
+  platform: 'fastify',
+  module: () =>
+    GraphQLModule.forRoot<MercuriusDriverConfig>({
+      driver: MercuriusDriver,
+      autoSchemaFile: true,
+      subscription: { fullWsTransport: true },
+    }),
+};
+
+const drivers: [string, Driver][] = [
+  ['Apollo on Express', apollo('express')],
+  ['Apollo on Fastify', apollo('fastify')],
+  ['Mercurius on Fastify', mercurius],
+];
+
+async function run(driver: Driver, { onConnect, ...setup }: Setup & { onConnect?: OnConnect } = {}) {
+  const running = await start(driver.platform, {
     ...setup,
     controllers: [AppController],
     providers: [Resolvers],
-    imports: [
-      GraphQLModule.forRootAsync<ApolloDriverConfig>({
-        driver: ApolloDriver,
-        inject: [SessionService],
-        useFactory: (sessions: SessionService) => ({
-          autoSchemaFile: true,
-          subscriptions: { 'graphql-ws': onConnect ? { onConnect: onConnect(sessions) as never } : true },
-        }),
-      }),
-    ],
+    imports: [driver.module(onConnect)],
   });
   const { app, url } = running;
   return {
@@ -138,9 +164,9 @@ function connect(url: string, headers: Record<string, string>) {
   };
 }
 
-describe.each(platforms)('subscriptions over graphql-ws on %s', (platform) => {
+describe.each(drivers)('subscriptions over graphql-ws with %s', (_name, driver) => {
   it('have the session of the handshake, for guards and decorators', async () => {
-    const { app, connect: open } = await run(platform);
+    const { app, connect: open } = await run(driver);
     const alice = open({ cookie: await loginAs(app, 'alice') });
     const [news, anybody] = [alice.subscribe('news'), alice.subscribe('anybody')];
     await until(() => news.values.length > 0 && anybody.values.length > 0);
@@ -152,7 +178,7 @@ describe.each(platforms)('subscriptions over graphql-ws on %s', (platform) => {
   });
 
   it('end with the session, and the socket closes with the code', async () => {
-    const { app, connect: open, sessions, size } = await run(platform);
+    const { app, connect: open, sessions, size } = await run(driver);
     const [alice, bob] = [
       open({ cookie: await loginAs(app, 'alice') }),
       open({ cookie: await loginAs(app, 'bob') }),
@@ -166,7 +192,39 @@ describe.each(platforms)('subscriptions over graphql-ws on %s', (platform) => {
     expect(size()).toMatchObject({ attached: 1 });
   });
 
-  it('end with the session before the first operation, where onConnect opens it', async () => {
+  it('are refused over a socket that another site opened, but where a resolver allows it', async () => {
+    const { app, connect: open } = await run(driver);
+    const foreign = open({ cookie: await loginAs(app, 'alice'), origin: 'https://evil.example' });
+    const [news, allowed] = [foreign.subscribe('news'), foreign.subscribe('open')];
+    await until(() => news.codes.length > 0 && allowed.values.length > 0);
+    expect([news.codes, allowed.values]).toEqual([['ERR_CROSS_ORIGIN'], ['open']]);
+  });
+
+  it('ask for a fresh login, and update the session', async () => {
+    const { app, clock, connect: open, sessions } = await run(driver);
+    const cookie = await loginAs(app, 'alice');
+    clock.advance('6m');
+    const alice = open({ cookie });
+    const [sensitive, counted] = [alice.subscribe('sensitive'), alice.subscribe('counted')];
+    await until(() => sensitive.codes.length > 0 && counted.values.length > 0);
+    expect([sensitive.codes, counted.values]).toEqual([['ERR_RELOGIN_REQUIRED'], [1]]);
+    expect((await sessions.open({ cookie })).data).toEqual({ n: 1 });
+  });
+
+  it('leave nothing behind when the client goes', async () => {
+    const { app, connect: open, size } = await run(driver);
+    const alice = open({ cookie: await loginAs(app, 'alice') });
+    const news = alice.subscribe('news');
+    await until(() => news.values.length > 0);
+    expect(size()).toMatchObject({ attached: 1 });
+    await clients.pop()!.dispose();
+    await until(() => size().attached === 0);
+  });
+});
+
+// Mercurius tells its onConnect nothing of the request.
+describe.each(drivers.slice(0, 2))('onConnect of graphql-ws with %s', (_name, driver) => {
+  it('opens the session, with which the socket ends before its first operation', async () => {
     const onConnect: OnConnect = (sessions) => (context) => {
       const { request, socket } = context.extra as Parameters<typeof Object> & {
         request: never;
@@ -177,7 +235,7 @@ describe.each(platforms)('subscriptions over graphql-ws on %s', (platform) => {
         () => false,
       );
     };
-    const { app, connect: open, sessions, url } = await run(platform, { onConnect });
+    const { app, connect: open, sessions, url } = await run(driver, { onConnect });
     const cookie = await loginAs(app, 'alice');
     const alice = open({ cookie });
     await alice.connected;
@@ -189,34 +247,5 @@ describe.each(platforms)('subscriptions over graphql-ws on %s', (platform) => {
     await until(() => nobody.closes.length > 0 && foreign.closes.length > 0);
     expect([nobody.closes[0]!.code, foreign.closes[0]!.code]).toEqual([4403, 4403]);
     expect(url).toBeDefined();
-  });
-
-  it('are refused over a socket that another site opened, but where a resolver allows it', async () => {
-    const { app, connect: open } = await run(platform);
-    const foreign = open({ cookie: await loginAs(app, 'alice'), origin: 'https://evil.example' });
-    const [news, allowed] = [foreign.subscribe('news'), foreign.subscribe('open')];
-    await until(() => news.codes.length > 0 && allowed.values.length > 0);
-    expect([news.codes, allowed.values]).toEqual([['ERR_CROSS_ORIGIN'], ['open']]);
-  });
-
-  it('ask for a fresh login, and update the session', async () => {
-    const { app, clock, connect: open, sessions } = await run(platform);
-    const cookie = await loginAs(app, 'alice');
-    clock.advance('6m');
-    const alice = open({ cookie });
-    const [sensitive, counted] = [alice.subscribe('sensitive'), alice.subscribe('counted')];
-    await until(() => sensitive.codes.length > 0 && counted.values.length > 0);
-    expect([sensitive.codes, counted.values]).toEqual([['ERR_RELOGIN_REQUIRED'], [1]]);
-    expect((await sessions.open({ cookie })).data).toEqual({ n: 1 });
-  });
-
-  it('leave nothing behind when the client goes', async () => {
-    const { app, connect: open, size } = await run(platform);
-    const alice = open({ cookie: await loginAs(app, 'alice') });
-    const news = alice.subscribe('news');
-    await until(() => news.values.length > 0);
-    expect(size()).toMatchObject({ attached: 1 });
-    await clients.pop()!.dispose();
-    await until(() => size().attached === 0);
   });
 });
