@@ -27,6 +27,7 @@ import { EndWithSessionInterceptor } from './streams/end-with-session.intercepto
 import { sessionOf } from './transports/session-of.js';
 import {
   ALLOW_CROSS_ORIGIN,
+  asksForLogin,
   CACHEABLE,
   LOGOUT,
   PASSIVE,
@@ -83,16 +84,18 @@ export const CurrentSession = Session;
  * @throws SessionHttpException 401 `ERR_LOGIN_REQUIRED` without a login
  * @throws SessionError `ERR_NO_SESSION` as `@Session()`
  */
-export const Subject = createParamDecorator((_: undefined, context: ExecutionContext): string => {
-  const current = sessionOf(context);
-  if (!current) throw noSession(context, '@Subject()');
-  const { loggedIn, subject } = current.session;
-  if (!loggedIn || subject === undefined) {
-    current.state.askForLogin();
-    throw adapterOf(context).thrown(context, loginRequired());
-  }
-  return subject;
-});
+export const Subject = createParamDecorator(
+  asksForLogin((_: undefined, context: ExecutionContext): string => {
+    const current = sessionOf(context);
+    if (!current) throw noSession(context, '@Subject()');
+    const { loggedIn, subject } = current.session;
+    if (!loggedIn || subject === undefined) {
+      current.state.askForLogin();
+      throw adapterOf(context).thrown(context, loginRequired());
+    }
+    return subject;
+  }),
+);
 
 /**
  * The user of the session, as the option `user` loads it: lazily, and at most once a request.
@@ -101,13 +104,13 @@ export const Subject = createParamDecorator((_: undefined, context: ExecutionCon
  * @throws SessionError `ERR_OPTIONS` without the option `user`, `ERR_NO_SESSION` as `@Session()`
  */
 export const CurrentUser = createParamDecorator(
-  (_: undefined, context: ExecutionContext): Promise<unknown> => {
+  asksForLogin((_: undefined, context: ExecutionContext): Promise<unknown> => {
     const current = sessionOf(context);
     if (!current) throw noSession(context, '@CurrentUser()');
     return current.user.catch((error: unknown) => {
       throw adapterOf(context).thrown(context, error);
     });
-  },
+  }),
 );
 
 /**

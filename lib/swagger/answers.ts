@@ -9,7 +9,7 @@ export interface Answer extends Pick<ApiResponseSchemaHost, 'description' | 'sch
 
 /** What a client may get from a handler in place of the handler's own answer. */
 export function answersOf(
-  { policy, asked, unsafe }: Handler,
+  { policy, asked, unsafe, deviceBound }: Handler,
   { crossOrigin, discloseEviction }: SessionSettings,
 ): Answer[] {
   const answers: Answer[] = [];
@@ -24,12 +24,22 @@ export function answersOf(
         MAX_AGE,
       ),
     );
-  if (crossOrigin === 'block' && !policy.allowCrossOrigin && (unsafe || policy.logout))
-    answers.push(answer(403, 'The request comes from another site.', ['ERR_CROSS_ORIGIN']));
+  const forbidden = [
+    ...(crossOrigin === 'block' && !policy.allowCrossOrigin && (unsafe || policy.logout) ? [FOREIGN] : []),
+    ...(deviceBound ? [UNBOUND] : []),
+  ];
+  if (forbidden.length > 0) {
+    const [reasons, codes] = [0, 1].map((i) => forbidden.map((one) => one[i]!));
+    answers.push(answer(403, `${reasons!.join(', or ')}.`, codes!));
+  }
   if (asked ?? policy.logout)
     answers.push(answer(503, 'Sessions are temporarily unavailable.', ['ERR_STORE_UNAVAILABLE']));
   return answers;
 }
+
+/** Why a request is forbidden, and the code. */
+const FOREIGN = ['The request comes from another site', 'ERR_CROSS_ORIGIN'] as const;
+const UNBOUND = ['The session is not bound to a device', 'ERR_DEVICE_REQUIRED'] as const;
 
 const MAX_AGE = {
   maxAge: {

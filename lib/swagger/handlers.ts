@@ -1,6 +1,7 @@
 import { RequestMethod, type INestApplication } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { isUnsafe } from '../http/csrf.js';
+import { DeviceBoundGuard } from '../nest/device/device-bound.guard.js';
 import {
   askedBy,
   GUARDS,
@@ -9,8 +10,9 @@ import {
   type HandlerPolicy,
 } from '../nest/request/session.metadata.js';
 
-/** The metadata key under which Nest stores the method of a route. */
+/** The metadata keys under which Nest stores the method of a route, and on its class the parameters of each handler. */
 const METHOD = 'method';
+const PARAMETERS = '__routeArguments__';
 
 /** A handler of HTTP requests, and what is asked of them. */
 export interface Handler {
@@ -18,8 +20,10 @@ export interface Handler {
   name: string;
   method: (...args: never[]) => unknown;
   policy: HandlerPolicy;
-  /** By the guards of this library that apply to it, whichever level they are bound at. */
+  /** By the guards of this library that apply to it, whichever level they are bound at, and by its parameters. */
   asked: Asked | undefined;
+  /** Whether only sessions that are bound to a device may call it. */
+  deviceBound: boolean;
   /** Whether it takes a method other than GET, HEAD, OPTIONS and TRACE. */
   unsafe: boolean;
 }
@@ -51,16 +55,35 @@ function handlerOf(
   everywhere: readonly object[],
 ): Handler {
   const policy = policyOfHandler(method, type);
-  const asked = [...everywhere, ...guardsOf(type), ...guardsOf(method)].map(askedBy);
+  const guards = [...everywhere, ...guardsOf(type), ...guardsOf(method)];
+  const asked = guards.map(askedBy);
+  const byGuard = (['relogin', 'login'] as const).find(
+    (what) => asked.includes(what) && !policy.spared[what],
+  );
   return {
     prototype: type.prototype,
     name,
     method,
     policy,
-    asked: (['relogin', 'login'] as const).find((what) => asked.includes(what) && !policy.spared[what]),
+    asked: byGuard ?? askedByParameters(type, name),
+    deviceBound: guards.some(isDeviceGuard) && !policy.spared.login,
     unsafe: isUnsafe(RequestMethod[Reflect.getMetadata(METHOD, method) as RequestMethod]),
   };
 }
+
+/** `@Public()` takes nothing of this away: a handler that takes the user cannot do without one. */
+function askedByParameters(type: Controller, name: string): Asked | undefined {
+  const parameters = (Reflect.getMetadata(PARAMETERS, type, name) ?? {}) as Record<string, Parameter>;
+  const factories = Object.values(parameters).flatMap(({ factory }) => factory ?? []);
+  return factories.map(askedBy).find((what) => what !== undefined);
+}
+
+type Parameter = { factory?: (...args: never[]) => unknown };
+
+const isDeviceGuard = (guard: object): boolean =>
+  guard instanceof DeviceBoundGuard ||
+  (typeof guard === 'function' &&
+    (guard === DeviceBoundGuard || guard.prototype instanceof DeviceBoundGuard));
 
 const guardsOf = (target: object): object[] =>
   (Reflect.getMetadata(GUARDS, target) as object[] | undefined) ?? [];

@@ -9,11 +9,15 @@ import {
 } from '@nestjs/swagger';
 import {
   AllowCrossOrigin,
+  CurrentUser,
+  DeviceBound,
   LoginGuard,
   Logout,
   Public,
   Relogin,
   ReloginGuard,
+  Session,
+  Subject,
   type SessionModuleOptions,
 } from 'nest-sessions';
 import { createDocument, SESSION_SCHEME } from 'nest-sessions/swagger';
@@ -58,11 +62,47 @@ class OpenController {
     return {};
   }
 
+  @Get('mine')
+  @Public()
+  mine(@Subject() subject: string) {
+    return { subject };
+  }
+
+  @Get('me')
+  me(@CurrentUser() user: unknown, @Session() session: Session) {
+    return { user, id: session.id };
+  }
+
+  @Get('any')
+  any(@Session() session: Session) {
+    return { id: session.id };
+  }
+
   @Get('told')
   @UseGuards(LoginGuard)
   @ApiUnauthorizedResponse({ description: 'In my own words.' })
   @ApiBearerAuth()
   told() {
+    return {};
+  }
+}
+
+@Controller('bound')
+@DeviceBound()
+class BoundController {
+  @Get()
+  index() {
+    return {};
+  }
+
+  @Post()
+  change() {
+    return {};
+  }
+
+  @Get('public')
+  @Public()
+  page() {
     return {};
   }
 }
@@ -103,7 +143,12 @@ interface Setup {
 async function documentOf(platform: PlatformName, { options, prepare }: Setup = {}) {
   const made: OpenAPIObject[] = [];
   const { url, app } = await start(platform, {
-    controllers: [OpenController, InheritedController, ClosedController],
+    controllers: [
+      OpenController,
+      InheritedController,
+      ClosedController,
+      ...(options?.deviceBound ? [BoundController] : []),
+    ],
     options,
     prepare: (application) => {
       prepare?.(application);
@@ -162,6 +207,9 @@ describe.each(platforms)('an OpenAPI document on %s', (platform) => {
     expect(told(document, 'get', '/account')).toEqual({ statuses: ['401', '503'], ...needed });
     expect(told(document, 'post', '/transfer')).toEqual({ statuses: ['401', '403', '503'], ...needed });
     expect(told(document, 'get', '/leave')).toEqual({ statuses: ['403', '503'], ...none });
+    expect(told(document, 'get', '/mine')).toEqual({ statuses: ['401', '503'], ...needed });
+    expect(told(document, 'get', '/me')).toEqual({ statuses: ['401', '503'], ...needed });
+    expect(told(document, 'get', '/any')).toEqual({ statuses: [], ...none });
     expect(told(document, 'get', '/inherited')).toEqual({ statuses: [], ...none });
     expect(told(document, 'get', '/closed')).toEqual({ statuses: ['401', '503'], ...needed });
     expect(told(document, 'get', '/closed/public')).toEqual({ statuses: [], ...none });
@@ -181,6 +229,17 @@ describe.each(platforms)('an OpenAPI document on %s', (platform) => {
     expect(codes(document, 'get', '/account', 503).code.enum).toEqual(['ERR_STORE_UNAVAILABLE']);
     const discreet = await documentOf(platform, { options: { discloseEviction: false } });
     expect(codes(discreet.document, 'get', '/account', 401).code.enum).toEqual(['ERR_LOGIN_REQUIRED']);
+  });
+
+  it('tells that a session has to be bound to a device', async () => {
+    const { document } = await documentOf(platform, { options: { deviceBound: true } });
+    expect(codes(document, 'get', '/bound', 403).code.enum).toEqual(['ERR_DEVICE_REQUIRED']);
+    expect(codes(document, 'post', '/bound', 403).code.enum).toEqual([
+      'ERR_CROSS_ORIGIN',
+      'ERR_DEVICE_REQUIRED',
+    ]);
+    expect(told(document, 'get', '/bound').security).toEqual(['session']);
+    expect(told(document, 'get', '/bound/public').statuses).toEqual([]);
   });
 
   it('leaves alone what a handler declares itself', async () => {

@@ -99,6 +99,10 @@ export function askedBy(guard: object): Asked | undefined {
 
 type Guard = { [ASKS_FOR]?: Asked };
 
+/** Marks the function of a parameter decorator that throws without a login. */
+export const asksForLogin = <T extends object>(factory: T): T =>
+  Object.assign(factory, { [ASKS_FOR]: 'login' satisfies Asked });
+
 /** The guards bound at this level itself, as classes or instances. Nest's list begins with those of the base class. */
 function guardsAt(level: Handler): object[] {
   const guardsOf = (target: object): object[] =>
