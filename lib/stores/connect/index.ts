@@ -1,4 +1,10 @@
-import { applyDelta, mayCommit, type RecordDelta, type SessionRecord } from '../../core/model/record.js';
+import {
+  applyDelta,
+  keyConflicts,
+  mayCommit,
+  type RecordDelta,
+  type SessionRecord,
+} from '../../core/model/record.js';
 import type { ConnectStoreLike } from '../../core/storage/connect-calls.js';
 import type {
   CommitResult,
@@ -131,6 +137,7 @@ export class ConnectStore implements SessionStore {
     const { record } = entry;
     if (delta.revision !== undefined && delta.revision !== record.revision) return { outcome: 'conflict' };
     if (delta.rotate && delta.rotate.from !== record.secretHash) return { outcome: 'conflict' };
+    if (delta.key && keyConflicts(record, delta.key)) return { outcome: 'conflict' };
     const next = applyDelta(record, delta);
     const ttl = delta.ttl ?? entry.until - this.#clock.now();
     if (ttl > 0) await this.#write(next, ttl);

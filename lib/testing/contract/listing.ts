@@ -16,8 +16,10 @@ export function listingSpecs({ describe, it }: TestRunner, store: StoreUnderTest
   const givenInOrder = async (owner: string, count: number): Promise<string[]> => {
     const start = Date.now() - 10_000;
     const ids: string[] = [];
-    for (let index = 0; index < count; index++)
-      ids.push((await store.given({ subject: owner, startedAt: start + index * 10 })).id);
+    for (let index = 0; index < count; index++) {
+      const at = start + index * 10;
+      ids.push((await store.given({ subject: owner, createdAt: at, startedAt: at })).id);
+    }
     return ids;
   };
 
