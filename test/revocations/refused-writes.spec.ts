@@ -66,7 +66,9 @@ describeWithRedis('a list in a Redis that refuses writes', () => {
       return revocations;
     };
     const writer = await openAt(0);
-    await writer.add(revocationOf('expired', 1_000, { why: 'ended', grace: 0, honoured: false }));
+    await writer.add(
+      revocationOf('expired'.padEnd(22, '-'), 1_000, { why: 'ended', grace: 0, honoured: false }),
+    );
     await redis.cli(...begin);
     const reader = await openAt(2_000);
     try {

@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import { Test } from '@nestjs/testing';
 import { isSessionError, SessionModule } from 'nest-sessions';
 import { SECRET } from '../../support/platforms.js';
@@ -69,15 +68,5 @@ describe('the option deviceBound', () => {
     };
     expect(await complaint({ store, deviceBound: true })).toMatch(/deviceBound: .*"store" keeps no keys/);
     expect(await complaint({ store, deviceBound: false })).not.toMatch(/deviceBound/);
-  });
-});
-
-describe('without the package jose', () => {
-  it('the option fails at boot and names it', async () => {
-    jest.unstable_mockModule('jose', () => {
-      throw Object.assign(new Error("Cannot find package 'jose'"), { code: 'ERR_MODULE_NOT_FOUND' });
-    });
-    expect(await complaint({ deviceBound: true })).toMatch(/deviceBound: .*jose.*"npm install jose"/);
-    expect(await complaint({ deviceBound: false })).toBe('');
   });
 });
