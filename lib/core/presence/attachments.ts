@@ -34,7 +34,7 @@ export class Attachments {
     return { sessions: this.#sessions.size, attached };
   }
 
-  /** To be called before a session is loaded that something will be attached to: an end that is told meanwhile counts. */
+  /** To be called before a session is loaded that something will be attached to: an `ended` event that arrives meanwhile counts. */
   begin(): Opening {
     this.#listen();
     const opening = new Opening((done) => this.#openings.delete(done));
@@ -61,7 +61,7 @@ export class Attachments {
   }
 
   #watch(id: string): WatchedSession {
-    // One that is empty tells so again when what it has closed is detached, and another one may have begun by then.
+    // An empty one calls back again when what it has closed is detached, and another one may have begun by then.
     const session: WatchedSession = new WatchedSession(this.#watching, this.#queue, () => {
       if (this.#sessions.get(id) === session) this.#sessions.delete(id);
     });
@@ -80,10 +80,10 @@ export class Attachments {
 
   /** An application without anything that is open does not listen. */
   #listen(): void {
-    if (!this.#stopped) this.#unlisten ??= this.#events.listen((event) => this.#told(event));
+    if (!this.#stopped) this.#unlisten ??= this.#events.listen((event) => this.#receive(event));
   }
 
-  #told(event: SessionEvent): void {
+  #receive(event: SessionEvent): void {
     if (event.type === 'ended') {
       if (event.id === '') this.#endedOf(event.subject);
       else this.#ended(event.id, event.reason);
@@ -92,7 +92,7 @@ export class Attachments {
     if (event.type === 'relogin' || event.type === 'regenerated') this.#sessions.get(event.id)?.outdate();
   }
 
-  /** Where nothing lists the sessions of a subject, it is not told which of them ended. */
+  /** Without a list of a subject's sessions, the event does not say which of them ended. */
   #endedOf(subject: string | undefined): void {
     for (const session of this.#sessions.values()) if (session.subject === subject) session.look();
   }

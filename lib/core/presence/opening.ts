@@ -2,7 +2,7 @@ import type { ClosingReason } from '../storage/backend.js';
 
 /**
  * Something whose session is being loaded. The response of the store may be older than an event that comes before it, so the
- * ends that are told meanwhile are kept until it is attached.
+ * `ended` events that arrive meanwhile are kept until it is attached.
  */
 export class Opening {
   readonly #ended = new Map<string, ClosingReason>();

@@ -1,13 +1,18 @@
 import type { ServerResponse } from 'node:http';
+import { Logger } from '@nestjs/common';
 import { deviceKeyOf, type DeviceKey } from '../../core/device/device-key.js';
 import type { DeviceRefusal } from '../../core/device/device-refusal.js';
 import type { SessionEngine } from '../../core/engine.js';
+import { traceOf } from '../../core/events/events.js';
 import type { SessionRecord } from '../../core/model/record.js';
 import type { RequestState } from '../../core/request/request-state.js';
+import { isSessionError } from '../../core/util/errors.js';
 import type { FrameworkRequest } from '../../http/request-facts.js';
 import type { DeviceProofs } from './device-proof.js';
 import { challengeHeader, configuration, deviceRequestOf, termination } from './device-headers.js';
 import type { DeviceSettings } from './device.settings.js';
+
+const logger = new Logger('nest-sessions');
 
 /** What a device asks for, by the path of its request. */
 export type DeviceCall = 'registration' | 'refresh';
@@ -73,8 +78,9 @@ export class DeviceEndpoint {
       return await state.inTurn(() =>
         call === 'registration' ? this.#register(state, proof) : this.#refresh(state, sessionId, proof),
       );
-    } catch {
-      // The store's health has logged it.
+    } catch (error) {
+      // The store's health has logged an outage.
+      if (!isSessionError(error)) logger.error('A request of a device-bound session failed.', traceOf(error));
       return UNAVAILABLE;
     }
   }
