@@ -10,6 +10,7 @@ import {
 } from './revocation-list.js';
 import { SessionEntry } from './session-entry.js';
 import { SubjectEntry } from './subject-entry.js';
+import { atMost } from '../core/util/lru.js';
 
 /** Entries are grouped by the minute in which they expire, so that a sweep does not visit all of them. */
 const MINUTE = 60_000;
@@ -41,7 +42,7 @@ export class RevocationTable {
   readonly #subjects = new Map<string, SubjectEntry>();
   /** Each entry by the minute in which it is swept: one minute at a time. */
   readonly #expiring = new Map<number, Set<Entry>>();
-  readonly #keys = new LRUCache<string, string>({ max: KEYS });
+  readonly #keys = new LRUCache<string, string>(atMost(KEYS));
   readonly #most: number;
   readonly #onMerged: () => void;
   /** Sum of the sizes of {@link #subjects}. */

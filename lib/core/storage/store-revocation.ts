@@ -4,6 +4,7 @@ import type { SessionRecord } from '../model/record.js';
 import { nextMoment, TICK } from '../util/clock.js';
 import type { EndedSession } from './backend.js';
 import type { StoreCalls } from './store-calls.js';
+import { atMost } from '../util/lru.js';
 
 /** Maximum number of sessions that one call lists. */
 const PAGE = 500;
@@ -21,7 +22,7 @@ const MARKS = 10_000;
 export class StoreRevocation {
   readonly #calls: StoreCalls;
   /** When this node last revoked a subject's sessions. A login called afterwards counts as later, even with clock skew. */
-  readonly #marks = new LRUCache<string, number>({ max: MARKS });
+  readonly #marks = new LRUCache<string, number>(atMost(MARKS));
 
   /** How long the mark of a revocation is kept, in milliseconds. */
   readonly #markTtl: number;

@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { decodeValue } from './cookie.js';
 import { DIGEST_LENGTH, hashSecret, ID_LENGTH, TOKEN_LENGTH } from './ids.js';
 import type { SignatureForm, Signed, Signer } from './signer.js';
+import { atMost } from '../util/lru.js';
 
 /** A token that one of our keys signed. Whether it opens a session depends on the record. */
 export interface Verified {
@@ -40,7 +41,7 @@ const ADMITTED = 8;
  */
 export class TokenVerifier {
   readonly #signer: Signer;
-  readonly #known = new LRUCache<string, Known>({ max: CACHED });
+  readonly #known = new LRUCache<string, Known>(atMost(CACHED));
   /** Genuine tokens that were not in the full cache. */
   #missed = 0;
 

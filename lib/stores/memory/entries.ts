@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { EndedRecord } from '../../core/storage/store.js';
 import { PackedRecord } from './packed-record.js';
+import { atMost } from '../../core/util/lru.js';
 
 /** Why a session is no longer stored. */
 export type Removal = 'ended' | 'expired' | 'evicted';
@@ -46,8 +47,9 @@ export class Entries {
     this.#now = now;
     const cache = (): LRUCache<string, Entry> =>
       new LRUCache<string, Entry>({
-        max: limits.maxCount,
-        ...(limits.maxBytes < Infinity && { maxSize: limits.maxBytes, sizeCalculation: sizeOf }),
+        ...(limits.maxBytes < Infinity
+          ? { max: limits.maxCount, maxSize: limits.maxBytes, sizeCalculation: sizeOf }
+          : atMost(limits.maxCount)),
         // One number per entry and no timer: an expired entry is removed when it is read, or by the sweep.
         ttl: 1,
         ttlResolution: 0,

@@ -23,6 +23,7 @@ import type {
 import { Entries, wholeTtl, type Removal } from './entries.js';
 import { layoutName, newLayout, PackedRecord, type Layout } from './packed-record.js';
 import { SubjectIds } from './subject-ids.js';
+import { atMost } from '../../core/util/lru.js';
 
 /** What `MemoryStore` takes. */
 export interface MemoryStoreOptions {
@@ -77,7 +78,7 @@ export class MemoryStore implements SessionStore {
     const { maxCount = 100_000, maxBytes = Infinity } = options;
     const now = (): number => this.#clock.now();
     this.#entries = new Entries({ maxCount, maxBytes }, now, (record, why) => this.#removed(record, why));
-    this.#revokedAt = new LRUCache({ max: MARKS, ttl: 1, ttlResolution: 0, perf: { now } });
+    this.#revokedAt = new LRUCache({ ...atMost(MARKS), ttl: 1, ttlResolution: 0, perf: { now } });
   }
 
   bind({ clock, warn, expired }: StoreContext): void {
