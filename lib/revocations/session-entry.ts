@@ -77,6 +77,7 @@ function verdictOfPredecessor(rank: number, terms: SessionTerms, version: number
   return { live: false, why: 'superseded', lately };
 }
 
+/** @param a the one that stands: only it binds, since a rotation that came second was refused */
 function stricter(a: SessionTerms, b: SessionTerms): SessionTerms {
   const confirmed = earlier(a.confirmed, b.confirmed);
   const older = earlier(a.older, b.older);
@@ -88,7 +89,7 @@ function stricter(a: SessionTerms, b: SessionTerms): SessionTerms {
     honoured: a.honoured && b.honoured,
     ...(confirmed !== undefined && { confirmed }),
     ...(older !== undefined && { older }),
-    ...((a.device ?? b.device) !== undefined && { device: a.device ?? b.device }),
+    ...(a.device !== undefined && { device: a.device }),
   };
 }
 

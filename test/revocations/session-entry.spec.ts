@@ -108,4 +108,16 @@ describe('another entry of the same session', () => {
       rotation: { honoured: true, grace: 80 },
     });
   });
+
+  it('of the same rank binds nothing: the key of the first one stands', () => {
+    const deviceOf = (a: Partial<SessionTerms>, b: Partial<SessionTerms>) => {
+      const one = entry(3, terms('rotated', { honoured: true, ...a }));
+      one.widen(3, 0, terms('rotated', { honoured: true, ...b }));
+      const verdict = one.verdictOf(2, 0);
+      return verdict.live && verdict.rotation?.device;
+    };
+    expect(deviceOf({ device: 'first' }, {})).toBe('first');
+    expect(deviceOf({ device: 'first' }, { device: 'second' })).toBe('first');
+    expect(deviceOf({}, { device: 'second' })).toBeUndefined();
+  });
 });
