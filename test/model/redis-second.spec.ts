@@ -17,5 +17,5 @@ describeWithRedis('the model over Redis, the second half', () => {
   afterAll(closeClients);
   afterAll(stopServers);
 
-  itHolds({ from: 5_000, count: 5_000 }, () => redisWorlds(server));
+  itHolds({ from: 10_000, count: 10_000 }, () => redisWorlds(server));
 });

@@ -16,5 +16,5 @@ describeWithRedis('the model over Redis, the first half', () => {
   afterAll(closeClients);
   afterAll(stopServers);
 
-  itHolds({ count: 5_000 }, () => redisWorlds(server));
+  itHolds({ count: 10_000 }, () => redisWorlds(server));
 });

@@ -22,13 +22,16 @@ export class StoreWorld extends World {
   readonly nodes: readonly SessionEngine[];
   readonly #database: SessionStore;
   readonly #probe: SessionBackend;
+  /** What was loaded since the last run ended. */
+  readonly #settled = new Map<string, ReturnType<SessionStore['load']>>();
 
   constructor(store: SessionStore, sabotage: Sabotage = {}) {
     super();
     this.#database = sabotage.database?.(store) ?? store;
     const context = this.context();
     store.bind?.(context);
-    this.#probe = new StoreBackend({ ...methodsOf(this.#database), bind: undefined }, context);
+    const load: SessionStore['load'] = (id) => this.#load(id);
+    this.#probe = new StoreBackend({ ...methodsOf(this.#database), load, bind: undefined }, context);
     this.nodes = [0, 1].map(() => this.#node(sabotage));
   }
 
@@ -53,7 +56,7 @@ export class StoreWorld extends World {
     const views = [...oracle.sessions.values()];
     const [lists, records, opened] = await Promise.all([
       Promise.all(subjects.map(async (subject) => this.#database.list(subject))),
-      Promise.all(views.map(async ({ id }) => this.#database.load(id))),
+      Promise.all(views.map(async ({ id }) => this.#load(id))),
       Promise.all(tokens.map(async ({ value }) => this.#probe.open(value, {}))),
     ]);
     for (const [i, list] of lists.entries()) for (const { id } of list) oracle.belongs(id, subjects[i]!);
@@ -70,7 +73,15 @@ export class StoreWorld extends World {
     for (const [i, token] of tokens.entries()) if (opened[i]!.kind === 'live') oracle.opensAtTheEnd(token);
   }
 
+  /** Once for each session, however many tokens of it there are: nothing changes meanwhile. */
+  #load(id: string): ReturnType<SessionStore['load']> {
+    const loaded = this.#settled.get(id) ?? this.#database.load(id);
+    this.#settled.set(id, loaded);
+    return loaded;
+  }
+
   async tidy({ sessions }: Oracle): Promise<void> {
+    this.#settled.clear();
     await Promise.all([...sessions.keys()].map(async (id) => this.#database.destroy(id)));
   }
 
