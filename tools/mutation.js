@@ -1,14 +1,18 @@
 // Mutation testing: changes the code in small ways, and expects that a test fails for each. Prints a score for each file.
 //
-//   node tools/mutation.js unit [--check] [file…]    the pure parts against their own specs, in minutes
+//   node tools/mutation.js unit [--check] [file…]    the pure parts against their own specs
 //   node tools/mutation.js whole [part…]             each part of stryker.config.js against the specs named there, for hours
 //
 // Both write the scores to test/mutation/result.md, and what survives to test/mutation/survivors.md. With --check nothing is
 // written, and what differs from survivors.md fails. Other options are Stryker's, for example --concurrency=1.
+//
+// The pure parts take minutes. Their last measurement is kept in test/mutation/unit.json.gz, and only mutants of code that has
+// changed since, or whose specs have, are tried again: seconds in CI. With --force all are.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { format } from 'prettier';
 import { PARTS } from '../stryker.config.js';
 import unit from '../stryker.unit.config.js';
@@ -16,6 +20,8 @@ import * as survivors from './survivors.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const RESULT = join(root, 'test/mutation/result.md');
+const KEPT = join(root, 'test/mutation/unit.json.gz');
+const INCREMENTAL = join(root, '.cache/mutation/unit-incremental.json');
 const LEAST = 90;
 const LAYERS = { unit: 'the unit layer', whole: 'behaviour' };
 
@@ -33,7 +39,9 @@ else throw new Error(`There is no run "${run}": it is ${Object.keys(LAYERS).join
 async function measure(layer, files, part) {
   const report = join(root, (part === undefined ? unit : PARTS[part]).jsonReporter.fileName);
   rmSync(report, { force: true });
-  const { status } = spawnSync(process.execPath, stryker(layer, files), {
+  const incremental = layer === 'unit' && files.length === 0;
+  if (incremental) unpack();
+  const { status } = spawnSync(process.execPath, stryker(layer, files, incremental), {
     cwd: root,
     stdio: 'inherit',
     env: { ...process.env, MUTATION_PART: part },
@@ -50,6 +58,7 @@ async function measure(layer, files, part) {
     faults.push(`The score is below ${LEAST} %.`);
   if (!check) {
     survivors.write(entries);
+    if (incremental) pack();
     writeFileSync(RESULT, await format(page(merged(rows)), { parser: 'markdown' }));
   }
   if (faults.length === 0) return;
@@ -57,10 +66,24 @@ async function measure(layer, files, part) {
   process.exitCode = 1;
 }
 
-function stryker(layer, files) {
+/** What Stryker knows from the last measurement. */
+function unpack() {
+  mkdirSync(dirname(INCREMENTAL), { recursive: true });
+  if (existsSync(KEPT)) writeFileSync(INCREMENTAL, gunzipSync(readFileSync(KEPT)));
+  else rmSync(INCREMENTAL, { force: true });
+}
+
+/** Without what differs from machine to machine. */
+function pack() {
+  const { files, testFiles, schemaVersion, thresholds } = JSON.parse(readFileSync(INCREMENTAL, 'utf8'));
+  writeFileSync(KEPT, gzipSync(JSON.stringify({ files, testFiles, schemaVersion, thresholds }), { level: 9 }));
+}
+
+function stryker(layer, files, incremental) {
   const config = layer === 'unit' ? 'stryker.unit.config.js' : 'stryker.config.js';
   const mutate = files.length > 0 ? ['--mutate', files.join(',')] : [];
-  return ['node_modules/@stryker-mutator/core/bin/stryker.js', 'run', config, ...mutate, ...flags];
+  const kept = incremental ? ['--incremental', '--incrementalFile', INCREMENTAL] : [];
+  return ['node_modules/@stryker-mutator/core/bin/stryker.js', 'run', config, ...mutate, ...kept, ...flags];
 }
 
 /** What does not compile, or was left out with a reason, is no mutant. A test that never ends has noticed, too. */
