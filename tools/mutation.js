@@ -76,7 +76,10 @@ function unpack() {
 /** Without what differs from machine to machine. */
 function pack() {
   const { files, testFiles, schemaVersion, thresholds } = JSON.parse(readFileSync(INCREMENTAL, 'utf8'));
-  writeFileSync(KEPT, gzipSync(JSON.stringify({ files, testFiles, schemaVersion, thresholds }), { level: 9 }));
+  writeFileSync(
+    KEPT,
+    gzipSync(JSON.stringify({ files, testFiles, schemaVersion, thresholds }), { level: 9 }),
+  );
 }
 
 function stryker(layer, files, incremental) {
