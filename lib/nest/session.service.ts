@@ -25,7 +25,7 @@ import { crossOriginReport } from './request/cross-origin-report.js';
 import { currentSession, storage } from './request/current-session.js';
 import { asHttp } from './request/session.exceptions.js';
 import { endOf, type SessionEnd } from './sockets/session-end.js';
-import { SocketSessions } from './sockets/socket-sessions.js';
+import { closingOf, SocketSessions } from './sockets/socket-sessions.js';
 import { SessionEvents } from './session.events.js';
 import type { SessionSettings } from './options/session.settings.js';
 import { checkCall, type CallName } from './options/call-options.js';
@@ -278,7 +278,7 @@ export class SessionService<T extends object = SessionData> {
    */
   connect(request: IncomingMessage, socket: object): Promise<Session<T>> {
     return this.#read('connect()', async () => {
-      const entry = this.#sockets.entry(request);
+      const entry = this.#sockets.entry(request, closingOf(request, socket));
       const opened = await entry.ready;
       if (opened.foreign) throw this.#sockets.refuseForeign(request);
       this.#sockets.bind(socket, entry);

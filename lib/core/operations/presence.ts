@@ -26,10 +26,10 @@ export class Presences {
    */
   async look(state: RequestState): Promise<Look> {
     const before = state.handle;
-    if (!before) return { over: true, reason: undefined };
+    if (!before) return this.#lost(state);
     const found = await this.#present(before);
     // It ended here, or was replaced, in the meantime.
-    if (state.handle === undefined) return { over: true, reason: undefined };
+    if (state.handle === undefined) return this.#lost(state);
     if (found.kind === 'over') return this.#over(state, found.reason);
     const { handle, now, renewed } = found;
     const timeout = this.#context.timeoutOf(handle.record, now);
@@ -39,8 +39,21 @@ export class Presences {
     }
     if (renewed && !isSameClient(state.device, handle.record.device)) return this.#over(state, 'renewed');
     // A write of this connection in the meantime has brought a later record.
-    if (state.handle === before) state.reloaded(handle);
+    if (state.handle === before) {
+      if (renewed) state.recognised(handle);
+      else state.reloaded(handle);
+    }
     return { over: false, renewed };
+  }
+
+  /**
+   * A call of this connection has found that its token opens the session no longer: a re-login was faster than an `update()`, say.
+   * Then the session goes on, without this connection.
+   */
+  async #lost({ former }: RequestState): Promise<Look> {
+    if (!former) return { over: true, reason: undefined };
+    const found = await this.#present(former.handle);
+    return { over: true, reason: found.kind === 'over' ? found.reason : 'renewed' };
   }
 
   async #present(handle: NonNullable<RequestState['handle']>) {

@@ -298,6 +298,12 @@ export class RequestState {
     this.bag.rebase(handle.record.data);
   }
 
+  /** After a re-login elsewhere, by the client of this connection: a new handshake would not be suspicious. */
+  recognised(handle: SessionHandle): void {
+    this.reloaded(handle);
+    this.#at = to.continued(this.#at, { suspicious: false, marks: false });
+  }
+
   /** A change of what is kept of the client's device is stored, independently of what a commit has to write. */
   bound(handle: SessionHandle, newCookie: boolean): void {
     this.#at = to.continued(this.#at, { handle }, newCookie);

@@ -12,8 +12,8 @@ import type { SocketSession } from './socket-session.js';
 import { SocketSessions } from './socket-sessions.js';
 import {
   closePlainly,
-  closeSocket,
   deliverExceptions,
+  endSocket,
   handshakeOf,
   isIoServer,
   isWsServer,
@@ -132,7 +132,7 @@ export class GatewayHook {
     const entry = entryOf(client) ?? this.#bound(client, handshake);
     const end = entry?.session?.end;
     // It ended while the connection was being made, when there was nothing to close yet.
-    if (end) closeSocket(client, end);
+    if (end) endSocket(client, end);
     return !end;
   }
 
@@ -169,15 +169,16 @@ export class GatewayHook {
     if (!entry) return run();
     const session = entry.session ?? (await entry.ready.catch(() => undefined));
     if (!session) return undefined;
+    const { losses } = session;
     const value: unknown = await (this.#sockets.context ? storage.run(session, run) : run());
-    return (await this.#settled(session, client)) ? value : undefined;
+    return (await this.#settled(session, client, losses)) ? value : undefined;
   }
 
   /** The exception filters have seen the handler, and do not see this. */
-  async #settled(session: SocketSession, client: object): Promise<boolean> {
-    if (!session.unsettled) return true;
+  async #settled(session: SocketSession, client: object, losses: number): Promise<boolean> {
+    if (!session.unsettled && session.losses === losses) return true;
     try {
-      await session.settle();
+      await session.settle(losses);
       return true;
     } catch (error) {
       if (toldOf(error).message === 'Internal server error')

@@ -21,6 +21,13 @@ export interface SocketServices {
   users: UserLoader;
 }
 
+/** What is done with a socket whose session is over. */
+export interface Closer {
+  /** Called for all that share the connection before any of them is closed, which closes the others. */
+  tell(end: SessionEnd): void;
+  close(end: SessionEnd): void;
+}
+
 /** The session of a socket, which its messages share. It is closed with the session. */
 export class SocketSession implements HandlerSession {
   readonly state: RequestState;
@@ -29,12 +36,15 @@ export class SocketSession implements HandlerSession {
   readonly foreign: boolean;
   readonly #services: SocketServices;
   readonly #attached: Attached | undefined;
-  readonly #closers = new Set<(end: SessionEnd) => void>();
+  readonly #closers = new Set<Closer>();
   #session: Session | undefined;
   #end: SessionEnd | undefined;
   #closed = false;
   /** Messages that count as activity and that no guard of this library has rejected, since the last commit. */
   #active = 0;
+  /** How often changes were lost, and by which error the last time. */
+  #losses = 0;
+  #lastLoss: unknown;
 
   /** @param opening begun before the session was loaded */
   constructor(
@@ -84,11 +94,16 @@ export class SocketSession implements HandlerSession {
     return this.#active > 0 || this.state.changed;
   }
 
-  /** @param close called once, when the session is over; at once if it is already */
-  onEnd(close: (end: SessionEnd) => void): () => void {
-    if (this.#end) close(this.#end);
-    else this.#closers.add(close);
-    return () => this.#closers.delete(close);
+  /** For {@link settle}. */
+  get losses(): number {
+    return this.#losses;
+  }
+
+  /** @param closer called once, when the session is over; at once if it is already */
+  onEnd(closer: Closer): () => void {
+    if (this.#end) closeAll([closer], this.#end);
+    else this.#closers.add(closer);
+    return () => this.#closers.delete(closer);
   }
 
   /** The socket has closed. */
@@ -144,16 +159,21 @@ export class SocketSession implements HandlerSession {
   /**
    * After each message: stores what its handler changed, and extends the idle timeout if that is due.
    *
+   * @param losses those when the handler began: what was lost since then may be changes of it, that another message of this
+   *   socket could not store
    * @throws what a handler gets of a commit that fails
    */
-  async settle(): Promise<void> {
+  async settle(losses: number): Promise<void> {
+    const lost = this.#losses !== losses;
     try {
       await this.#settle();
     } catch (error) {
       // The next message begins with what is stored.
+      if (this.state.changed) this.#losses++;
       this.state.changesLost();
-      throw this.thrown(error);
+      throw (this.#lastLoss = this.thrown(error));
     }
+    if (lost) throw this.#lastLoss;
   }
 
   async #settle(): Promise<void> {
@@ -173,12 +193,7 @@ export class SocketSession implements HandlerSession {
     this.#end = end;
     const closers = [...this.#closers];
     this.#closers.clear();
-    // One that throws, by a listener of the application, keeps no other socket open.
-    for (const close of closers)
-      callSafely(
-        () => close(end),
-        (error) => logger.error('A listener of a socket threw while it was closed.', traceOf(error)),
-      );
+    closeAll(closers, end);
   }
 
   [inspect.custom](): string {
@@ -188,4 +203,14 @@ export class SocketSession implements HandlerSession {
   toJSON(): Record<string, unknown> {
     return { id: this.state.id };
   }
+}
+
+/** One that throws, by a listener of the application, keeps no other socket open. */
+function closeAll(closers: readonly Closer[], end: SessionEnd): void {
+  for (const step of ['tell', 'close'] as const)
+    for (const closer of closers)
+      callSafely(
+        () => closer[step](end),
+        (error) => logger.error('A listener of a socket threw while it was closed.', traceOf(error)),
+      );
 }

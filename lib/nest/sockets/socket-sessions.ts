@@ -12,7 +12,10 @@ import { Handshake } from '../transports/handshake.js';
 import { gatewayPolicies, type GatewayPolicies } from './gateway-policies.js';
 import { attachEntry, entryOf, SocketEntry } from './socket-entry.js';
 import { SocketSession, type SocketServices } from './socket-session.js';
-import { closeSocket, onGone } from './socket-shapes.js';
+import { closeSocket, onClosed, onGone, tellEnd, tellsOfClosing } from './socket-shapes.js';
+
+/** Calls back when a connection is closed. */
+type Closing = (listener: () => void) => void;
 
 /** Opens the sessions of sockets, and closes the sockets with them. */
 @Injectable()
@@ -47,7 +50,7 @@ export class SocketSessions {
    */
   entry(
     request: IncomingMessage,
-    closing: (listener: () => void) => void = (listener) => onConnectionClosed(request, listener),
+    closing: Closing = (listener) => onConnectionClosed(request, listener),
   ): SocketEntry {
     const known = entryOf(request);
     if (known) return known;
@@ -64,7 +67,7 @@ export class SocketSessions {
    * @throws SessionHttpException 403 if another site opens the socket, 401 where no gateway takes messages of a client that is not
    *   logged in, 503 if the session could not be loaded
    */
-  async admit(request: IncomingMessage, closing?: (listener: () => void) => void): Promise<SocketEntry> {
+  async admit(request: IncomingMessage, closing?: Closing): Promise<SocketEntry> {
     const entry = this.entry(request, closing);
     const session = await entry.ready;
     const { needLogin, someCrossOrigin } = this.#gateways;
@@ -84,7 +87,10 @@ export class SocketSessions {
     attachEntry(client, entry);
     entry.ready.then(
       (session) => {
-        const unbind = session.onEnd((end) => closeSocket(client, end));
+        const unbind = session.onEnd({
+          tell: (end) => tellEnd(client, end),
+          close: (end) => closeSocket(client, end),
+        });
         onGone(client, unbind);
       },
       () => undefined,
@@ -103,7 +109,7 @@ export class SocketSessions {
       : { needLogin: false, someCrossOrigin: false });
   }
 
-  async #open(request: IncomingMessage, closing: (listener: () => void) => void): Promise<SocketSession> {
+  async #open(request: IncomingMessage, closing: Closing): Promise<SocketSession> {
     const { engine } = this.#services;
     const handshake = new Handshake(request, undefined, this.#host.httpAdapter);
     const opening = engine.attachments.begin();
@@ -120,6 +126,12 @@ export class SocketSessions {
     }
   }
 }
+
+/** Of polling, the request comes and goes by a connection that is not the one of the requests after it. */
+export const closingOf = (request: IncomingMessage, client: object): Closing =>
+  tellsOfClosing(client)
+    ? (listener) => onClosed(client, listener)
+    : (listener) => onConnectionClosed(request, listener);
 
 function onConnectionClosed({ socket }: Partial<IncomingMessage>, listener: () => void): void {
   // What has no connection of its own cannot tell when it is over, and so is not kept.

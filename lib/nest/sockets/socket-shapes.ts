@@ -85,18 +85,31 @@ export function handshakeOf(client: unknown, request: unknown): IncomingMessage 
 /** The event by which clients of socket.io, which has no close codes, learn why they are disconnected. */
 export const ENDED_EVENT = 'session-ended';
 
-/** Closes a socket because of its session. */
+/** Tells a client why it will be closed, if its close code does not. */
+export function tellEnd(client: unknown, end: SessionEnd): void {
+  if (isIoSocket(client)) client.emit(ENDED_EVENT, end);
+}
+
+/** Closes a socket because of its session, and with socket.io its connection, which may have clients in other namespaces. */
 export function closeSocket(client: unknown, end: SessionEnd): void {
   if (isIoSocket(client)) {
     // The listeners of the application are called meanwhile, and may throw.
     try {
-      client.emit(ENDED_EVENT, end);
       // A client of socket.io connects again by itself after a lost connection, and not after it was disconnected.
       if (end.code !== SESSION_RENEWED) client.disconnect(true);
     } finally {
       client.conn.close();
     }
   } else closePlainly(client, end.code, end.reason);
+}
+
+/** {@link tellEnd} and {@link closeSocket}. */
+export function endSocket(client: unknown, end: SessionEnd): void {
+  try {
+    tellEnd(client, end);
+  } finally {
+    closeSocket(client, end);
+  }
 }
 
 export function closePlainly(client: unknown, code: number, reason: string): void {
@@ -109,6 +122,10 @@ export function onGone(client: unknown, listener: () => void): void {
   if (isIoSocket(client)) client.once('disconnect', listener);
   else onClosed(client, listener);
 }
+
+/** Whether {@link onClosed} calls back. */
+export const tellsOfClosing = (client: unknown): boolean =>
+  isIoSocket(client) || (isPlainSocket(client) && typeof client.once === 'function');
 
 /** Calls back when the connection is closed; at once if it is already. */
 export function onClosed(client: unknown, listener: () => void): void {

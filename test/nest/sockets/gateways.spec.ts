@@ -130,6 +130,18 @@ describe.each(everywhere)('a gateway by %s', (_, transport, platform) => {
     );
   });
 
+  it('gives it to a socket that was suspicious, once its own client has logged in again', async () => {
+    const { client, url } = await run({
+      protection: (now, then) => (now.userAgent === then.userAgent ? 'ok' : 'relogin'),
+    });
+    const browser = new Browser(url);
+    await browser.post('/login', { user: 'alice' }, { headers: { 'user-agent': 'Former/1' } });
+    const alice = await client({ cookie: browser.cookie, 'user-agent': 'Updated/2' });
+    expect(await alice.ask('sensitive')).toMatchObject({ code: 'ERR_RELOGIN_REQUIRED' });
+    await browser.post('/relogin', {}, { headers: { 'user-agent': 'Updated/2' } });
+    expect(await alice.ask('sensitive')).toEqual({ ok: true });
+  });
+
   it('is no thief when the browser rotates its cookie', async () => {
     const { app, client, clock, url } = await run();
     const browser = new Browser(url);

@@ -2,12 +2,13 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { SessionService, type Session, type SessionEnd } from 'nest-sessions';
 import { loginAs } from 'nest-sessions/testing';
+import { Server as IoServer, type Socket as IoSocket } from 'socket.io';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { SESSION_ENGINE } from '../../../lib/nest/options/tokens.js';
 import { AppController, type Data } from '../../support/app.js';
 import { closeAll, platforms, start, type PlatformName } from '../../support/platforms.js';
 import { until } from '../../support/until.js';
-import { closeClients, connectWs, type Client } from './clients.js';
+import { closeClients, connectIo, connectWs, type Client } from './clients.js';
 
 const servers: Server[] = [];
 afterEach(async () => {
@@ -47,6 +48,31 @@ describe.each(platforms)('a server of the application’s own on %s', (platform)
     await sessions.revoke(opened[0]!.id);
     expect(await alice.closed).toEqual({ code: 4401, reason: 'revoked' });
   });
+
+  it.each([[['polling']], [['polling', 'websocket']], [['websocket']]])(
+    'closes a socket of socket.io by %s, long after the request of its handshake',
+    async (ways) => {
+      const { app } = await start(platform, { controllers: [AppController] });
+      const sessions = app.get<SessionService<Data>>(SessionService);
+      const server = createServer();
+      server.keepAliveTimeout = 1;
+      servers.push(server);
+      const found: IoSocket[] = [];
+      new IoServer(server).on('connection', (socket) => {
+        void sessions.connect(socket.request, socket).then(() => found.push(socket));
+      });
+      await once(server.listen(0, '127.0.0.1'), 'listening');
+      const url = `http://127.0.0.1:${(server.address() as { port: number }).port}`;
+      const alice = (await connectIo(url, { cookie: await loginAs(app, 'alice') }, ways)) as Client;
+      await until(() => found.length === 1);
+      const [{ conn, request }] = found as [IoSocket];
+      await until(() => conn.transport.name === ways.at(-1));
+      if (ways[0] === 'polling') await until(() => request.socket.destroyed);
+      expect(alice.open).toBe(true);
+      await sessions.revokeAll('alice');
+      expect(await alice.closed).toEqual({ code: 4401, reason: 'revoked' });
+    },
+  );
 
   it('is told of a handshake of another site, and leaves nothing behind', async () => {
     const { app, refused, server, size } = await run(platform);

@@ -3,6 +3,7 @@ import { LoginGuard, Subject } from 'nest-sessions';
 import { UseGuards } from '@nestjs/common';
 import { loginAs } from 'nest-sessions/testing';
 import type { Server } from 'socket.io';
+import { Manager } from 'socket.io-client';
 import { closeAll, platforms } from '../../support/platforms.js';
 import { until } from '../../support/until.js';
 import { closeClients, connectIo, type Client } from './clients.js';
@@ -70,6 +71,31 @@ describe.each(platforms)('socket.io on %s', (platform) => {
     expect(await root.ask('who')).toEqual({ subject: 'alice' });
     await sessions.revokeAll('alice');
     expect([await root.closed, await news.closed]).toEqual(Array(2).fill({ code: 4401, reason: 'revoked' }));
+  });
+
+  it.each(['polling', 'websocket'])('tells every namespace of one connection why, by %s', async (way) => {
+    const { app, url, sessions, size } = await run();
+    const manager = new Manager(url, {
+      extraHeaders: { cookie: await loginAs(app, 'alice') },
+      transports: [way],
+      reconnection: false,
+      autoConnect: false,
+    });
+    const heard: Record<string, unknown[]> = { '/': [], '/news': [] };
+    for (const [namespace, told] of Object.entries(heard)) {
+      const socket = manager.socket(namespace);
+      const connected = new Promise<void>((resolve) => socket.once('connect', () => resolve()));
+      socket.on('session-ended', (end) => told.push(end));
+      socket.on('disconnect', (reason) => told.push(reason));
+      socket.connect();
+      await connected;
+    }
+    expect(size()).toEqual({ sessions: 1, attached: 1 });
+    await sessions.revokeAll('alice');
+    await until(() => Object.values(heard).every((told) => told.includes('io server disconnect')));
+    const told = [{ code: 4401, reason: 'revoked' }, 'io server disconnect'];
+    expect(heard).toEqual({ '/': told, '/news': told });
+    expect(size()).toEqual({ sessions: 0, attached: 0 });
   });
 
   it('sends nothing to the sockets of a session that ended', async () => {
