@@ -20,6 +20,7 @@ import {
 import type { Session } from './session.js';
 import { assertFactorIfNamed, assertSubjectIfNamed } from '../core/model/subject.js';
 import type { RequestState } from '../core/request/request-state.js';
+import { CookieAction } from '../core/request/state.js';
 import { Handshake, type HandshakeSource } from './transports/handshake.js';
 import { crossOriginReport } from './request/cross-origin-report.js';
 import { currentSession, storage } from './request/current-session.js';
@@ -386,6 +387,9 @@ function keptIds(options: { except?: unknown }): readonly string[] {
 /** The response of the request that ended its own session takes the cookie away. */
 function loseCurrent(ended: (id: string) => boolean): void {
   const state = currentSession()?.state;
-  const id = state?.handle?.record.id;
-  if (state && id !== undefined && ended(id)) state.revoked();
+  if (!state) return;
+  // Where something open belongs to it, the event of the end came first.
+  const isTold = state.state.kind === 'ended' && state.cookie === CookieAction.Keep;
+  const id = isTold ? state.id : state.handle?.record.id;
+  if (id !== undefined && ended(id)) state.revoked();
 }

@@ -26,6 +26,8 @@ export interface HandlerSession {
   commit(success: boolean): void | Promise<void>;
   /** Rejects a request whose session could not be loaded. */
   refuse(policy: HandlerPolicy): void;
+  /** Of a response: calls back when its head is about to be sent, and what the request changed is stored. */
+  onBegin?(listener: (status: number) => void): void;
   /** Of a socket: brings the session up to date. */
   reload?(): Promise<void>;
   /** An error as the application gets it. */

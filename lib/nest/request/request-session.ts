@@ -50,6 +50,8 @@ export class RequestSession implements HandlerSession, ResponseListener, CallWat
   #challenge: string | undefined;
   /** Whether all handlers so far declare that their response does not depend on the session. Unset before the first one. */
   #cacheable: boolean | undefined;
+  /** To be told when the response begins. */
+  #beginners: ((status: number) => void)[] | undefined;
 
   constructor(
     services: RequestServices,
@@ -158,7 +160,22 @@ export class RequestSession implements HandlerSession, ResponseListener, CallWat
     return this.#services.engine.commit(this.state, success);
   }
 
+  /** Not called if the response begins with a failure of the session itself. */
+  onBegin(listener: (status: number) => void): void {
+    (this.#beginners ??= []).push(listener);
+  }
+
   beforeHead(status: number): void | Promise<void> {
+    const done = this.#prepareHead(status);
+    if (!this.#beginners) return done;
+    return done ? done.then(() => this.#begin(status)) : this.#begin(status);
+  }
+
+  #begin(status: number): void {
+    for (const listener of this.#beginners!) listener(status);
+  }
+
+  #prepareHead(status: number): void | Promise<void> {
     const { state } = this;
     this.#unauthorized = status === 401;
     // `@Cacheable()` covers only the handler's own response: a rejection or a failure may depend on the session.

@@ -8,13 +8,13 @@ import {
 } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import type { SessionEngine } from '../../core/engine.js';
-import type { Attached } from '../../core/presence/attached.js';
+import { isGone } from '../../http/response/response-calls.js';
 import { SESSION_ENGINE } from '../options/tokens.js';
 import type { HandlerSession } from '../request/handler-session.js';
-import { endOf, type SessionEnd } from '../sockets/session-end.js';
 import { isHttp, responseOf } from '../transports/adapters.js';
 import { noSession } from '../transports/no-session.js';
 import { sessionOf } from '../transports/session-of.js';
+import { ResponseWatch } from './response-watch.js';
 
 /** The metadata key of Nest's `@Sse()`. */
 const SSE = '__sse__';
@@ -46,41 +46,43 @@ export class EndWithSessionInterceptor implements NestInterceptor {
   #endingStream(current: HandlerSession, context: ExecutionContext, next: CallHandler): Observable<unknown> {
     return new Observable((subscriber) => {
       const events = next.handle().subscribe(subscriber);
-      const attached = this.#attach(current, (end) => {
+      const watch = new ResponseWatch(this.#engine, current, (end) => {
         subscriber.next({ type: ENDED_EVENT, data: end });
         subscriber.complete();
       });
-      onClosed(responseOf(context)!, () => attached?.detach());
+      onClosed(responseOf(context)!, () => watch.stop());
       return () => {
         events.unsubscribe();
-        attached?.detach();
+        watch.stop();
       };
     });
   }
 
-  /** A response that is cut off is not complete to its client either. */
+  /**
+   * A response that is cut off is not complete to its client either. Where the request itself may have ended the session, as a logout
+   * does, its response decides as it begins.
+   */
   #endingResponse(
     current: HandlerSession,
     context: ExecutionContext,
     next: CallHandler,
   ): Observable<unknown> {
     const response = responseOf(context)!;
-    const attached = this.#attach(current, () => response.destroy());
-    onClosed(response, () => attached?.detach());
+    let begun = false;
+    const watch = new ResponseWatch(this.#engine, current, () => {
+      if (begun || !watch.changing) response.destroy();
+    });
+    current.onBegin?.((status) => {
+      begun = true;
+      if (watch.lost && status < 400) response.destroy();
+    });
+    onClosed(response, () => watch.stop());
     return next.handle();
-  }
-
-  /** The session was loaded when the request began; an end that was told since then is found by a look. */
-  #attach({ state }: HandlerSession, close: (end: SessionEnd) => void): Attached | undefined {
-    const attached = this.#engine.attachments.attach(state, (reason) => close(endOf(reason)));
-    // An outage ends nothing.
-    attached?.reload().catch(() => undefined);
-    return attached;
   }
 }
 
 /** The client may have gone while the guards of the handler were asked. */
 function onClosed(response: ServerResponse, listener: () => void): void {
-  if (response.closed || response.destroyed) listener();
+  if (response.closed || isGone(response)) listener();
   else response.once('close', listener);
 }

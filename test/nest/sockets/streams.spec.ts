@@ -1,12 +1,25 @@
 import { once } from 'node:events';
-import { get, type IncomingMessage } from 'node:http';
+import { get, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
-import { Controller, Get, Sse, StreamableFile, UseGuards, type MessageEvent } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  HttpCode,
+  Inject,
+  Post,
+  Res,
+  Sse,
+  StreamableFile,
+  UseGuards,
+  type MessageEvent,
+} from '@nestjs/common';
 import { concatMap, NEVER, startWith, Subject as Source, type Observable } from 'rxjs';
-import { EndWithSession, LoginGuard, Session, SessionService } from 'nest-sessions';
+import { EndWithSession, LoginGuard, Logout, Session, SessionService } from 'nest-sessions';
 import { loginAs } from 'nest-sessions/testing';
 import { SESSION_ENGINE } from '../../../lib/nest/options/tokens.js';
 import { AppController, type Data } from '../../support/app.js';
+import { Browser } from '../../support/browser.js';
+import { gate, type Gate } from '../../support/gate.js';
 import { closeAll, platforms, start, type PlatformName } from '../../support/platforms.js';
 import { until } from '../../support/until.js';
 
@@ -47,6 +60,68 @@ class StreamController {
   }
 }
 
+let poll: Gate;
+beforeEach(() => void (poll = gate()));
+
+/** All of whose responses end with the session, those that end it included. */
+@Controller('class')
+@EndWithSession()
+class EndingController {
+  constructor(@Inject(SessionService) private readonly sessions: SessionService<Data>) {}
+
+  @Sse('events')
+  async events(@Session() session: Session<Data>): Promise<Observable<MessageEvent>> {
+    session.data['seen'] = true;
+    await session.commit();
+    return NEVER.pipe(startWith({ data: session.id }));
+  }
+
+  @Get('raw')
+  async raw(@Session() session: Session<Data>, @Res() response: Reply) {
+    session.data['seen'] = true;
+    await session.commit();
+    response.hijack?.();
+    const raw = response.raw ?? response;
+    raw.writeHead(200, { 'content-type': 'text/plain' });
+    raw.write(`data: ${session.id}\n`);
+  }
+
+  @Get('poll')
+  async poll() {
+    await poll.pass();
+    return { ok: true };
+  }
+
+  @Post('login')
+  @HttpCode(200)
+  async login() {
+    await this.sessions.login('bob');
+    return { ok: true };
+  }
+
+  @Post('logout')
+  @HttpCode(200)
+  @Logout()
+  logout() {
+    return { ok: true };
+  }
+
+  @Post('clear')
+  @HttpCode(200)
+  async clear() {
+    await this.sessions.clear();
+    return { ok: true };
+  }
+
+  @Post('revoke')
+  @HttpCode(200)
+  async revoke(@Session() session: Session<Data>) {
+    return { ended: await this.sessions.revokeAll(session.subject!) };
+  }
+}
+
+type Reply = ServerResponse & { raw?: ServerResponse; hijack?(): void };
+
 /** A response that is still running. */
 async function listen(url: string, cookie: string) {
   const [response] = (await once(get(url, { headers: { cookie } }), 'response')) as [IncomingMessage];
@@ -59,7 +134,8 @@ async function listen(url: string, cookie: string) {
 }
 
 async function run(platform: PlatformName) {
-  const running = await start(platform, { controllers: [AppController, StreamController] });
+  const controllers = [AppController, StreamController, EndingController];
+  const running = await start(platform, { controllers });
   const sessions = running.app.get<SessionService<Data>>(SessionService);
   return { ...running, sessions, cookie: await loginAs(running.app, 'alice') };
 }
@@ -109,5 +185,36 @@ describe.each(platforms)('running responses on %s', (platform) => {
     one.close();
     other.close();
     await until(() => attachments.size.attached === 0);
+  });
+
+  it.each(['events', 'raw'])('end with a session that the handler stored first: %s', async (path) => {
+    const { url, sessions } = await run(platform);
+    const running = await listen(`${url}/class/${path}`, '');
+    const [, id] = /data: (\S+)/.exec(running.text)!;
+    await sessions.revoke(id!);
+    await until(() => running.ended || running.cut);
+  });
+
+  it('end before they began where the session ended elsewhere', async () => {
+    const { url, cookie, sessions } = await run(platform);
+    const polling = once(get(`${url}/class/poll`, { headers: { cookie } }), 'response');
+    await poll.reached;
+    await sessions.revokeAll('alice');
+    await expect(polling).rejects.toMatchObject({ code: 'ECONNRESET' });
+    poll.open();
+  });
+
+  it.each([
+    ['logout', ''],
+    ['clear', ''],
+    ['revoke', ''],
+    ['login', 'bob'],
+  ])('are complete where the request itself ended the session: %s', async (path, then) => {
+    const { url } = await run(platform);
+    const browser = new Browser(url);
+    await browser.post('/login', { user: 'alice' });
+    expect((await browser.post(`/class/${path}`)).status).toBe(200);
+    expect(browser.cookie === '').toBe(then === '');
+    expect((await browser.get('/look')).json()).toMatchObject({ subject: then || null });
   });
 });
