@@ -1,19 +1,14 @@
 import { SessionService } from 'nest-sessions';
 import type { SessionEvent } from 'nest-sessions';
-import { SealedCookie } from 'nest-sessions/sealed';
 import { z } from 'zod';
 import { SpyStore } from '../support/spy-store.js';
 import { Browser } from '../support/browser.js';
+import { describeEverySite } from '../support/every-site.js';
 import { closeAll, platforms, start, type Running, type Site } from '../support/platforms.js';
 import { recipe, users } from './recipe.app.js';
 
 const ALICE = { username: 'alice', password: 'secret' };
 const BOB = { username: 'bob', password: 'secret' };
-
-const sites: [string, Site][] = platforms.flatMap(([platform]) => [
-  [`${platform}, memory`, { platform, store: () => undefined }],
-  [`${platform}, sealed`, { platform, store: () => new SealedCookie() }],
-]);
 
 function eventsOf({ app }: Running): string[] {
   const told: string[] = [];
@@ -26,7 +21,13 @@ function eventsOf({ app }: Running): string[] {
 beforeEach(() => users.reset());
 afterEach(closeAll);
 
-describe.each(sites)('the recipe of the Nest documentation (%s)', (_name, site) => {
+describeEverySite('Passport', (site) => {
+  describe('by the recipe of the Nest documentation', () => theRecipe(site));
+  describe('with what a serializer gives', () => serialized(site));
+  describe('with remember me', () => rememberMe(site));
+});
+
+function theRecipe(site: Site): void {
   it('logs in, and knows the user of later requests', async () => {
     const { url } = await start(site, recipe());
     const browser = new Browser(url);
@@ -206,9 +207,9 @@ describe.each(sites)('the recipe of the Nest documentation (%s)', (_name, site) 
     expect(await app.get(SessionService).revokeAll('u1')).toBeGreaterThanOrEqual(0);
     expect((await browser.get('/me')).status).toBe(403);
   });
-});
+}
 
-describe.each(sites)('what a serializer gives (%s)', (_name, site) => {
+function serialized(site: Site): void {
   it('a number comes back as a number, and is the subject as a text', async () => {
     users.all = [{ id: 7, username: 'alice' }];
     const { app, url } = await start(site, recipe());
@@ -271,7 +272,7 @@ describe.each(sites)('what a serializer gives (%s)', (_name, site) => {
     expect((await browser.post('/login', ALICE)).status).toBe(500);
     expect(browser.cookie).toBe('');
   });
-});
+}
 
 describe.each(platforms)('what Passport is told (%s)', (platform) => {
   it('a login beyond maxSessions is a 409, and tried once', async () => {
@@ -340,7 +341,7 @@ describe.each(platforms)('what Passport is told (%s)', (platform) => {
   );
 });
 
-describe.each(sites)('remember me (%s)', (_name, site) => {
+function rememberMe(site: Site): void {
   const persistent = (cookies: string[]) => cookies.some((cookie) => /; Max-Age=\d{6,}/.test(cookie));
 
   it('a login is not remembered by default', async () => {
@@ -380,4 +381,4 @@ describe.each(sites)('remember me (%s)', (_name, site) => {
     await browser.post('/login', ALICE);
     expect((await browser.post('/remember', { days: 0.01 })).setCookies).toEqual([]);
   });
-});
+}

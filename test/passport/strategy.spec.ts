@@ -1,9 +1,11 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
 import { SessionService } from 'nest-sessions';
 import { PassportSessions } from 'nest-sessions/passport';
 import passport from 'passport';
 import { Browser } from '../support/browser.js';
-import { closeAll, start, type Running } from '../support/platforms.js';
+import { describeEveryStore } from '../support/every-store.js';
+import { closeAll, start, type Running, type Site } from '../support/platforms.js';
 
 afterEach(closeAll);
 
@@ -17,19 +19,23 @@ interface Passport {
   initialize?: object;
 }
 
-/** A Passport of its own on Express, whose handlers are middleware: what the session strategy and the request do there. */
-async function application({ serialize, deserialize, session, initialize }: Passport = {}): Promise<Running> {
+/** A Passport of its own, whose handlers are middleware: what the session strategy and the request do there. */
+async function application(
+  site: Site,
+  { serialize, deserialize, session, initialize }: Passport = {},
+): Promise<Running> {
   const own = new passport.Passport();
   own.serializeUser(serialize ?? ((user: any, done: Done) => done(null, user.id)));
   own.deserializeUser(deserialize ?? ((id: any, done: Done) => done(null, { id })));
-  return start('express', {
+  return start(site, {
     imports: [PassportSessions],
     prepare(app: INestApplication): void {
       if (initialize) app.use(own.initialize(initialize));
       app.use(own.authenticate('session', session ?? {}));
       app.use('/login', (request: any, response: any, next: Done) => {
-        const options = request.query.keep ? { keepSessionInfo: true } : {};
-        const id = request.query.number ? Number(request.query.id) : request.query.id;
+        const query = queryOf(request);
+        const options = query.has('keep') ? { keepSessionInfo: true } : {};
+        const id = query.has('number') ? Number(query.get('id')) : query.get('id');
         request.logIn({ id }, options, (error: unknown) =>
           error ? next(error) : respond(request, response),
         );
@@ -41,7 +47,7 @@ async function application({ serialize, deserialize, session, initialize }: Pass
         request.logout((error: unknown) => (error ? next(error) : respond(request, response)));
       });
       app.use('/write', (request: any, response: any) => {
-        request.session.note = request.query.note;
+        request.session.note = queryOf(request).get('note');
         respond(request, response);
       });
       app.use('/look', respond);
@@ -49,33 +55,45 @@ async function application({ serialize, deserialize, session, initialize }: Pass
   });
 }
 
-function respond(request: any, response: any): void {
-  response.json({
-    user: request.user ?? null,
-    account: request.account ?? null,
-    authenticated: request.isAuthenticated(),
-    unauthenticated: request.isUnauthenticated(),
-    session: { ...request.session },
-  });
+/** Middleware of Fastify has Node's request, without a parsed query. */
+const queryOf = ({ url }: IncomingMessage): URLSearchParams => new URL(url!, 'http://site').searchParams;
+
+function respond(request: any, response: ServerResponse): void {
+  response.setHeader('Content-Type', 'application/json');
+  response.end(
+    JSON.stringify({
+      user: request.user ?? null,
+      account: request.account ?? null,
+      authenticated: request.isAuthenticated(),
+      unauthenticated: request.isUnauthenticated(),
+      session: { ...request.session },
+    }),
+  );
 }
 
 const GUEST = { user: null, account: null, authenticated: false, unauthenticated: true, session: {} };
 
-describe("Passport's session strategy", () => {
+describeEveryStore('Passport', (platform, make) => {
+  const site: Site = { platform, store: () => make() };
+  describe('with its session strategy', () => sessionStrategy(site));
+  describe('with req.logIn() and req.logout()', () => logInAndOut(site));
+});
+
+function sessionStrategy(site: Site): void {
   it('passes a request without a login', async () => {
-    const { url } = await application();
+    const { url } = await application(site);
     expect((await new Browser(url).get('/look')).json()).toEqual(GUEST);
   });
 
   it('passes a guest who has data', async () => {
-    const { url } = await application();
+    const { url } = await application(site);
     const browser = new Browser(url);
     await browser.get('/write?note=a');
     expect((await browser.get('/look')).json()).toEqual({ ...GUEST, session: { note: 'a' } });
   });
 
   it('restores the user', async () => {
-    const { url } = await application();
+    const { url } = await application(site);
     const browser = new Browser(url);
     await browser.get('/login?id=alice');
     expect((await browser.get('/look')).json()).toEqual({
@@ -88,14 +106,14 @@ describe("Passport's session strategy", () => {
   });
 
   it('restores a user whose id is 0', async () => {
-    const { url } = await application();
+    const { url } = await application(site);
     const browser = new Browser(url);
     await browser.get('/login?id=0&number=1');
     expect((await browser.get('/look')).json().user).toEqual({ id: 0 });
   });
 
   it('restores the user under the property that initialize() names', async () => {
-    const { url } = await application({ initialize: { userProperty: 'account' } });
+    const { url } = await application(site, { initialize: { userProperty: 'account' } });
     const browser = new Browser(url);
     await browser.get('/login?id=alice');
     const { user, account, authenticated } = (await browser.get('/look')).json();
@@ -107,7 +125,7 @@ describe("Passport's session strategy", () => {
   });
 
   it('restores the user while the body of the request waits', async () => {
-    const { url } = await application({ session: { pauseStream: true } });
+    const { url } = await application(site, { session: { pauseStream: true } });
     const browser = new Browser(url);
     await browser.get('/login?id=alice');
     expect((await browser.post('/look', { some: 'body' })).json().user).toEqual({ id: 'alice' });
@@ -118,7 +136,7 @@ describe("Passport's session strategy", () => {
     ['false', false],
   ])('ends the session of a user who is gone (%s)', async (_name, gone) => {
     let there: unknown = { id: 'alice' };
-    const { app, url } = await application({ deserialize: (_id, done) => done(null, there) });
+    const { app, url } = await application(site, { deserialize: (_id, done) => done(null, there) });
     const browser = new Browser(url);
     await browser.get('/login?id=alice');
     const copied = browser.cookie;
@@ -131,7 +149,7 @@ describe("Passport's session strategy", () => {
 
   it('an error of deserializeUser() is an error of the request, and leaves the login', async () => {
     let fails = false;
-    const { url } = await application({
+    const { url } = await application(site, {
       deserialize: (id, done) => (fails ? done(new Error('no database')) : done(null, { id })),
     });
     const browser = new Browser(url);
@@ -141,11 +159,11 @@ describe("Passport's session strategy", () => {
     fails = false;
     expect((await browser.get('/look')).json().user).toEqual({ id: 'alice' });
   });
-});
+}
 
-describe('req.logIn() and req.logout()', () => {
+function logInAndOut(site: Site): void {
   it('logIn() with session: false is for this request alone', async () => {
-    const { url } = await application();
+    const { url } = await application(site);
     const browser = new Browser(url);
     const answer = await browser.get('/without-session');
     expect(answer.json()).toMatchObject({ user: { id: 'alice' }, authenticated: true, session: {} });
@@ -154,7 +172,7 @@ describe('req.logIn() and req.logout()', () => {
   });
 
   it('logIn() gives another session, without the data of the former', async () => {
-    const { url } = await application();
+    const { url } = await application(site);
     const browser = new Browser(url);
     await browser.get('/write?note=a');
     const former = browser.cookie;
@@ -163,7 +181,7 @@ describe('req.logIn() and req.logout()', () => {
   });
 
   it('logIn() keeps the data with keepSessionInfo', async () => {
-    const { url } = await application();
+    const { url } = await application(site);
     const browser = new Browser(url);
     await browser.get('/write?note=a');
     await browser.get('/login?id=alice&keep=1');
@@ -171,7 +189,7 @@ describe('req.logIn() and req.logout()', () => {
   });
 
   it('logIn() of the same user is a fresh login', async () => {
-    const { app, clock, url } = await application();
+    const { app, clock, url } = await application(site);
     const browser = new Browser(url);
     await browser.get('/login?id=alice');
     clock.advance('10m');
@@ -182,14 +200,14 @@ describe('req.logIn() and req.logout()', () => {
   });
 
   it('an error of serializeUser() reaches the caller, and logs nobody in', async () => {
-    const { url } = await application({ serialize: (_user, done) => done(new Error('no id')) });
+    const { url } = await application(site, { serialize: (_user, done) => done(new Error('no id')) });
     const browser = new Browser(url);
     expect((await browser.get('/login?id=alice')).status).toBe(500);
     expect((await browser.get('/look')).json()).toEqual(GUEST);
   });
 
   it('logout() ends the session of the user, and no other of the same user', async () => {
-    const { app, url } = await application();
+    const { app, url } = await application(site);
     const [phone, laptop] = [new Browser(url), new Browser(url)];
     await phone.get('/login?id=alice');
     await laptop.get('/login?id=alice');
@@ -198,4 +216,4 @@ describe('req.logIn() and req.logout()', () => {
     expect((await laptop.get('/look')).json().user).toEqual({ id: 'alice' });
     expect(await app.get(SessionService).list('alice')).toHaveLength(1);
   });
-});
+}

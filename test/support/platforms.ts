@@ -36,7 +36,7 @@ export interface Setup {
 /** A platform over something that keeps sessions. */
 export interface Site {
   readonly platform: PlatformName;
-  readonly store: () => SessionModuleOptions['store'];
+  readonly store: () => SessionModuleOptions['store'] | Promise<SessionModuleOptions['store']>;
 }
 
 const running: INestApplication[] = [];
@@ -51,7 +51,7 @@ export async function start(on: PlatformName | Site, setup: Setup = {}): Promise
       SessionModule.forRoot({
         secret: SECRET,
         ...(setup.realClock ? {} : { clock }),
-        ...(store && { store: store() }),
+        ...(store && { store: await store() }),
         ...setup.options,
       }),
       ...(setup.imports ?? []),
