@@ -1,6 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
+import { Logger, LoggerModule } from 'nestjs-pino';
 import { pinoHttp } from 'pino-http';
 import { SessionModule } from 'nest-sessions';
 import { sessionSerializers, type SessionSerializersOptions } from 'nest-sessions/pino';
@@ -8,6 +9,8 @@ import { AppController } from '../support/app.js';
 import { Browser } from '../support/browser.js';
 import { closeAll, platforms, SECRET, start } from '../support/platforms.js';
 import { until } from '../support/until.js';
+// nestjs-pino has one logger in a process, which writes to the stream of the application that was made first.
+import { __resetOutOfContextForTests as forgetLogger } from '../../node_modules/nestjs-pino/dist/esm/PinoLogger.js';
 
 interface Line {
   msg?: string;
@@ -70,6 +73,24 @@ const loggers: [string, Start][] = platforms.flatMap(([platform]): [string, Star
       return url;
     },
   ],
+  [
+    `nestjs-pino on ${platform}`,
+    async (lines, options) => {
+      forgetLogger();
+      const { url } = await start(platform, {
+        controllers,
+        imports: [
+          LoggerModule.forRoot({
+            pinoHttp: [{ serializers: sessionSerializers(options) }, lines],
+            // Its own, `{/*splat}`, matches no request where Nest runs on Fastify.
+            forRoutes: ['{*splat}'],
+          }),
+        ],
+        prepare: (app) => void app.useLogger(app.get(Logger)),
+      });
+      return url;
+    },
+  ],
 ]);
 
 /** It has a request's line of its own, before the session is opened. */
@@ -107,7 +128,8 @@ describe.each([...loggers, fastifyLogger])('%s with sessionSerializers()', (name
     await browser.post('/login', { user: 'alice' });
     const first = cookieValue(browser);
     await browser.get('/me', { headers: SECRETS });
-    await lines.ofResponse(1);
+    await browser.get('/fail', { headers: SECRETS });
+    await lines.ofResponse(2);
     const written = lines.texts.join('');
     expect(first.length).toBeGreaterThan(40);
     for (const secret of [first, decodeURIComponent(first), ...Object.values(SECRETS)])
