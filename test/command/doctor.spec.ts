@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { settingsFindings } from '../../lib/command/doctor/settings.js';
 import { siteFindings, type Site } from '../../lib/command/doctor/site.js';
 import type { DoctorReport } from '../../lib/command/doctor/report.js';
@@ -56,6 +57,16 @@ describe('nest-sessions doctor', () => {
     ['no file', ['none.js'], /none\.js cannot be loaded/],
     ['a timeout that is none', ['--redis', 'redis://localhost', '--timeout', '0'], /--timeout: give seconds/],
     ['no file of variables', ['none.js', '--env', 'none'], /--env: none cannot be read/],
+    [
+      'an address that the driver refuses',
+      ['--redis', 'redis://:pa55word@localhost/name'],
+      /--redis: the driver refuses the address/,
+    ],
+    [
+      'a table that the store refuses',
+      ['--postgres', 'postgres://postgres:pa55word@localhost/app', '--table', 'a b'],
+      /^PostgresStore: table: a name of letters/,
+    ],
   ])('ends with 2 for %s', async (_, args, message) => {
     const { exit, out, err } = await program.run(['doctor', ...args]);
     expect([exit, out, err]).toEqual([2, '', expect.stringMatching(message)]);
@@ -123,6 +134,15 @@ describe('nest-sessions doctor with a module', () => {
     ]);
   });
 
+  it('does not wait for a file that is never loaded, and takes an application that exits for no success', async () => {
+    const waiting = program.write('waiting.mjs', `await new Promise(() => undefined);${MODULE}`);
+    const late = await program.run(['doctor', waiting, '--timeout', '0.5'], ENV);
+    expect([late.exit, late.out, late.err]).toEqual([2, '', expect.stringMatching(/took longer than 0.5 s/)]);
+    const exiting = program.write('exiting.mjs', `${MODULE}process.exit(0);`);
+    const { exit, out, err } = await program.run(['doctor', exiting], ENV);
+    expect([exit, out, err]).toEqual([1, '', expect.stringMatching(/ended before there was a result/)]);
+  });
+
   it('finds sealed cookies that nothing revokes', async () => {
     const options = '{ secret: process.env.SESSION_SECRET, store: new SealedCookie({ revocations: false }) }';
     const text = moduleText(options, "import { SealedCookie } from 'nest-sessions/sealed';");
@@ -183,6 +203,31 @@ describeWithRedis('nest-sessions doctor --redis', () => {
     expect(text + refused.text).not.toContain('pa55-w0rd');
   });
 
+  it('says why a connection fails, and shows no password', async () => {
+    const server = await startRedis();
+    await server.cli('CONFIG', 'SET', 'requirepass', 'pa55-w0rd');
+    const without = await examined(['--redis', server.url]);
+    expect([without.exit, without.problems]).toEqual([
+      1,
+      [expect.stringMatching(/does not respond: .*NOAUTH/)],
+    ]);
+    const wrong = await examined(['--redis', `redis://:wr0ng-w0rd@127.0.0.1:${server.port}`]);
+    expect([wrong.exit, wrong.problems]).toEqual([
+      1,
+      [expect.stringMatching(/does not respond: .*WRONGPASS/)],
+    ]);
+    expect(wrong.text).not.toContain('wr0ng-w0rd');
+  });
+
+  it('does not wait for a server that takes connections and never answers', async () => {
+    const silent = createTcpServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const { exit, problems } = await examined(['--redis', `redis://127.0.0.1:${port}`, '--timeout', '0.3']);
+    silent.close();
+    expect([exit, problems]).toEqual([1, [expect.stringMatching(/no response within 600 ms/)]]);
+  });
+
   it('leaves nothing behind, and finds a server that is gone', async () => {
     const server = await startRedis(['--appendonly', 'yes']);
     await examined(['--redis', server.url]);
@@ -235,6 +280,23 @@ describePostgres('nest-sessions doctor --postgres', (server) => {
     await server().ask('ALTER TABLE doctor DROP CONSTRAINT doctor_pkey');
     expect((await found()).problems).toEqual([expect.stringMatching(/no primary key on id/)]);
     await server().ask('DROP TABLE doctor');
+  });
+
+  it('does not wait for the lock of a table', async () => {
+    await DDL();
+    const migration = await server().pool().connect();
+    await migration.query('BEGIN; LOCK TABLE doctor');
+    const { exit, problems } = await examined([
+      ...['--postgres', url(), '--table', 'doctor', '--timeout', '0.5'],
+    ]);
+    await migration.query('ROLLBACK');
+    migration.release();
+    expect([exit, problems]).toEqual([
+      1,
+      expect.arrayContaining([
+        expect.stringMatching(/does not store a session: .*no response within 500 ms/),
+      ]),
+    ]);
   });
 
   it('finds commits that are not durable', async () => {

@@ -40,7 +40,7 @@ export async function startApplication(
   timeout: number,
 ): Promise<Application | Failure> {
   const { NestFactory } = await loadNest();
-  const module = moduleOf(await load(file), file, name);
+  const module = moduleOf(await load(file, timeout), file, name);
   let context: INestApplicationContext;
   try {
     const starting = NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
@@ -71,9 +71,10 @@ async function loadNest(): Promise<Pick<typeof NestCore, 'NestFactory'>> {
   }
 }
 
-async function load(file: string): Promise<Record<string, unknown>> {
+async function load(file: string, timeout: number): Promise<Record<string, unknown>> {
   try {
-    return (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
+    const loading = import(pathToFileURL(resolve(file)).href) as Promise<Record<string, unknown>>;
+    return await within(loading, timeout, `it took longer than ${timeout / 1000} s`);
   } catch (error) {
     throw new UsageError(
       `${file} cannot be loaded: ${causeOf(error)}. Give the compiled module, such as dist/app.module.js, after npm run build.`,

@@ -39,8 +39,8 @@ async function examine(given: DoctorArguments, surface: Surface): Promise<Examin
   const cookie = given.cookie ?? own?.cookie;
   const found = [
     ...(own?.found ?? []),
-    ...(redis ? await redisFindings(redis) : []),
-    ...(postgres ? await postgresFindings(postgres) : []),
+    ...(redis ? await redisFindings({ ...redis, timeout }) : []),
+    ...(postgres ? await postgresFindings({ ...postgres, timeout }) : []),
     ...(site ? await siteFindings({ url: site.url, post, cookie, timeout }) : []),
   ];
   return { found, secrets: [...(own?.secrets ?? []), ...(post === undefined ? [] : [post])] };
