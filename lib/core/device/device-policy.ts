@@ -1,4 +1,3 @@
-import { authenticatedAt } from '../model/policy.js';
 import { DEVICE_CHALLENGE, type SessionRecord } from '../model/record.js';
 import { cookieValues, expireCookie, setCookie, type ResolvedCookie } from '../token/cookie.js';
 import { deviceKeyOf, type DeviceAlgorithm, type DeviceKey } from './device-key.js';
@@ -37,9 +36,6 @@ export interface DeviceTerms {
   required: boolean;
   algorithms: readonly DeviceAlgorithm[];
 }
-
-/** Maximum number of cookies of the same name that are verified. */
-const MOST_COOKIES = 4;
 
 /**
  * A bound cookie is good for so many milliseconds longer than its browser keeps it: the browser counts from when it received
@@ -83,7 +79,8 @@ export class DevicePolicy {
     now: number,
   ): DeviceStanding {
     const { tokens, cookie, grace } = this.#terms;
-    const values = cookieValues(cookieHeader, cookie.name).slice(0, MOST_COOKIES);
+    // All of them, so that injected cookies of the same name cannot hide ours: the size of the header bounds their number.
+    const values = cookieValues(cookieHeader, cookie.name);
     let reason: UnprovedReason = values.length === 0 ? 'no-cookie' : 'wrong-cookie';
     for (const value of values) {
       const until = tokens.boundUntil(value, id, thumbprint);
@@ -94,11 +91,10 @@ export class DevicePolicy {
     return now < boundAt + grace ? RACING : { kind: 'refused', reason };
   }
 
-  /** A browser registers its key a moment after the login. */
-  #standingOfUnbound({ subject, factors }: SessionRecord, now: number): DeviceStanding {
+  /** A browser registers its key a moment after the login, whenever and wherever its user authenticated. */
+  #standingOfUnbound({ subject, startedAt }: SessionRecord, now: number): DeviceStanding {
     if (!this.#terms.required || subject === undefined) return UNBOUND;
-    const loggedInAt = authenticatedAt(factors) ?? -Infinity;
-    return now < loggedInAt + this.#terms.grace ? UNBOUND : { kind: 'refused', reason: 'unbound' };
+    return now < startedAt + this.#terms.grace ? UNBOUND : { kind: 'refused', reason: 'unbound' };
   }
 
   /** The Set-Cookie header of a new bound cookie. */

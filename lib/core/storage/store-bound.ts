@@ -1,4 +1,4 @@
-import { DEVICE_KEY } from '../model/record.js';
+import { DEVICE_KEY, type SessionRecord } from '../model/record.js';
 import type { AnsweredChallenge, BackendContext, BoundSessions, SaveResult } from './backend.js';
 import type { StoreCalls } from './store-calls.js';
 import type { StoreHandle } from './store-handle.js';
@@ -22,14 +22,49 @@ export class StoreBound implements BoundSessions<StoreHandle> {
 
   /** Reads the key back: a store that does not know this part of the contract would leave the session unbound in silence. */
   async bind(handle: StoreHandle, key: string, now: number): Promise<SaveResult<StoreHandle>> {
-    const saved = await this.#writer.save(handle, { key: { bind: key } }, now, undefined);
+    let saved: SaveResult<StoreHandle>;
+    try {
+      saved = await this.#writer.save(handle, { key: { bind: key } }, now, undefined);
+    } catch (error) {
+      return this.#boundAllTheSame(handle, key, error);
+    }
     if (saved.outcome !== 'saved') return saved;
-    const found = await this.#calls.read((store) => store.load(handle.record.id));
-    if (!found || 'ended' in found) return { outcome: 'gone' };
-    const kept = found.record.extra?.[DEVICE_KEY];
+    return this.#readBack(saved, key);
+  }
+
+  async #readBack(
+    saved: SaveResult<StoreHandle> & { outcome: 'saved' },
+    key: string,
+  ): Promise<SaveResult<StoreHandle>> {
+    let found: SessionRecord | undefined;
+    try {
+      found = await this.#load(saved.handle);
+    } catch {
+      // What was saved is bound. A store that did not keep the key has an ordinary session: the browser learns of it at a refresh.
+      return saved;
+    }
+    if (!found) return { outcome: 'gone' };
+    const kept = found.extra?.[DEVICE_KEY];
     if (kept === key) return saved;
     if (kept === undefined) this.#warnOfStore();
     return { outcome: 'conflict' };
+  }
+
+  /**
+   * The store may have kept the key although its call failed. A browser forgets the key of a registration that failed, so the
+   * session would be bound to one that nobody has.
+   *
+   * @throws the error, if it did not or cannot be asked
+   */
+  async #boundAllTheSame(handle: StoreHandle, key: string, error: unknown): Promise<SaveResult<StoreHandle>> {
+    const found = await this.#load(handle).catch(() => undefined);
+    if (found?.extra?.[DEVICE_KEY] !== key) throw error;
+    return { outcome: 'saved', handle: handle.withRecord(found) };
+  }
+
+  async #load({ record }: StoreHandle): Promise<SessionRecord | undefined> {
+    const found = await this.#calls.read((store) => store.load(record.id));
+    return found && 'record' in found ? found.record : undefined;
   }
 
   /** The time tells the order: what was answered, and all that was made before it, is answered no more. */

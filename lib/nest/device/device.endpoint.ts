@@ -6,7 +6,7 @@ import type { SessionEngine } from '../../core/engine.js';
 import { traceOf } from '../../core/events/events.js';
 import type { SessionRecord } from '../../core/model/record.js';
 import type { RequestState } from '../../core/request/request-state.js';
-import { isSessionError } from '../../core/util/errors.js';
+import { isUnavailable } from '../../core/util/errors.js';
 import type { FrameworkRequest } from '../../http/request-facts.js';
 import type { DeviceProofs } from './device-proof.js';
 import { challengeHeader, configuration, deviceRequestOf, termination } from './device-headers.js';
@@ -80,7 +80,7 @@ export class DeviceEndpoint {
       );
     } catch (error) {
       // The store's health has logged an outage.
-      if (!isSessionError(error)) logger.error('A request of a device-bound session failed.', traceOf(error));
+      if (!isUnavailable(error)) logger.error('A request of a device-bound session failed.', traceOf(error));
       return UNAVAILABLE;
     }
   }
@@ -127,8 +127,10 @@ export class DeviceEndpoint {
   /** A client whose cookie was replaced a moment ago has the new one, or is about to get it: it is asked to come again. */
   #withoutSession(state: RequestState, id: string): Answer {
     const former = state.former?.handle.record;
-    const key = former && deviceKeyOf(former);
-    return state.superseded && former?.id === id && key ? this.#challenge(state, former, key) : ended(id);
+    if (!state.superseded || former?.id !== id) return ended(id);
+    const key = deviceKeyOf(former);
+    // Without it it is a sealed cookie of before the binding: a browser that knows the id has a later one, or is about to.
+    return key ? this.#challenge(state, former, key) : UNAVAILABLE;
   }
 
   /** The bound cookie, and a challenge for the next time, which then takes one round trip. */

@@ -6,6 +6,7 @@ import { AppController } from '../../support/app.js';
 import { Browser } from '../../support/browser.js';
 import {
   BindingBrowser,
+  BOUND_COOKIE,
   DEVICE_PATH,
   DeviceSigner,
   registrationIn,
@@ -64,6 +65,20 @@ describe.each(platforms)('a device-bound session on %s', (platform) => {
     expect((await browser.get('/me')).status).toBe(401);
   });
 
+  it('opens with its bound cookie among any number of injected ones', async () => {
+    const { browser, clock } = await startBound(platform);
+    await browser.bind();
+    clock.advance('1m');
+    const injected = Array.from({ length: 40 }, (_, n) => {
+      const tag = String(n).padStart(43, 'A');
+      return `${BOUND_COOKIE}=${browser.boundCookie!.split('.')[0]}.${tag}`;
+    });
+    const { unbound, boundCookie } = browser;
+    const all = [...injected.slice(0, 30), `${BOUND_COOKIE}=${boundCookie}`, ...injected.slice(30), unbound];
+    expect((await browser.get('/me', { cookie: all.join('; ') })).status).toBe(200);
+    expect((await browser.get('/me', { cookie: [...injected, unbound].join('; ') })).status).toBe(401);
+  });
+
   it('is asked for by @DeviceBound(), also right after the login', async () => {
     const { browser, clock } = await startBound(platform);
     expect((await browser.get('/vault')).status).toBe(401);
@@ -89,6 +104,16 @@ describe.each(platforms)('a device-bound session on %s', (platform) => {
     // A registration that comes late repairs it.
     await browser.register(browser.device.registration(registrationIn(browser.loggedIn).challenge));
     clock.advance('1m');
+    expect((await browser.get('/me')).status).toBe(200);
+  });
+
+  it('counts that moment from the login, wherever and whenever the user authenticated', async () => {
+    const { browser, clock } = await startBound(platform, { deviceBound: { require: 'always' } });
+    await browser.login({ user: 'alice', authenticatedAt: clock.now() - 3_600_000 });
+    expect((await browser.get('/me')).status).toBe(200);
+    clock.advance('11s');
+    expect((await browser.get('/me')).status).toBe(401);
+    await browser.register(browser.device.registration(registrationIn(browser.loggedIn).challenge));
     expect((await browser.get('/me')).status).toBe(200);
   });
 

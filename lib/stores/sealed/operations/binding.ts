@@ -1,8 +1,9 @@
 import { applyDelta, keyConflicts, type KeyChange } from '../../../core/model/record.js';
 import type { AnsweredChallenge, BoundSessions, SaveResult } from '../../../core/storage/backend.js';
-import { revocationOf } from '../../../revocations/revocation-list.js';
+import { revocationOf, type Revocation, type RevocationList } from '../../../revocations/revocation-list.js';
 import type { SealedContext } from '../context.js';
 import type { SealedHandle } from '../handle.js';
+import type { Content } from '../payload.js';
 import { sessionEntry } from '../revocation-entries.js';
 import { verdictOf } from '../verdict.js';
 import { olderGrace } from './saving.js';
@@ -51,9 +52,26 @@ export class SealedBound implements BoundSessions<SealedHandle> {
       device: key,
       ...(older !== undefined && { older }),
     } as const;
-    if (list && !(await list.add(sessionEntry(this.#context, record, terms, version)))) return CONFLICT;
-    await index.bind(record, change);
+    if (list && !(await this.#add(list, sessionEntry(this.#context, record, terms, version), content, key)))
+      return CONFLICT;
+    // The session is bound, and its browser has to learn of it. The index only says since when.
+    await index.bind(record, change).catch(() => undefined);
     return { outcome: 'saved', handle: after };
+  }
+
+  /**
+   * Adds the entry of a binding. The list may have kept it although its call failed: the browser would forget the key, and the
+   * session be bound to one that nobody has.
+   */
+  async #add(list: RevocationList, entry: Revocation, content: Content, key: string): Promise<boolean> {
+    try {
+      return await list.add(entry);
+    } catch (error) {
+      await Promise.resolve(list.sync()).catch(() => undefined);
+      const verdict = verdictOf(this.#context, content);
+      if (verdict.live && verdict.rotation?.device === key) return true;
+      throw error;
+    }
   }
 
   async answer(

@@ -3,6 +3,7 @@ import type { RejectReason } from '../../../core/model/reject-reason.js';
 import type { Client, OpenResult, Presence, RejectedToken } from '../../../core/storage/backend.js';
 import type { Awaitable } from '../../../core/storage/store.js';
 import type { Verdict } from '../../../revocations/revocation-list.js';
+import { isSessionError } from '../../../core/util/errors.js';
 import type { SealedContext } from '../context.js';
 import { SealedHandle } from '../handle.js';
 import type { Content } from '../payload.js';
@@ -104,9 +105,19 @@ function atVersion(
 ): SealedHandle {
   const { version } = verdict;
   if (version === handle.content.version) return handle;
-  const { content, binding } = withDevice(handle, verdict);
+  const { content, binding, token } = withDevice(handle, verdict);
   const record = { ...content.record, rotatedAt: context.now() };
-  return context.sealer.seal({ ...content, version, record }, binding, record.data);
+  const successor = { ...content, version, record };
+  try {
+    return context.sealer.seal(successor, binding, record.data);
+  } catch (error) {
+    if (!isTooLarge(error)) throw error;
+    // The key of a device makes the cookie longer: what was written beside the binding may leave no room for it.
+    return new SealedHandle(successor, token, binding, false);
+  }
 }
+
+const isTooLarge = (error: unknown): boolean =>
+  isSessionError(error) && error.code === 'ERR_COOKIE_TOO_LARGE';
 
 const rejected = (why: RejectReason, id = ''): RejectedToken<SealedHandle> => ({ kind: 'rejected', why, id });
