@@ -77,7 +77,10 @@ export interface SealedCookieOptions {
    * open. @default derived from the secrets
    */
   keySets?: readonly ScsKeySet[];
-  /** With `liu`: the S of the protocol. A cookie opens only for a request with the same text. @default none */
+  /**
+   * With `liu`: the S of the protocol. A cookie opens only for a request with the same text. The key of the device is none
+   * of these: `deviceBound` of the module binds the cookies of every format to it. @default none
+   */
   bindTo?: CookieBinding;
 }
 
@@ -165,7 +168,7 @@ const CHECKS: OptionChecks<SealedCookieOptions> = {
   bindTo: optional(
     must(
       (value) => value === 'client-certificate' || typeof value === 'function',
-      "'client-certificate', or a function of the request that returns a text.",
+      "'client-certificate', or a function of the request that returns a text. For the key of the device set deviceBound: true of SessionModule.",
     ),
   ),
 };

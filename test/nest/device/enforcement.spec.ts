@@ -1,7 +1,9 @@
+import { jest } from '@jest/globals';
 import { Controller, Get, Post, UseGuards, VersioningType } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { Query, Resolver } from '@nestjs/graphql';
 import { DeviceBound, LoginGuard, MemoryStore, Public, SessionService, Subject } from 'nest-sessions';
+import { DeviceProofs } from '../../../lib/nest/device/device-proof.js';
 import { AppController } from '../../support/app.js';
 import { Browser } from '../../support/browser.js';
 import {
@@ -13,6 +15,7 @@ import {
   REFRESH_PATH,
 } from '../../support/device.js';
 import { closeAll, platforms, start } from '../../support/platforms.js';
+import { LogSink } from '../../support/log-sink.js';
 import { SpyStore } from '../../support/spy-store.js';
 import { drivers } from '../transports/graphql-drivers.js';
 import { startBound } from './device.app.js';
@@ -180,6 +183,20 @@ describe.each(platforms)('a device-bound session on %s', (platform) => {
   });
 });
 
+const FAILED = 'A request of a device-bound session failed.';
+
+/** What is asked while the verification of proofs has a fault. */
+async function failing<T>(method: 'ofRegistration' | 'ofRefresh', ask: () => Promise<T>): Promise<T> {
+  const fault = jest
+    .spyOn(DeviceProofs.prototype, method)
+    .mockRejectedValue(new TypeError(`${method} is at fault`));
+  try {
+    return await ask();
+  } finally {
+    fault.mockRestore();
+  }
+}
+
 @Controller()
 class GateController {
   constructor(private readonly sessions: SessionService) {}
@@ -245,7 +262,8 @@ describe.each(platforms)('the requests of devices on %s', (platform) => {
         return super.commit(...args);
       }
     })();
-    const { browser } = await startBound(platform, { store });
+    const log = new LogSink();
+    const { browser } = await startBound(platform, { store }, { prepare: log.attach });
     await browser.bind();
     store.failing = true;
     const answer = await browser.ask(browser.device.refresh(browser.challenge));
@@ -256,6 +274,28 @@ describe.each(platforms)('the requests of devices on %s', (platform) => {
     ]);
     store.failing = false;
     expect((await browser.ask(browser.device.refresh(browser.challenge))).status).toBe(200);
+    expect(log.lines.filter((line) => line.includes(FAILED))).toEqual([]);
+  });
+
+  it('get a 503 for a fault that is no outage, too, and the log says what it is', async () => {
+    const log = new LogSink();
+    const { browser } = await startBound(platform, {}, { prepare: log.attach });
+    const { challenge } = registrationIn(await browser.login());
+    const registration = browser.device.registration(challenge);
+    const answers = [
+      await failing('ofRegistration', () => browser.register(registration)),
+      await browser.register(registration),
+      await failing('ofRefresh', () => browser.ask(browser.device.refresh(browser.challenge))),
+      await browser.ask(browser.device.refresh(browser.challenge)),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([503, 200, 503, 200]);
+    expect(answers[0]!.headers).toMatchObject({ 'cache-control': 'no-store', 'retry-after': '5' });
+    expect([answers[0]!.setCookies, answers[2]!.setCookies, answers[0]!.body]).toEqual([[], [], '{}']);
+    expect(log.lines.filter((line) => line.includes(FAILED))).toEqual([
+      expect.stringMatching(/^error: .*TypeError: ofRegistration is at fault\n +at /),
+      expect.stringMatching(/^error: .*TypeError: ofRefresh is at fault\n +at /),
+    ]);
+    expect(log.text).not.toContain(registration.split('.')[2]);
   });
 
   it('bind nothing over a store that does not know keys, and it is warned of', async () => {
