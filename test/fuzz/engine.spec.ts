@@ -53,63 +53,78 @@ const DEEP = `
   }`;
 
 describe('the exploration', () => {
-  it('finds a fault behind several comparisons, and shrinks its input', () => {
-    const { finding } = run(targetOf(instrumented(DEEP)));
+  it('finds a fault behind several comparisons, and shrinks its input', async () => {
+    const { finding } = await run(targetOf(instrumented(DEEP)));
     expect(String(finding?.error)).toBe('Error: deep');
     expect(finding?.input).toMatch(/^fuz\|.$/s);
   });
 
-  it('finds it because of what the inputs reach', () => {
+  it('finds it because of what the inputs reach', async () => {
     const blind = evaluated('text', `return (${DEEP.replace('export', '')})(text)`);
-    expect(run(targetOf(blind)).finding).toBeUndefined();
+    expect((await run(targetOf(blind))).finding).toBeUndefined();
   });
 
-  it('finds the same again with the same seed', () => {
+  it('finds the same again with the same seed', async () => {
     const parse = instrumented(DEEP);
-    const [one, two] = [run(targetOf(parse), 5), run(targetOf(parse), 5)];
+    const [one, two] = [await run(targetOf(parse), 5), await run(targetOf(parse), 5)];
     expect([two.executions, two.finding?.input]).toEqual([one.executions, one.finding?.input]);
   });
 
-  it('finds an input that is accepted and was never issued', () => {
+  it('finds an input that is accepted and was never issued', async () => {
     const parse = instrumented(`export const parse = (text) => text.trim().toLowerCase() === 'abc';`);
-    const { finding } = run(
+    const { finding } = await run(
       targetOf(parse, (accepted, text) => must(accepted === (text === 'abc'), 'only what was issued')),
     );
     expect(String(finding?.error)).toBe('Violation: only what was issued');
     expect(finding?.input.trim().toLowerCase()).toBe('abc');
   });
 
-  it('finds effort that grows faster than the input', () => {
+  it('finds effort that grows faster than the input', async () => {
     const parse = instrumented(`
       export function parse(text) {
         let same = 0;
         for (const one of text) for (const other of text) if (one === other) same++;
         return same;
       }`);
-    expect(String(run(targetOf(parse)).finding?.error)).toContain('the effort grows faster than the input');
+    expect(String((await run(targetOf(parse))).finding?.error)).toContain(
+      'the effort grows faster than the input',
+    );
   });
 
-  it('finds a regular expression that goes back again and again', () => {
+  it('finds a regular expression that goes back again and again', async () => {
     const parse = instrumented(`export const parse = (text) => / +$/.test(text + 'x');`);
     const target = { ...targetOf(parse), seeds: [' '] };
-    expect(String(run(target).finding?.error)).toContain('a long input takes too long');
+    expect(String((await run(target)).finding?.error)).toContain('a long input takes too long');
   });
 
-  it('finds a property that an input left on a prototype', () => {
+  it('finds a property that an input left on a prototype', async () => {
     const parse = instrumented(`
       export function parse(text) {
         const found = {};
         const [name, key] = text.split('.');
         if (found[name] && key) found[name][key] = 1;
       }`);
-    const { finding } = run({ ...targetOf(parse), words: ['__proto__', '.'] });
+    const { finding } = await run({ ...targetOf(parse), words: ['__proto__', '.'] });
     expect(String(finding?.error)).toContain('a prototype was polluted');
     expect(Object.keys(Object.prototype)).toEqual([]);
   });
 
-  it('finds nothing in a parser without a fault', () => {
+  it('finds what a parser that is awaited does wrong, and shrinks its input', async () => {
+    const parse = instrumented(DEEP);
+    const target = targetOf(parse);
+    const awaited: Target = {
+      ...target,
+      check: (text) => new Promise((resolve) => setImmediate(resolve)).then(() => target.check(text)),
+      parse: (text) => Promise.resolve().then(() => target.parse(text)),
+    };
+    const { finding } = await run({ ...awaited, words: ['fuz', '|'] }, 1, 20_000);
+    expect(String(finding?.error)).toBe('Error: deep');
+    expect(finding?.input).toMatch(/^fuz\|.$/s);
+  });
+
+  it('finds nothing in a parser without a fault', async () => {
     const parse = instrumented(`export const parse = (text) => text.split(';').map((part) => part.trim());`);
-    expect(run(targetOf(parse), 3, 5_000)).toMatchObject({ executions: 5_000, finding: undefined });
+    expect(await run(targetOf(parse), 3, 5_000)).toMatchObject({ executions: 5_000, finding: undefined });
   });
 });
 

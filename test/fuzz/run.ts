@@ -15,7 +15,15 @@ import { Counters } from './engine/counters.js';
 import { instrument } from './engine/instrument.js';
 
 /** What is counted: the rest of the library parses nothing. */
-const PARSERS = ['core', 'http', 'revocations', 'stores/sealed', 'stores/redis', 'nest/options'];
+const PARSERS = [
+  'core',
+  'http',
+  'revocations',
+  'stores/sealed',
+  'stores/redis',
+  'nest/options',
+  'nest/device',
+];
 
 const compiled = fileURLToPath(new URL('../..', import.meta.url));
 const counters = Counters.install();
@@ -43,7 +51,7 @@ const { values } = parseArgs({
 
 // Loaded only now: what it imports is instrumented.
 const { exploreAll } = await import('./explore-all.js');
-process.exitCode = exploreAll(counters, {
+process.exitCode = await exploreAll(counters, {
   names: values.target,
   minutes: values.minutes === undefined ? undefined : Number(values.minutes),
   executions: values.executions === undefined ? undefined : Number(values.executions),

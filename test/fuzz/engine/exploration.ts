@@ -30,10 +30,10 @@ export interface Exploration {
 const EFFORT_EVERY = 512;
 
 /** Explores a target with inputs that are made of those which reached something new, until one of them fails. */
-export function explore(
+export async function explore(
   target: Target,
   { seed, budget, counters }: { seed: number; budget: Budget; counters: Counters },
-): Exploration {
+): Promise<Exploration> {
   const random = new Random(seed);
   const mutator = new Mutator(random, target.words);
   const reached = new Reached(counters);
@@ -42,12 +42,15 @@ export function explore(
   let executions = 0;
 
   /** @param always whether the input is kept even if it reaches nothing new */
-  const attempt = (input: string, always = false): Finding | undefined => {
+  const attempt = async (input: string, always = false): Promise<Finding | undefined> => {
     executions++;
     counters.reset();
-    const failure = failureOf(target, input);
+    const failure = await failureOf(target, input);
     if (failure)
-      return { ...failure, input: shrink(input, (shorter) => failureOf(target, shorter) !== undefined) };
+      return {
+        ...failure,
+        input: await shrink(input, async (shorter) => (await failureOf(target, shorter)) !== undefined),
+      };
     const kept = reached.add() || always;
     if (kept) corpus.push(input);
     if (!kept && executions % EFFORT_EVERY !== 0) return undefined;
@@ -55,11 +58,11 @@ export function explore(
   };
 
   for (const input of ['', ...target.seeds]) {
-    const finding = attempt(input, true);
+    const finding = await attempt(input, true);
     if (finding) return { executions, corpus, blocks: reached.blocks, finding };
   }
   while (executions < budget.executions && (executions % 64 !== 0 || performance.now() < end)) {
-    const finding = attempt(mutator.mutate(chosen(corpus, random), random.pick(corpus)));
+    const finding = await attempt(mutator.mutate(chosen(corpus, random), random.pick(corpus)));
     if (finding) return { executions, corpus, blocks: reached.blocks, finding };
   }
   return { executions, corpus, blocks: reached.blocks, finding: undefined };
@@ -71,9 +74,9 @@ const chosen = (corpus: readonly string[], random: Random): string =>
     ? random.pick(corpus)
     : corpus[corpus.length - 1 - random.below(Math.min(corpus.length, 24))]!;
 
-export function failureOf(target: Target, input: string): { error: unknown } | undefined {
+export async function failureOf(target: Target, input: string): Promise<{ error: unknown } | undefined> {
   try {
-    target.check(input);
+    await target.check(input);
     assertUnpolluted();
     return undefined;
   } catch (error) {
@@ -81,9 +84,14 @@ export function failureOf(target: Target, input: string): { error: unknown } | u
   }
 }
 
-function effortOf(target: Target, input: string, random: Random, counters: Counters): Finding | undefined {
+async function effortOf(
+  target: Target,
+  input: string,
+  random: Random,
+  counters: Counters,
+): Promise<Finding | undefined> {
   try {
-    checkEffort(target, input, random, counters);
+    await checkEffort(target, input, random, counters);
     return undefined;
   } catch (error) {
     return { input, error };

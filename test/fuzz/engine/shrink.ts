@@ -1,10 +1,10 @@
 /** A shorter input that fails as well: parts are left out, the largest first, as long as it helps. */
-export function shrink(input: string, fails: (input: string) => boolean): string {
+export async function shrink(input: string, fails: (input: string) => Promise<boolean>): Promise<string> {
   let text = input;
   for (let size = Math.ceil(text.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     for (let at = 0; at < text.length;) {
       const shorter = text.slice(0, at) + text.slice(at + size);
-      if (fails(shorter)) text = shorter;
+      if (await fails(shorter)) text = shorter;
       else at += size;
     }
   }

@@ -1,3 +1,5 @@
+import type { Awaitable } from '../../../lib/core/storage/store.js';
+
 /** A parser of the library with what must hold for every text that it is given. */
 export interface Target {
   readonly name: string;
@@ -5,10 +7,10 @@ export interface Target {
   readonly seeds: readonly string[];
   /** Words of the grammar, which chance would hardly find. */
   readonly words: readonly string[];
-  /** Throws if something does not hold. */
-  check(input: string): void;
+  /** Throws if something does not hold. A parser that others wait for is awaited here, too. */
+  check(input: string): Awaitable<void>;
   /** The parser alone, for the measurement of its effort. An error that the parser is meant to throw is caught here. */
-  parse(input: string): void;
+  parse(input: string): Awaitable<void>;
 }
 
 /** Throws a violation with what was found. */
