@@ -54,7 +54,7 @@ function readKey(text: string): DeviceKey | undefined {
   const layout = parse(text);
   if (!Array.isArray(layout)) return undefined;
   const [algorithm, thumbprint, boundAt, first, second] = layout as Partial<Layout>;
-  if (typeof thumbprint !== 'string' || typeof boundAt !== 'number') return undefined;
+  if (typeof thumbprint !== 'string' || !isTime(boundAt)) return undefined;
   if (typeof first !== 'string' || typeof second !== 'string') return undefined;
   switch (algorithm) {
     case 'ES256':
@@ -73,6 +73,11 @@ const UNREADABLE: DeviceKey = {
   boundAt: -Infinity,
   jwk: { kty: 'EC', crv: 'P-256', x: '', y: '' },
 };
+
+/** The last moment that a `Date` can be, in milliseconds since the epoch. */
+const LAST = 8.64e15;
+
+const isTime = (value: unknown): value is number => typeof value === 'number' && Math.abs(value) <= LAST;
 
 function parse(text: string): unknown {
   try {

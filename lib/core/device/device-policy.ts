@@ -88,13 +88,13 @@ export class DevicePolicy {
       if (now < until) return PROVED;
       reason = 'expired-cookie';
     }
-    return now < boundAt + grace ? RACING : { kind: 'refused', reason };
+    return isLately(boundAt, now, grace) ? RACING : { kind: 'refused', reason };
   }
 
   /** A browser registers its key a moment after the login, whenever and wherever its user authenticated. */
   #standingOfUnbound({ subject, startedAt }: SessionRecord, now: number): DeviceStanding {
     if (!this.#terms.required || subject === undefined) return UNBOUND;
-    return now < startedAt + this.#terms.grace ? UNBOUND : { kind: 'refused', reason: 'unbound' };
+    return isLately(startedAt, now, this.#terms.grace) ? UNBOUND : { kind: 'refused', reason: 'unbound' };
   }
 
   /** The Set-Cookie header of a new bound cookie. */
@@ -134,5 +134,8 @@ export class DevicePolicy {
     return key ? 2 * this.#terms.lifetime + REGISTRATION : REGISTRATION;
   }
 }
+
+/** In both directions, since clocks differ: a node whose clock is far ahead must not leave a session open until then. */
+const isLately = (at: number, now: number, grace: number): boolean => Math.abs(now - at) < grace;
 
 const purposeFor = (key: DeviceKey | undefined): ChallengePurpose => (key ? 'refresh' : 'register');

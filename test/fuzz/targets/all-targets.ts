@@ -1,6 +1,8 @@
 import type { Target } from '../engine/target.js';
 import { cookieTarget } from './cookie.js';
 import { csrfTarget } from './csrf.js';
+import { deviceProofTarget } from './device-proof.js';
+import { deviceTarget } from './device.js';
 import { durationTarget } from './duration.js';
 import { noticeTarget } from './notice.js';
 import { optionsTarget } from './options.js';
@@ -20,6 +22,8 @@ export const targets: readonly Target[] = [
   revocationTarget,
   redisRecordTarget,
   csrfTarget,
+  deviceTarget,
+  deviceProofTarget,
   durationTarget,
   optionsTarget,
 ];
