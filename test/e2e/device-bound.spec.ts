@@ -53,6 +53,11 @@ class PageController {
     return `<h1>Account of ${session.subject}</h1><form method="post" action="/logout"><button>Log out</button></form>`;
   }
 
+  @Get('static/app.js')
+  script() {
+    return '';
+  }
+
   @Get('api')
   @UseGuards(LoginGuard)
   api(@Session() session: Session) {
@@ -97,7 +102,7 @@ class Site {
           secret: SECRET,
           clock: this.clock,
           store: this.store,
-          deviceBound: true,
+          deviceBound: { scope: { exclude: ['/static'] } },
           idle: '2h',
         }),
       ],
@@ -245,6 +250,16 @@ function inChromium(platform: PlatformName): void {
     expect(await statusOf()).toBe(200);
     const seen = site.take();
     expect(seen.slice(-3)).toEqual([`${REFRESH} 403`, `${REFRESH} 200`, 'GET /account 200']);
+  });
+
+  it('lets requests below an excluded path go without waiting', async () => {
+    await launch();
+    await bind();
+    await dropBound();
+    expect(await statusOf('/static/app.js')).toBe(200);
+    expect(site.take()).toEqual(['GET /static/app.js 200']);
+    expect(await statusOf()).toBe(200);
+    expect(site.take()).toContain(`${REFRESH} 200`);
   });
 
   it('may refresh ahead of time, while the bound cookie is there', async () => {

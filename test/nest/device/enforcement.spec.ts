@@ -2,13 +2,22 @@ import { jest } from '@jest/globals';
 import { Controller, Get, Post, UseGuards, VersioningType } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { Query, Resolver } from '@nestjs/graphql';
-import { DeviceBound, LoginGuard, MemoryStore, Public, SessionService, Subject } from 'nest-sessions';
+import {
+  DeviceBound,
+  LoginGuard,
+  MemoryStore,
+  Public,
+  SessionService,
+  Subject,
+  type SessionModuleOptions,
+} from 'nest-sessions';
 import { DeviceProofs } from '../../../lib/nest/device/device-proof.js';
 import { AppController } from '../../support/app.js';
 import { Browser } from '../../support/browser.js';
 import {
   BindingBrowser,
   BOUND_COOKIE,
+  challengeIn,
   DEVICE_PATH,
   DeviceSigner,
   registrationIn,
@@ -196,6 +205,85 @@ async function failing<T>(method: 'ofRegistration' | 'ofRefresh', ask: () => Pro
     fault.mockRestore();
   }
 }
+
+/** The attributes of a cookie that browsers compare, in the order of their names. */
+const comparedIn = (attributes: string): string[] =>
+  attributes
+    .split('; ')
+    .filter((one) => !/^(max-age|priority)=/i.test(one))
+    .sort();
+
+describe.each(platforms)('what a browser is told of a device-bound session on %s', (platform) => {
+  it.each<[SessionModuleOptions['cookie'], string?]>([
+    [{}],
+    [{ sameSite: 'strict' }],
+    [{ sameSite: 'none', partitioned: true }],
+    [{ priority: 'high', path: '/app', name: '__Secure-session' }, '/app/device'],
+    [{ domain: 'example.org', name: '__Secure-session', sameSite: 'none' }],
+  ])('has the attributes of the bound cookie as it is set: %j', async (cookie, path = DEVICE_PATH) => {
+    const { browser, clock } = await startBound(platform, { cookie, deviceBound: { path } });
+    const login = await browser.login();
+    const session = login.setCookies[0]!.split(';')[0]!;
+    const registration = browser.device.registration(registrationIn(login).challenge);
+    const ask = (to: string, headers: Record<string, string>) =>
+      browser.post(to, undefined, { cookie: session, headers });
+    const bound = await ask(path, { 'secure-session-response': registration });
+    clock.advance('1m');
+    const id = { 'sec-secure-session-id': bound.json<{ session_identifier: string }>().session_identifier };
+    const proof = browser.device.refresh(challengeIn(bound).challenge);
+    const refreshed = await ask(`${path}/refresh`, { ...id, 'secure-session-response': proof });
+    for (const answer of [bound, refreshed]) {
+      const [told] = answer.json<{ credentials: { name: string; attributes: string }[] }>().credentials;
+      const [pair, ...attributes] = answer.setCookies[0]!.split('; ');
+      expect([pair!.split('=')[0], comparedIn(attributes.join('; '))]).toEqual([
+        told!.name,
+        comparedIn(told!.attributes),
+      ]);
+    }
+  });
+
+  it('is with each refresh what the options say now', async () => {
+    const store = new MemoryStore();
+    const before = await startBound(platform, { store });
+    const { browser, clock } = before;
+    await browser.bind();
+    const deviceBound = { cookieLifetime: '5m', scope: { exclude: ['/assets'] } } as const;
+    const after = await startBound(platform, { store, clock, deviceBound });
+    const answer = await after.browser.ask(browser.device.refresh(browser.challenge), {
+      cookie: browser.cookie,
+      headers: { 'sec-secure-session-id': browser.sessionId },
+    });
+    expect(answer.setCookies).toEqual([expect.stringContaining('Max-Age=300')]);
+    expect(answer.json()).toEqual({
+      session_identifier: browser.sessionId,
+      refresh_url: REFRESH_PATH,
+      scope: {
+        include_site: false,
+        scope_specification: [{ type: 'exclude', domain: '*', path: '/assets' }],
+      },
+      credentials: [
+        { type: 'cookie', name: BOUND_COOKIE, attributes: 'Path=/; Secure; HttpOnly; SameSite=Lax' },
+      ],
+    });
+  });
+
+  it('is told over HTTPS alone: a login over plain HTTP invites nobody', async () => {
+    const { browser } = await startBound(platform, {}, { trustProxy: true });
+    const logIn = (scheme: string) =>
+      browser.post(
+        '/login',
+        { user: 'alice' },
+        { headers: { host: 'app.example', 'x-forwarded-proto': scheme } },
+      );
+    const plain = await logIn('http');
+    expect([plain.status, plain.setCookies, plain.headers['secure-session-registration']]).toEqual([
+      200,
+      [],
+      undefined,
+    ]);
+    expect(registrationIn(await logIn('https')).path).toBe(DEVICE_PATH);
+  });
+});
 
 @Controller()
 class GateController {

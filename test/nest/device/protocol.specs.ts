@@ -94,6 +94,17 @@ export function protocolSpecs(platform: PlatformName, make: () => Promise<Store>
       }
     });
 
+    it('accepts a proof that says more than it has to, and keeps nothing of it', async () => {
+      const { browser, sessions } = await run();
+      const { challenge } = registrationIn(await browser.login());
+      const more = { authorization: 'code', iat: 1, exp: 2, aud: 'x', sub: 'bob' };
+      const header = { ...headerOf(browser.device), kid: '1', jku: 'https://evil.example/' };
+      const jwt = browser.device.sign({ header, payload: { ...more, jti: challenge } });
+      expect((await browser.register(jwt)).status).toBe(200);
+      expect((await browser.get('/me')).json()).toEqual({ subject: 'alice' });
+      expect(JSON.stringify(await sessions.list('alice'))).not.toMatch(/code|evil|bob/);
+    });
+
     const REFUSED: [string, string, (browser: BindingBrowser, challenge: string) => string | undefined][] = [
       ['no proof', 'no-proof', () => undefined],
       ['an empty proof', 'malformed', () => ''],
