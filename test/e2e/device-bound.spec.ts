@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { request as httpsRequest, type Server } from 'node:https';
+import type { Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +19,7 @@ import {
 } from 'nest-sessions';
 import { FakeClock } from 'nest-sessions/testing';
 import type { BrowserContext, Page } from 'playwright-core';
+import { send } from '../support/browser.js';
 import { makeCertificate } from '../support/certificate.js';
 import { hasChromium, HOW_TO_GET_IT, launchBindingChromium } from '../support/chromium.js';
 import { LogSink } from '../support/log-sink.js';
@@ -184,11 +185,6 @@ function inChromium(platform: PlatformName): void {
   const launch = async (binds = true): Promise<void> => {
     context = await launchBindingChromium(profile, certificate.spki, binds);
     page = context.pages()[0] ?? (await context.newPage());
-    if (!binds) return;
-    const cdp = await context.newCDPSession(page);
-    const up = new Promise((resolve) => cdp.once('Network.deviceBoundSessionsAdded' as never, resolve));
-    await cdp.send('Network.enableDeviceBoundSessions' as never, { enable: true } as never);
-    await up;
   };
 
   const logIn = async (): Promise<void> => {
@@ -340,7 +336,7 @@ function inChromium(platform: PlatformName): void {
       const stolen = await thief.newPage();
       const steal = async (): Promise<number[]> => [
         (await stolen.goto(`${site.url}/account`))!.status(),
-        await plainly(`${site.url}/account`, header),
+        (await send(`${site.url}/account`, 'GET', { cookie: header })).status,
       ];
       expect(await steal()).toEqual([200, 200]);
       site.clock.advance('11m');
@@ -363,17 +359,5 @@ function inChromium(platform: PlatformName): void {
     expect(await statusOf()).toBe(200);
     expect(site.take().filter((line) => line.includes('/session/device'))).toEqual([]);
     expect(await bound()).toBeUndefined();
-  });
-}
-
-/** The status of a request by a plain client. */
-function plainly(url: string, cookie: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    httpsRequest(url, { rejectUnauthorized: false, headers: { cookie } }, (response) => {
-      response.resume();
-      resolve(response.statusCode!);
-    })
-      .on('error', reject)
-      .end();
   });
 }

@@ -34,9 +34,13 @@ export function launchChromium(): Promise<Browser> {
  * @param spki of the certificate that it accepts. `--ignore-certificate-errors` would turn device-bound sessions off
  * @param binds false for the control: as browsers without the feature
  */
-export function launchBindingChromium(profile: string, spki: string, binds = true): Promise<BrowserContext> {
+export async function launchBindingChromium(
+  profile: string,
+  spki: string,
+  binds = true,
+): Promise<BrowserContext> {
   const features = 'DeviceBoundSessions,EnableBoundSessionCredentialsSoftwareKeysForManualTesting';
-  return chromium.launchPersistentContext(profile, {
+  const context = await chromium.launchPersistentContext(profile, {
     ...OPTIONS,
     args: [
       ...OPTIONS.args,
@@ -44,25 +48,24 @@ export function launchBindingChromium(profile: string, spki: string, binds = tru
       ...(binds ? [`--enable-features=${features}`] : []),
     ],
   });
+  if (binds) await deviceSessionsOf(context);
+  return context;
+}
+
+/** Until the browser has loaded the device-bound sessions of its profile. A login before that would not be bound. */
+async function deviceSessionsOf(context: BrowserContext): Promise<void> {
+  const cdp = await context.newCDPSession(context.pages()[0] ?? (await context.newPage()));
+  const loaded = new Promise((resolve) => cdp.once('Network.deviceBoundSessionsAdded' as never, resolve));
+  await cdp.send('Network.enableDeviceBoundSessions' as never, { enable: true } as never);
+  await loaded;
 }
 
 /** Opens a page in a browser of its own: nothing is shared with another's cookies. */
 export type Open = (url: string) => Promise<Page>;
 
-/**
- * Specs that need Chromium; afterwards every page is closed. Without it the report says that they were skipped, and how to
- * get it; in CI that is a failure.
- */
+/** Specs that need Chromium, whose pages they open in one browser; after each every page is closed. */
 export function describeInChromium(name: string, specs: (open: Open) => void): void {
-  describe(name, () => {
-    if (!hasChromium) {
-      it(`SKIPPED: ${HOW_TO_GET_IT}`, () => {
-        console.warn(`\n*** The browser specs were SKIPPED. ${HOW_TO_GET_IT} ***\n`);
-        if (process.env['CI']) throw new Error(HOW_TO_GET_IT);
-      });
-      return;
-    }
-    jest.setTimeout(60_000);
+  describeWithChromium(name, () => {
     let browser: Browser;
     beforeAll(async () => {
       browser = await launchChromium();
@@ -79,5 +82,23 @@ export function describeInChromium(name: string, specs: (open: Open) => void): v
       await page.goto('/');
       return page;
     });
+  });
+}
+
+/**
+ * Specs that launch Chromium themselves. Without it the report says that they were skipped, and how to get it; in CI that is
+ * a failure.
+ */
+export function describeWithChromium(name: string, specs: () => void): void {
+  describe(name, () => {
+    if (!hasChromium) {
+      it(`SKIPPED: ${HOW_TO_GET_IT}`, () => {
+        console.warn(`\n*** The browser specs were SKIPPED. ${HOW_TO_GET_IT} ***\n`);
+        if (process.env['CI']) throw new Error(HOW_TO_GET_IT);
+      });
+      return;
+    }
+    jest.setTimeout(60_000);
+    specs();
   });
 }

@@ -1,12 +1,19 @@
-import type { INestApplication } from '@nestjs/common';
+import type { INestApplication, NestApplicationOptions } from '@nestjs/common';
+import type { Certificate } from './certificate.js';
 
 interface SampleModule {
-  createApp(settings: object, options: { logger: false }): Promise<INestApplication>;
+  createApp(settings: object, options: NestApplicationOptions): Promise<INestApplication>;
 }
 
 export interface ListeningSample {
   app: INestApplication;
   url: string;
+}
+
+interface Listening {
+  host?: string | undefined;
+  port?: number;
+  certificate?: Certificate;
 }
 
 /** The users of all samples, and their passwords. */
@@ -20,16 +27,20 @@ export const importSample = async <Module>(path: string): Promise<Module> =>
  * Starts a sample in this process.
  *
  * @param source the folder of its `create-app.ts`, in `sample/`
- * @param host by default `localhost`, as people open it
+ * @param listening by default `localhost`, as people open it, over HTTP; over HTTPS with a certificate
  */
 export async function startSample(
   source: string,
   settings: object,
-  { host = 'localhost', port = 0 } = {},
+  { host = 'localhost', port = 0, certificate }: Listening = {},
 ): Promise<ListeningSample> {
   const { createApp } = await importSample<SampleModule>(`${source}/create-app.js`);
-  const app = await createApp(settings, { logger: false });
+  const { key, cert } = certificate ?? {};
+  const app = await createApp(settings, {
+    logger: false,
+    ...(certificate && { httpsOptions: { key, cert } }),
+  });
   await app.listen(port, host);
   const address = app.getHttpServer().address() as { port: number };
-  return { app, url: `http://${host}:${address.port}` };
+  return { app, url: `${certificate ? 'https' : 'http'}://${host}:${address.port}` };
 }

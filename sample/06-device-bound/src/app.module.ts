@@ -1,18 +1,17 @@
-import { randomBytes } from 'node:crypto';
-import { Module } from '@nestjs/common';
+import { Module, type DynamicModule } from '@nestjs/common';
 import { SessionModule } from 'nest-sessions';
-import { EventLog } from './log.js';
+import { EventLog } from './event-log.js';
 import { PageController } from './page.controller.js';
+import type { Settings } from './settings.js';
 
-@Module({
-  imports: [
-    SessionModule.forRoot({
-      // A start of its own logs everybody out: it is a demo, and the store is in memory.
-      secret: process.env['SESSION_SECRET'] ?? randomBytes(32),
+@Module({ controllers: [PageController], providers: [EventLog] })
+export class AppModule {
+  static with({ secret, clock }: Settings): DynamicModule {
+    const sessions = SessionModule.forRoot({
+      secret,
       deviceBound: { cookieLifetime: '5m' },
-    }),
-  ],
-  controllers: [PageController],
-  providers: [EventLog],
-})
-export class AppModule {}
+      ...(clock && { clock }),
+    });
+    return { module: AppModule, imports: [sessions] };
+  }
+}

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { NestFactory } from '@nestjs/core';
-import { AppModule } from './app.module.js';
+import { createApp } from './create-app.js';
+import { settingsFrom } from './settings.js';
 
 const port = Number(process.env['PORT'] ?? 3006);
 const httpsOptions = {
   key: readFileSync('.certificate/key.pem'),
   cert: readFileSync('.certificate/cert.pem'),
 };
-const app = await NestFactory.create(AppModule, { httpsOptions });
+const app = await createApp(settingsFrom(process.env), { httpsOptions, logger: ['warn', 'error'] });
 app.enableShutdownHooks();
 // This machine only.
 await app.listen(port, 'localhost');
-console.log(`Open https://localhost:${port}, with "npm run browser" in a Chromium that binds.`);
+console.log(`It listens on https://localhost:${port}. Open it by "npm run browser", in a second terminal.`);
