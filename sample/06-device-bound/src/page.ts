@@ -28,8 +28,9 @@ const bound = (host: string, boundAt: Date, provedAt: number | undefined): strin
 
 /** The first page after the login, too: a browser registers its key when it has the response. */
 const ORDINARY = `<p id="binding">An ordinary session: the browser has registered no key.</p>
-   <p>One that binds sessions does it in the moment after the login: load the page again. If this line stays, yours does not,
-   and a copy of the cookie works until you log out. <code>npm run browser</code> opens one that binds.</p>`;
+   <p>One that binds sessions does it in the moment after the login: load the page again. If this line stays, this browser
+   does not bind, or not behind its warning about the certificate: open the page by <code>npm run browser</code>. A copy of
+   the cookie works until you log out.</p>`;
 
 const line = (event: SessionEvent): string => {
   const why = 'reason' in event ? `: ${event.reason}` : '';
