@@ -32,6 +32,8 @@ export interface Contender {
   parts?: readonly Part[];
   /** Bytes of JSON that fit, where the data travels in the cookie (4096 octets, encoded). */
   holds?: number;
+  /** Whether each session is bound to a key of its visitor. */
+  bound?: boolean;
   /** Only measured in these profiles. */
   only?: readonly string[];
 }
@@ -64,6 +66,7 @@ export const contenders: readonly Contender[] = [
     platform: 'express',
     kind: 'ours',
     package: 'jose',
+    bound: true,
     only: ['read'],
   },
   { name: 'express-session', title: 'express-session, memory', platform: 'express', kind: 'peer' },

@@ -5,7 +5,7 @@ import type { Plan } from './options.js';
 import type { Servers } from './processes.js';
 import { profile } from './profiles.js';
 import { ratioOf, type Spread } from './statistics.js';
-import { measureThroughput, racesOf, type Measured } from './throughput.js';
+import { besides, measureThroughput, racesOf, type Measured } from './throughput.js';
 
 /** All that goals are about, of one run. */
 export interface GoalRun {
@@ -111,8 +111,7 @@ function versus({ throughput }: GoalRun, one: Versus, goal: number | undefined):
     throughput.find((it) => it.contender === nameOn(platform, name) && it.profile === one.profile);
   const [left, right] = [find(ours), find(other)];
   if (!left || !right) return { title, platform, goal };
-  const [rate, cpu] = [ratioOf(left.rates, right.rates), ratioOf(right.cpus, left.cpus)];
-  return { title, platform, goal, rate, cpu };
+  return { title, platform, goal, ...besides(left, right) };
 }
 
 function growing({ growth }: GoalRun, name: string, title: string, on24: boolean): Goal {

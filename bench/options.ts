@@ -19,6 +19,8 @@ export interface Plan {
   parts: ReadonlySet<string>;
   redis?: string;
   postgres?: string;
+  /** The contenders that were asked for by name, in this order; what is not of all is not written. */
+  named?: readonly string[];
   wants(profile: string): boolean;
   wantsContender(contender: Contender): boolean;
 }
@@ -36,7 +38,8 @@ export const USAGE = `npm run bench -- [options]
   --only <parts>        by commas: throughput, latency, memory, growth, wire, ablation, goals
   --ablation            the same as --only ablation: what each part of the way costs
   --profiles <names>    by commas: anonymous, read, guard, write, roll, 4kB, 54kB, 54kB-all
-  --contenders <names>  by commas: memory, express-session, ... (those without sessions always run)
+  --contenders <names>  by commas: memory, express-session, ... (those without sessions always run); of the throughput
+                        also what the first has of each other, and no results written
   --speed               of the goals, only those of requests per second, which takes half as long
   --smoke               one short round of everything small, answers checked, no results written
   --report              only render bench/results/*.json into docs/performance.md`;
@@ -82,6 +85,7 @@ export function planOf(
     growth: !args.speed,
     smoke: args.smoke,
     parts,
+    named: contenders && [...contenders],
     wants: (name) => profiles?.has(name) ?? true,
     wantsContender: (one) =>
       (one.needs === undefined || servers[one.needs] !== undefined) &&

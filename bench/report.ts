@@ -9,7 +9,7 @@ import { CENTRAL } from './memory.js';
 import { profiles } from './profiles.js';
 import type { Results } from './results.js';
 import { inText, type Spread } from './statistics.js';
-import type { Measured } from './throughput.js';
+import { besides, type Measured } from './throughput.js';
 
 /** Renders all results: a table and a chart beside each, and the tables between the markers of the docs. */
 export async function report(results: string, docs: string): Promise<void> {
@@ -96,6 +96,21 @@ export function goalsText(results: Pick<Results, 'node' | 'goals'>): string {
     verdictOf(goal),
   ]);
   return columns([['', 'goal', 'by requests per second', 'by CPU time', ''], ...rows]);
+}
+
+/** For a terminal: what the first of some contenders has of each other, in every profile that both were measured in. */
+export function pairsText([first, ...others]: readonly string[], measured: readonly Measured[]): string {
+  const find = (name: string, profile: string): Measured | undefined =>
+    measured.find((one) => one.contender === name && one.profile === profile);
+  const rows = profiles.flatMap(({ name: profile }) =>
+    others.flatMap((name) => {
+      const [one, other] = [find(first!, profile), find(name, profile)];
+      if (!one || !other) return [];
+      const { rate, cpu } = besides(one, other);
+      return [[`${profile}: ${first} / ${name}`, inText(rate, 3), inText(cpu, 3)]];
+    }),
+  );
+  return columns([['', 'by requests per second', 'by CPU time'], ...rows]);
 }
 
 function columns(rows: readonly string[][]): string {

@@ -10,7 +10,7 @@ import { measureLatency } from './latency.js';
 import { measureMemory, SIZES } from './memory.js';
 import { isInstalled, planOf, readArguments, USAGE, type Plan } from './options.js';
 import { pin, Servers, startRedis } from './processes.js';
-import { goalsText, report, writeFormatted } from './report.js';
+import { goalsText, pairsText, report, writeFormatted } from './report.js';
 import { profiles } from './profiles.js';
 import type { Results } from './results.js';
 import { allRaces, measureThroughput, type Measured } from './throughput.js';
@@ -42,7 +42,8 @@ async function run(): Promise<void> {
       if (needed !== undefined && !isInstalled(needed)) console.log(`without ${name}: it is not installed`);
     }
     const results = await measure(plan);
-    if (!plan.smoke) await write(plan, { pinned, ...results });
+    if (!plan.smoke && !plan.named) await write(plan, { pinned, ...results });
+    if (plan.named && results.throughput) console.log(`\n${pairsText(plan.named, results.throughput)}`);
     if (results.goals) console.log(`\n${goalsText({ node: plan.version, goals: results.goals })}`);
     if (plan.smoke) console.log('\nOne short round: that all of it runs, and nothing about speed.');
     console.log(`\n${((performance.now() - began) / 60_000).toFixed(1)} minutes`);

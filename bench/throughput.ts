@@ -192,5 +192,11 @@ function summarise({ profile, contenders }: Race, roundsOf: ReadonlyMap<string, 
   });
 }
 
+/** What one has of another, by both measures: at 0.9 it answers nine requests where the other answers ten. */
+export const besides = (one: Measured, other: Measured): { rate: Spread; cpu: Spread } => ({
+  rate: ratioOf(one.rates, other.rates),
+  cpu: ratioOf(other.cpus, one.cpus),
+});
+
 const ratesOf = (rounds: readonly Round[]): number[] => rounds.map(({ rate }) => Math.round(rate));
 const cpusOf = (rounds: readonly Round[]): number[] => rounds.map(({ cpu }) => Math.round(cpu * 10) / 10);

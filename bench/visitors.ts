@@ -1,7 +1,7 @@
 import type { Contender } from './contenders.js';
 import { bindingOf } from './device.js';
 import { Repeated } from './exchange.js';
-import { Connection, request } from './load.js';
+import { Connection, request, type Answer } from './load.js';
 import type { Server } from './processes.js';
 import { MEANINGLESS, subjectOf, type Profile } from './profiles.js';
 
@@ -39,21 +39,32 @@ export class Visitors {
   }
 }
 
-async function identify(server: Server, { kind }: Contender, i: number, bytes: number): Promise<Cookies> {
-  return kind === 'scale' ? new Map([['theirs', MEANINGLESS]]) : logIn(server, subjectOf(i), bytes);
+async function identify(
+  server: Server,
+  { kind, bound }: Contender,
+  i: number,
+  bytes: number,
+): Promise<Cookies> {
+  if (kind === 'scale') return new Map([['theirs', MEANINGLESS]]);
+  const { cookies, headers } = await logIn(server, subjectOf(i), bytes);
+  return bound ? bind(server, cookies, headers.get('secure-session-registration')) : cookies;
 }
 
-async function logIn({ port }: Server, subject: string, bytes: number): Promise<Cookies> {
-  const { status, body, cookies, headers } = await request(port, 'POST', '/login', undefined, {
-    subject,
-    bytes,
-  });
+async function logIn({ port }: Server, subject: string, bytes: number): Promise<Answer> {
+  const answer = await request(port, 'POST', '/login', undefined, { subject, bytes });
+  const { status, body, cookies } = answer;
   if (status !== 200) throw new Error(`login: ${status} ${body}`);
   if (cookies.size === 0) throw new Error('the login set no cookie');
-  const binding = bindingOf(headers.get('secure-session-registration'));
-  if (!binding) return cookies;
+  return answer;
+}
+
+/** As a browser does after the login. From then on its requests have two cookies. */
+async function bind({ port }: Server, cookies: Cookies, invitation: string | null): Promise<Cookies> {
+  const binding = bindingOf(invitation);
+  if (!binding) throw new Error('the login invited nobody to bind the session');
   const bound = await request(port, 'POST', binding.path, cookies, undefined, binding.headers);
   if (bound.status !== 200) throw new Error(`the session was not bound: ${bound.status}`);
+  if (bound.cookies.size !== cookies.size + 1) throw new Error('the registration set no bound cookie');
   return bound.cookies;
 }
 
