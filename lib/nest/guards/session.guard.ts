@@ -70,6 +70,7 @@ export class SessionGuard implements CanActivate {
       this.#report.note(forged);
       throw crossOriginRefused();
     }
+    if (isGraphql(context)) current?.share?.();
     current?.declare(isActivity(context, policy), policy.cacheable);
     if (current && this.#context) restore(current);
     return true;

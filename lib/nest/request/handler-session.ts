@@ -18,6 +18,8 @@ export interface HandlerSession {
   readonly over: boolean;
   /** Adds request headers to `Vary`, where there is a response that can have it. */
   vary(headers: string): void;
+  /** The response is that of several handlers, as with GraphQL: its status does not tell how each of them fared. */
+  share?(): void;
   /** Applies the policy of a handler that the guards of this library admit. */
   declare(active: boolean, cacheable: boolean): void;
   /** The handler is rejected or has failed. */

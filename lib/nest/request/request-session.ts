@@ -50,6 +50,8 @@ export class RequestSession implements HandlerSession, ResponseListener, CallWat
   #challenge: string | undefined;
   /** Whether all handlers so far declare that their response does not depend on the session. Unset before the first one. */
   #cacheable: boolean | undefined;
+  /** Whether the status of the response tells nothing of a single handler. */
+  #shared = false;
   /** To be told when the response begins. */
   #beginners: ((status: number) => void)[] | undefined;
 
@@ -102,6 +104,11 @@ export class RequestSession implements HandlerSession, ResponseListener, CallWat
   get over(): boolean {
     const { writableFinished, destroyed, stream } = this.#response as ServerResponse & Http2Part;
     return writableFinished || destroyed || stream?.destroyed === true;
+  }
+
+  /** A driver may send 401 for all because of one field or operation, and what the others did counts none the less. */
+  share(): void {
+    this.#shared = true;
   }
 
   /**
@@ -189,7 +196,7 @@ export class RequestSession implements HandlerSession, ResponseListener, CallWat
   }
 
   #conclude(status: number): void | Promise<void> {
-    const done = this.commit(status < 400);
+    const done = this.commit(this.#shared || status < 400);
     this.state.close();
     return done;
   }

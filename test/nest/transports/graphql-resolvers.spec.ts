@@ -114,6 +114,13 @@ class SessionResolver {
     return 'sensitive';
   }
 
+  /** Cannot be left out, so the response has no data without a recent login, and with Mercurius a status of 401. */
+  @Query(() => String)
+  @Relogin('5m')
+  needed() {
+    return 'needed';
+  }
+
   @Query(() => String, { nullable: true })
   remember(@Session() session: Session<Data>, @Args('key') key: string) {
     session.data[key] = true;
@@ -137,6 +144,11 @@ class SessionResolver {
 
   @Query(() => Int)
   count(@Session() session: Session<Data>) {
+    return session.update('n', (n) => Number(n ?? 0) + 1);
+  }
+
+  @Mutation(() => Int)
+  counted(@Session() session: Session<Data>) {
     return session.update('n', (n) => Number(n ?? 0) + 1);
   }
 
@@ -291,6 +303,8 @@ describe.each(drivers)('resolvers of %s', (_, driver) => {
     ['{ subject }', true],
     ['{ subject sensitive }', true],
     ['{ sensitive }', false],
+    ['{ subject needed }', true],
+    ['{ needed }', false],
     ['mutation { set(key: "a") fail }', true],
     ['mutation { failedLogout }', false],
     ['{ poll }', false],
@@ -305,6 +319,31 @@ describe.each(drivers)('resolvers of %s', (_, driver) => {
     clock.advance('10m');
     await query(text);
     expect(store.records()[0]!.lastSeenAt === clock.now()).toBe(counts);
+  });
+
+  it('are activity if one operation of a batch is, whatever the others', async () => {
+    const { send, query, store, clock } = await run(driver);
+    await query('mutation { login(user: "alice") }');
+    clock.advance('10m');
+    await send(['{ needed }', '{ subject }'].map((text) => ({ query: text })));
+    expect(store.records()[0]!.lastSeenAt).toBe(clock.now());
+  });
+
+  it.each([
+    ['login(user: "bob")', 1, true],
+    ['relogin', 1, true],
+    ['counted', 1, false],
+    ['logout', 0, true],
+  ])('run under ten aliases one after the other: %s', async (field, left, cookie) => {
+    const { client, send, query, store } = await run(driver);
+    await query('mutation { login(user: "alice") }');
+    const aliases = Array.from({ length: 10 }, (_ten, n) => `a${n}: ${field}`);
+    const { status, setCookies } = await send({ query: `mutation { ${aliases.join(' ')} }` });
+    expect([status, store.records().length]).toEqual([200, left]);
+    expect(setCookies.filter((one) => one.startsWith('__Host-session='))).toHaveLength(cookie ? 1 : 0);
+    const { subject = null, data = {} } = store.records()[0] ?? {};
+    expect((await client.get('/look')).json()).toMatchObject({ subject });
+    expect(data['n']).toBe(field === 'counted' ? '10' : undefined);
   });
 
   it('leave a response to shared caches only if all of them do', async () => {
