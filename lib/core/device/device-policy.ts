@@ -69,7 +69,7 @@ export class DevicePolicy {
   /** @param now milliseconds since the epoch, by the deciding clock */
   standingOf(record: SessionRecord, cookieHeader: string | undefined, now: number): DeviceStanding {
     const key = deviceKeyOf(record);
-    return key ? this.#standingOfBound(record, key, cookieHeader, now) : this.#standingOfUnbound(record, now);
+    return key ? this.#standingOfBound(record, key, cookieHeader, now) : this.standingOfUnbound(record, now);
   }
 
   #standingOfBound(
@@ -91,8 +91,12 @@ export class DevicePolicy {
     return isLately(boundAt, now, grace) ? RACING : { kind: 'refused', reason };
   }
 
-  /** A browser registers its key a moment after the login, whenever and wherever its user authenticated. */
-  #standingOfUnbound({ subject, startedAt }: SessionRecord, now: number): DeviceStanding {
+  /**
+   * Of a session without a key. A browser registers one a moment after the login, whenever and wherever its user authenticated.
+   *
+   * @param now milliseconds since the epoch, by the deciding clock
+   */
+  standingOfUnbound({ subject, startedAt }: SessionRecord, now: number): DeviceStanding {
     if (!this.#terms.required || subject === undefined) return UNBOUND;
     return isLately(startedAt, now, this.#terms.grace) ? UNBOUND : { kind: 'refused', reason: 'unbound' };
   }

@@ -141,6 +141,7 @@ export class Takeover {
       now,
       state.device,
     );
+    if (this.#refusesUnbound(draft, now)) return undefined;
     const ttl = this.#context.ttl(draft, now);
     // The absolute lifetime, which counts from the old login, is over.
     if (ttl === 0) return undefined;
@@ -160,6 +161,20 @@ export class Takeover {
     this.#context.emit(state, { type: 'created' });
     this.#context.emit(state, { type: 'migrated', source: source.name });
     return state;
+  }
+
+  /**
+   * Where every session has to be bound, one that cannot be any more stays where it is: a key is offered to whoever logs in,
+   * and not to whoever has an old credential.
+   */
+  #refusesUnbound(draft: SessionRecord, now: number): boolean {
+    const { config, events } = this.#context;
+    const standing = config.device?.standingOfUnbound(draft, now);
+    if (standing?.kind !== 'refused') return false;
+    const { subject } = draft;
+    const { reason } = standing;
+    events.emit({ type: 'refused', id: '', at: now, ...(subject !== undefined && { subject }), reason });
+    return true;
   }
 
   async #issue(
