@@ -72,6 +72,7 @@ export const relogin: readonly Case[] = [
     id: 'R33',
     source: 'NIST 800-63B-4 §5.2',
     title: 'the login time moves only when the user proves itself',
+    specs: [{ file: 'test/nest/device/protocol.specs.ts', title: 'is no activity, and moves no login time' }],
     needs: ['re-login', 'clock', 'rotation'],
     async run(lab) {
       const bench = await lab.start({ rotateEvery: '2m', rotateGrace: '10s' });

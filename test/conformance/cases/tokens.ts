@@ -158,6 +158,12 @@ export const tokens: readonly Case[] = [
     id: 'R8',
     source: 'ASVS 9.2.2',
     title: 'a value that was made for another cookie of the same secret is refused',
+    specs: [
+      {
+        file: 'test/nest/device/protocol.specs.ts',
+        title: 'is no session cookie, and a session cookie is none',
+      },
+    ],
     async run(lab) {
       const settings = { share: 'purpose', rotateEvery: false } as const;
       const one = await lab.start(settings);
