@@ -3,7 +3,7 @@ import { LONGEST_COOKIE } from '../migration/longest-cookie.js';
 import type { MigrationSource, OldCredential, OldSession } from '../migration/source.js';
 import type { SessionRecord } from '../model/record.js';
 import type { EngineContext } from '../request/engine-context.js';
-import type { ClaimedSessions } from '../storage/backend.js';
+import type { ClaimedSessions, SessionHandle } from '../storage/backend.js';
 import { inTime } from '../storage/store-calls.js';
 import type { Awaitable, CallReport } from '../storage/store.js';
 
@@ -36,23 +36,42 @@ export class Retirement {
    * Remembers that the old session came over, and ends it if it is not to go on.
    *
    * @param by the session that took it over
-   * @returns false if another one did so before
+   * @returns that session; `undefined` if another one did so before, or it has ended
    */
-  async settle(retired: Retired, there: OldSession, by: SessionRecord): Promise<boolean> {
+  async settle(retired: Retired, there: OldSession, by: SessionHandle): Promise<SessionHandle | undefined> {
     const { claim, source } = retired;
-    const first = await this.#claims.mark(claim, this.#rememberFor(there), by);
+    const first = await this.#claims.mark(claim, this.#rememberFor(there), by.record);
+    const settled = first ? await this.#claims.settle(by) : undefined;
     // The mark suffices. What cannot be ended now expires by itself.
     const ended = !source.keepOld && (await this.#endOld(retired).then(yes, no));
     if (first) await this.#claims.seal(claim, this.#rememberFor(there, ended));
-    return first;
+    return settled;
+  }
+
+  /**
+   * Settles a session whose creator has not done so, or ends it if another one took the old one over before.
+   *
+   * @param there if it is live
+   */
+  async decide(retired: Retired, by: SessionHandle, there: OldSession = GONE): Promise<void> {
+    const { claim, source } = retired;
+    if (!(await this.#claims.mark(claim, this.#rememberFor(there), by.record))) {
+      // Its creator may have settled it since it was read, which it does before it seals.
+      const last = await this.#claims.open(claim);
+      if (last.kind === 'unsettled' && isSame(last.handle.record, by.record))
+        await this.#context.backend.destroy(last.handle);
+      return;
+    }
+    await this.#claims.settle(by);
+    if (!source.keepOld) await this.#endOld(retired).catch(no);
   }
 
   /** What the request that created the session does, unless it came to nothing after that. Only that one seals. */
-  async settleAfter(retired: Retired, there: OldSession, by: SessionRecord, now: number): Promise<void> {
+  async settleAfter(retired: Retired, there: OldSession, by: SessionHandle, now: number): Promise<void> {
     const { claim, source } = retired;
-    if (now - by.rotatedAt >= this.#settlingTime) return void (await this.settle(retired, there, by));
+    if (now - by.record.rotatedAt >= this.#settlingTime) return void (await this.settle(retired, there, by));
     if (await this.#claims.isMarked(claim)) return;
-    await this.#claims.mark(claim, this.#rememberFor(there), by);
+    await this.#claims.mark(claim, this.#rememberFor(there), by.record);
     if (!source.keepOld) await this.#endOld(retired).catch(no);
   }
 
@@ -97,6 +116,9 @@ export class Retirement {
     return this.#context.backend.claims!;
   }
 }
+
+/** Whether one request created both. */
+const isSame = (one: SessionRecord, other: SessionRecord): boolean => one.secretHash === other.secretHash;
 
 const yes = (): boolean => true;
 const no = (): boolean => false;

@@ -87,12 +87,22 @@ export class Takeover {
   async #take(presented: Presented, state: RequestState): Promise<RequestState | undefined> {
     const { claim } = presented;
     const there = await this.#retirement.load(presented);
-    const opened = await this.#claims!.open(claim);
+    const opened = await this.#opened(presented, there);
     if (opened.kind === 'live') return this.#join(presented, opened, there);
     // Of a session that is alive the client has the cookie, unless it is a thief.
     if (!there || opened.former) return undefined;
     const used = opened.why !== 'unknown' || (await this.#claims!.isMarked(claim));
     return used ? this.#joinOrRetire(presented, there, state) : this.#create(presented, there, state);
+  }
+
+  /** The session that took the presented one over, once it is known to be that one. */
+  async #opened(presented: Presented, there: OldSession | undefined): Promise<OpenResult> {
+    const { claim } = presented;
+    const opened = await this.#claims!.open(claim);
+    if (opened.kind !== 'unsettled') return opened;
+    await this.#retirement.decide(presented, opened.handle, there);
+    const decided = await this.#claims!.open(claim);
+    return decided.kind === 'unsettled' ? { kind: 'rejected', why: 'unknown', id: claim.id } : decided;
   }
 
   /** Another request took it over meanwhile, or its session here has ended. */
@@ -101,7 +111,7 @@ export class Takeover {
     there: OldSession,
     state: RequestState,
   ): Promise<RequestState | undefined> {
-    const opened = await this.#claims!.open(presented.claim);
+    const opened = await this.#opened(presented, there);
     if (opened.kind === 'live') return this.#join(presented, opened, there);
     return this.#retire(presented, there, state);
   }
@@ -119,7 +129,7 @@ export class Takeover {
   ): Promise<RequestState | undefined> {
     const state = await this.#opening.admit(opened, presented.client);
     if (!state.live) return undefined;
-    if (there) await this.#retirement.settleAfter(presented, there, state.live.handle.record, state.now());
+    if (there) await this.#retirement.settleAfter(presented, there, state.live.handle, state.now());
     this.#tie(state, presented, there);
     return state;
   }
@@ -148,12 +158,13 @@ export class Takeover {
     const { idle } = this.#context.limitsOf(draft);
     const link = source.keepOld ? { source: source.id, key: presented.old.key } : undefined;
     const terms = { now, pendingFor: this.#context.pendingFor(idle), provedAt, link };
-    const handle = await this.#issue(() => this.#claims!.create(claim, draft, ttl, terms));
-    if (handle === 'revoked') return this.#retire(presented, there, before);
-    if (!handle) return this.#joinOrRetire(presented, there, before);
-    if (!(await this.#retirement.settle(presented, there, handle.record))) {
+    const created = await this.#issue(() => this.#claims!.create(claim, draft, ttl, terms));
+    if (created === 'revoked') return this.#retire(presented, there, before);
+    if (!created) return this.#joinOrRetire(presented, there, before);
+    const handle = await this.#retirement.settle(presented, there, created);
+    if (!handle) {
       // Another request took it over, and its session has ended already.
-      await this.#context.backend.destroy(handle);
+      await this.#context.backend.destroy(created);
       return undefined;
     }
     state.opened({ kind: 'live', handle, now, skew, present: false, renewed: true, confirms: false });

@@ -230,14 +230,24 @@ export interface AnsweredChallenge {
   until: number;
 }
 
+/**
+ * A session that was created for an old one, and of which it is not known yet whether it is the one that took it over: another one may
+ * have done so, and ended, while the request that creates this one was held up.
+ */
+export interface UnsettledSession<H extends SessionHandle = SessionHandle> {
+  readonly kind: 'unsettled';
+  readonly handle: H;
+}
+
 /** Sessions that took those of another library over, each at most once. */
 export interface ClaimedSessions<H extends SessionHandle = SessionHandle> {
   /** How the calls of the other library's store went. */
   readonly health: CallReports;
   /** Opens the session as a late request with a rotated secret does: until its own cookie was presented. Read-only. */
-  open(claim: Claim): Awaitable<OpenResult<H>>;
+  open(claim: Claim): Awaitable<OpenResult<H> | UnsettledSession<H>>;
   /**
-   * Creates the session. Of several concurrent calls with one claim exactly one succeeds; the others get `undefined`.
+   * Creates the session, which opens once it is settled. Of several concurrent calls with one claim exactly one succeeds; the others
+   * get `undefined`.
    *
    * @throws SessionError `ERR_LOGIN_REVOKED` as {@link SessionBackend.create}
    */
@@ -255,6 +265,8 @@ export interface ClaimedSessions<H extends SessionHandle = SessionHandle> {
    * @returns false if another session took it over before, or this one was sealed
    */
   mark(claim: Claim, ttl: number, by?: SessionRecord): Promise<boolean>;
+  /** Lets the session that marked the old one open. `undefined` if it has ended. Idempotent. */
+  settle(handle: H): Promise<H | undefined>;
   /** Takes the marked session for settled: what marked it has done all there was to do. */
   seal(claim: Claim, ttl: number): Promise<void>;
   isMarked(claim: Claim): Promise<boolean>;

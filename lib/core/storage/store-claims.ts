@@ -11,6 +11,7 @@ import type {
   IssueResult,
   OldLink,
   OpenResult,
+  UnsettledSession,
 } from './backend.js';
 import { StoreHealth } from './health/store-health.js';
 import type { StoreCalls } from './store-calls.js';
@@ -39,8 +40,11 @@ export class StoreClaims implements ClaimedSessions<StoreHandle> {
     this.health = new StoreHealth('migrate', context);
   }
 
-  open({ id, secret }: Claim): Awaitable<OpenResult<StoreHandle>> {
-    return this.#load({ id, secret, hash: hashSecret(secret), form: 'current' });
+  async open({ id, secret }: Claim): Promise<OpenResult<StoreHandle> | UnsettledSession<StoreHandle>> {
+    const hash = hashSecret(secret);
+    const opened = await this.#load({ id, secret, hash, form: 'current' });
+    const handle = opened.kind === 'rejected' ? opened.former?.handle : undefined;
+    return handle && isUnsettled(handle.record, hash) ? { kind: 'unsettled', handle } : opened;
   }
 
   async create(
@@ -55,7 +59,7 @@ export class StoreClaims implements ClaimedSessions<StoreHandle> {
     const previous: PredecessorSecret = {
       hash: hashSecret(secret),
       until: now + pendingFor,
-      honoured: true,
+      honoured: false,
       nonce,
       pending: true,
     };
@@ -68,6 +72,19 @@ export class StoreClaims implements ClaimedSessions<StoreHandle> {
     };
     const inserted = await this.#insert(record, ttl, provedAt);
     return inserted ? { handle: new StoreHandle(signer, record, first) } : undefined;
+  }
+
+  /** Nothing is changed where the session's own cookie was presented in the meantime. */
+  async settle(handle: StoreHandle): Promise<StoreHandle | undefined> {
+    const { record } = handle;
+    const { previous, secretHash } = record;
+    if (!previous || !isUnsettled(record, previous.hash)) return handle;
+    const settled: PredecessorSecret = { ...previous, honoured: true };
+    const confirm = { secretHash, previous: settled };
+    const done = await this.#calls.write((store) =>
+      store.commit(record.id, { epoch: handle.epoch, confirm }),
+    );
+    return done.outcome === 'saved' ? handle.withRecord({ ...record, previous: settled }) : undefined;
   }
 
   linkOf({ extra }: SessionRecord): OldLink | undefined {
@@ -115,6 +132,10 @@ export class StoreClaims implements ClaimedSessions<StoreHandle> {
 
 /** The name of the link in `extra`, where a store keeps what it need not know. */
 const LINK = 'migratedFrom';
+
+/** @param hash of the secret that the claim stands for: no rotation leaves such a predecessor behind */
+const isUnsettled = ({ previous }: SessionRecord, hash: string): boolean =>
+  previous?.hash === hash && previous.pending === true && !previous.honoured;
 
 /** @param nonce of the session that took the old one over */
 const markerRecord = (id: string, now: number, nonce = newNonce()): SessionRecord => ({
