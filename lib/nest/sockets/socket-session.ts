@@ -89,9 +89,9 @@ export class SocketSession implements HandlerSession {
     return this.#end;
   }
 
-  /** Whether a message has left something to be written. */
+  /** Whether a message has left something to be written. An end that failed is tried again by the next one, or by a look. */
   get unsettled(): boolean {
-    return this.#active > 0 || this.state.changed;
+    return this.#active > 0 || this.state.changed || this.state.state.kind === 'ending';
   }
 
   /** For {@link settle}. */
