@@ -18,12 +18,13 @@ export function writeEnv(tree: Tree, variables: Readonly<Record<string, string>>
 }
 
 function withVariable(text: string, [name, value]: [string, string]): string {
-  const line = new RegExp(`^(?:export )?${name}[ \\t]*=[ \\t]*(.*)$`, 'm');
-  const [whole, present] = line.exec(text) ?? [];
-  if (whole === undefined)
-    return `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${name}=${value}\n`;
+  const line = new RegExp(`^([ \\t]*(?:export[ \\t]+)?)${name}[ \\t]*=[ \\t]*(.*)$`, 'm');
+  const found = line.exec(text);
+  if (!found) return `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${name}=${value}\n`;
+  const [, before = '', present = ''] = found;
   // A variable that somebody left empty, for a value to be filled in.
-  return /^(?:""|'')?\s*(?:#.*)?$/.test(present ?? '') ? text.replace(whole, `${name}=${value}`) : text;
+  const isEmpty = /^(?:""|'')?\s*(?:#.*)?$/.test(present);
+  return isEmpty ? text.replace(line, () => `${before}${name}=${value}`) : text;
 }
 
 /** A secret does not belong into a repository. */

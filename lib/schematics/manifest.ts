@@ -30,11 +30,12 @@ export function addDependencies(tree: Tree, packages: readonly PackageToAdd[]): 
   const missing = packages.filter(({ name }) => !hasDependency(tree, name));
   if (missing.length === 0 || !tree.exists(MANIFEST)) return false;
   const manifest = read(tree);
+  const [indentation = 2] = /^[ \t]+(?=")/m.exec(tree.readText(MANIFEST)) ?? ([] as never);
   for (const { section, name, version } of missing) {
     const entries = Object.entries({ ...manifest[section], [name]: version });
     manifest[section] = Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
   }
-  tree.overwrite(MANIFEST, `${JSON.stringify(manifest, null, 2)}\n`);
+  tree.overwrite(MANIFEST, `${JSON.stringify(manifest, null, indentation)}\n`);
   return true;
 }
 

@@ -62,9 +62,11 @@ class ModuleFile {
   }
 
   get isWired(): boolean {
-    return this.#imports
-      .filter((one) => specifierOf(one) === LIBRARY)
-      .some(({ importClause }) => /\bSessionModule\b/.test(importClause?.getText(this.#source) ?? ''));
+    const { text } = this.#source;
+    // Below a namespace it may be imported for something else.
+    return this.#localNames(LIBRARY, 'SessionModule').some(
+      (name) => !name.includes('.') || text.includes(name),
+    );
   }
 
   /** Whether the file has something else of this name. */
@@ -92,26 +94,44 @@ class ModuleFile {
   ): Change | { why: string } {
     const { end } = call;
     if (!metadata) return insertion(end - 1, `{${this.#eol}  imports: [${entry}],${this.#eol}}`);
-    if (!this.#ts.isObjectLiteralExpression(metadata))
+    const object = this.#bare(metadata);
+    if (!this.#ts.isObjectLiteralExpression(object)) {
+      const whole = metadata.getText(this.#source);
+      const all = this.#ts.isIdentifier(metadata) ? whole : `(${whole})`;
       return {
         from: metadata.getStart(this.#source),
         to: metadata.end,
-        text: `{ ...${metadata.getText(this.#source)}, imports: [${entry}, ...(${metadata.getText(this.#source)}.imports ?? [])] }`,
+        text: `{ ...${all}, imports: [${entry}, ...(${all}.imports ?? [])] }`,
       };
-    const imports = metadata.properties.find(
-      ({ name }) =>
-        name && (this.#ts.isIdentifier(name) || this.#ts.isStringLiteral(name)) && name.text === 'imports',
-    );
-    if (!imports) return this.#newProperty(metadata, entry);
+    }
+    const imports = object.properties.find(({ name }) => name && this.#nameOf(name) === 'imports');
+    if (!imports) return this.#newProperty(object, entry);
     if (this.#ts.isShorthandPropertyAssignment(imports))
       return insertion(imports.end, `: [${entry}, ...imports]`);
     if (!this.#ts.isPropertyAssignment(imports)) return { why: 'its `imports` is no plain property' };
     return this.#intoList(imports.initializer, entry);
   }
 
+  /** Without parentheses, and without `as` and `satisfies`, which say something of its type alone. */
+  #bare(node: ts.Expression): ts.Expression {
+    return this.#ts.isParenthesizedExpression(node) ||
+      this.#ts.isAsExpression(node) ||
+      this.#ts.isSatisfiesExpression(node)
+      ? this.#bare(node.expression)
+      : node;
+  }
+
+  #nameOf(name: ts.PropertyName): string | undefined {
+    const node = this.#ts.isComputedPropertyName(name) ? name.expression : name;
+    if (this.#ts.isStringLiteralLike(node)) return node.text;
+    return this.#ts.isIdentifier(name) ? name.text : undefined;
+  }
+
   #newProperty(metadata: ts.ObjectLiteralExpression, entry: string): Change | { why: string } {
     if (metadata.properties.some((one) => this.#ts.isSpreadAssignment(one)))
       return { why: 'its `imports` may be in what is spread into @Module()' };
+    if (metadata.properties.some(({ name }) => name && this.#nameOf(name) === undefined))
+      return { why: 'its `imports` may be a property whose name is computed' };
     const [first] = metadata.properties;
     const property = `imports: [${entry}],`;
     if (!first)
@@ -159,10 +179,12 @@ class ModuleFile {
       .filter((one) => specifierOf(one) === this.#specifier(from))
       .flatMap(({ importClause }) => {
         const bindings = importClause?.namedBindings;
-        if (!bindings) return [];
+        if (!bindings || importClause.isTypeOnly) return [];
         if (this.#ts.isNamespaceImport(bindings)) return [`${bindings.name.text}.${exported}`];
         return bindings.elements
-          .filter(({ name, propertyName }) => (propertyName ?? name).text === exported)
+          .filter(
+            ({ name, propertyName, isTypeOnly }) => !isTypeOnly && (propertyName ?? name).text === exported,
+          )
           .map(({ name }) => name.text);
       });
   }

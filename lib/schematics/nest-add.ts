@@ -34,7 +34,7 @@ export function nestAdd({
     const wired = wire(tree, context, { store, sourceRoot, module });
     if (wired)
       for (const [name, text] of Object.entries(files)) create(tree, `${wired.folder}/${name}`, text);
-    writeEnv(tree, variables);
+    writeEnv(tree, wired ? variables : {});
     ignoreEnv(tree);
     const added = wired !== undefined && addDependencies(tree, dependencies);
     if (added && !skipInstall) context.addTask(installTask(tree));

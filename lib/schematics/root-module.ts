@@ -28,7 +28,7 @@ export function findRootModule(
 }
 
 interface Started {
-  className: string;
+  className: string | undefined;
   /** Where it may be, in the order of TypeScript. */
   files: readonly string[];
 }
@@ -45,22 +45,23 @@ function startedModule(typeScript: TypeScript, text: string, file: string): Star
   if (local === undefined) return undefined;
   for (const statement of source.statements) {
     if (!typeScript.isImportDeclaration(statement)) continue;
-    const bindings = statement.importClause?.namedBindings;
+    if (!typeScript.isStringLiteral(statement.moduleSpecifier)) continue;
+    const files = filesOf(file, statement.moduleSpecifier.text);
+    const { name: byDefault, namedBindings: bindings } = statement.importClause ?? {};
+    // It may have another name there, or none.
+    if (byDefault?.text === local) return { className: undefined, files };
     if (!bindings || !typeScript.isNamedImports(bindings)) continue;
     const imported = bindings.elements.find(({ name }) => name.text === local);
-    if (imported && typeScript.isStringLiteral(statement.moduleSpecifier))
-      return {
-        className: (imported.propertyName ?? imported.name).text,
-        files: filesOf(file, statement.moduleSpecifier.text),
-      };
+    if (imported) return { className: (imported.propertyName ?? imported.name).text, files };
   }
   // It may be in the same file.
   return { className: local, files: [file] };
 }
 
 function filesOf(from: string, specifier: string): string[] {
-  if (!specifier.startsWith('.')) return [];
-  const path = new URL(specifier.replace(/\.js$/, ''), `file://${from}`).pathname;
+  // Others may be below the root: `src/app.module`, where that is the `baseUrl` of TypeScript.
+  const base = specifier.startsWith('.') ? from : '/';
+  const path = new URL(specifier.replace(/\.js$/, ''), `file://${base}`).pathname;
   return [`${path}.ts`, `${path}/index.ts`];
 }
 

@@ -118,6 +118,9 @@ export class AppModule {}
     ['imports of a call', '  imports: [A].concat(shared),', `imports: [...([A].concat(shared)), ${CALL}],`],
     ['imports in shorthand', '  imports,', `imports: [${CALL}, ...imports],`],
     ['no imports', '  providers: [A],', `  imports: [${CALL}],\n  providers: [A],`],
+    ['imports by a computed name', "  ['imports']: [A],", `['imports']: [A, ${CALL}],`],
+    ['a comment in its imports', '  imports: [\n    // none yet\n  ],', `// none yet\n  ${CALL}],`],
+    ['references forward', '  imports: [forwardRef(() => A)],', `imports: [forwardRef(() => A), ${CALL}],`],
   ])('takes a module with %s', async (_, metadata, wanted) => {
     const { text } = await edited(
       MODULE.replace('  imports: [],\n  controllers: [AppController],', metadata),
@@ -128,6 +131,12 @@ export class AppModule {}
   it.each<[string, string, string]>([
     ['an empty object', '@Module({})', `@Module({\n  imports: [${CALL}],\n})`],
     ['no object', '@Module()', `@Module({\n  imports: [${CALL}],\n})`],
+    [
+      'an object of a type',
+      '@Module({ imports: [A] } satisfies object)',
+      `({ imports: [A, ${CALL}] } satisfies`,
+    ],
+    ['a call', '@Module(all())', `@Module({ ...(all()), imports: [${CALL}, ...((all()).imports ?? [])] })`],
     ['a variable', '@Module(all)', `@Module({ ...all, imports: [${CALL}, ...(all.imports ?? [])] })`],
   ])('takes a module of %s', async (_, decorator, wanted) => {
     const { text } = await edited(MODULE.replace(/@Module\([^]*\}\)\n/, `${decorator}\n`));
@@ -152,6 +161,69 @@ export class AppModule {}
     const { text } = await edited(own.replace('imports: []', 'imports: [SessionModule]'));
     expect(text).toContain("import { SessionModule as NestSessionModule } from 'nest-sessions';");
     expect(text).toContain('imports: [SessionModule, NestSessionModule.forRoot(');
+  });
+
+  it('finds SessionModule below a namespace, and takes an import of its type for none', async () => {
+    const spaced = MODULE.replace('@Module', "import * as ns from 'nest-sessions';\n\n@Module");
+    const wired = spaced.replace('[]', "[ns.SessionModule.forRoot({ secret: 'x' })]");
+    expect((await edited(wired)).text).toBe(wired);
+    expect((await edited(spaced)).text).toContain('imports: [SessionModule.forRoot(');
+    for (const kind of ['type { SessionModule }', '{ type SessionModule }']) {
+      const typed = MODULE.replace('@Module', `import ${kind} from 'nest-sessions';\n\n@Module`);
+      expect((await edited(typed)).text).toContain('imports: [NestSessionModule.forRoot(');
+    }
+  });
+
+  it('keeps what stands before the imports', async () => {
+    const { text } = await edited(`/* A licence. */\n\n${MODULE}`);
+    expect(text).toMatch(/^\/\* A licence\. \*\/\n\nimport '\.\/load-env';\nimport \{ Module \}/);
+  });
+
+  it('names files as the package does where the module imports none', async () => {
+    const module = MODULE.replace(/import \{ AppController.*\n/, '');
+    const esm = await edited(module, { 'package.json': JSON.stringify({ type: 'module' }) });
+    expect(esm.text).toContain("import './load-env.js';");
+    expect((await edited(module)).text).toContain("import './load-env';");
+    const relative = await edited(MODULE, { 'package.json': JSON.stringify({ type: 'module' }) });
+    expect(relative.text).toContain("import './load-env';");
+  });
+
+  it.each<[string, string, string]>([
+    ['by default', "RootModule from './root/root.module'", '/src/root/root.module.ts'],
+    [
+      'from the root of the sources',
+      "{ RootModule } from 'src/root/root.module'",
+      '/src/root/root.module.ts',
+    ],
+    ['from an index', "{ RootModule } from './root'", '/src/root/index.ts'],
+  ])('edits a root module that main.ts imports %s', async (_, imported, file) => {
+    const main = MAIN.replace("{ AppModule } from './app.module'", imported).replace(
+      '(AppModule)',
+      '(RootModule)',
+    );
+    const tree = application({ 'src/main.ts': main, [file]: MODULE });
+    await add(tree);
+    expect([tree.readText(file), tree.readText('src/app.module.ts')]).toEqual([
+      expect.stringContaining(CALL),
+      MODULE,
+    ]);
+  });
+
+  it.each([
+    ['in main.ts itself', `${MODULE}${MAIN.replace(/import \{ AppModule.*\n/, '')}`],
+    ['with a type, and options', MAIN.replace('create(AppModule)', 'create<App>(AppModule, { cors: true })')],
+    ['of messages', MAIN.replace('create(AppModule)', 'createMicroservice(AppModule, {})')],
+    ['by a method of it', MAIN.replace('create(AppModule)', 'create(AppModule.register())')],
+  ])('edits a module that is started %s', async (_, main) => {
+    const tree = application({ 'src/main.ts': main });
+    await add(tree);
+    const where = main.includes('@Module') ? 'src/main.ts' : 'src/app.module.ts';
+    expect(tree.readText(where)).toContain(CALL);
+  });
+
+  it('says so where the file that it is given is not there', async () => {
+    const { said } = await add(application(), { module: 'src/none.ts' });
+    expect(said).toEqual([expect.stringMatching(/root module was not found/)]);
   });
 
   it('edits the module that main.ts starts, wherever it is', async () => {
@@ -187,6 +259,12 @@ export class AppModule {}
     const { text, said } = await edited(spread);
     expect(text).toBe(spread);
     expect(said).toEqual([expect.stringMatching(/left as it is, because .*Add SessionModule\.forRoot/)]);
+    expect((await edited(MODULE.replace('imports:', '[key]:'))).said).toEqual([
+      expect.stringMatching(/name is computed/),
+    ]);
+    expect((await edited(MODULE.replace('imports: [],', 'get imports() { return []; },'))).said).toEqual([
+      expect.stringMatching(/no plain property/),
+    ]);
     const without = application({ 'src/main.ts': undefined, 'src/app.module.ts': undefined });
     expect((await add(without)).said).toEqual([expect.stringMatching(/root module was not found/)]);
     expect(without.readText('.env')).toMatch(/^SESSION_SECRET=/);
@@ -232,6 +310,49 @@ describe('nest add nest-sessions --store', () => {
     },
   );
 
+  it.each([
+    ['package-lock.json', 'npm'],
+    ['pnpm-lock.yaml', 'pnpm'],
+    ['bun.lock', 'bun'],
+  ])('with %s installs by %s', async (file, packageManager) => {
+    const { tasks } = await add(application({ [file]: '' }), { store: 'postgres' });
+    expect(tasks).toEqual([{ name: 'node-package', options: { command: 'install', packageManager } }]);
+  });
+
+  it('keeps the form of package.json, and the versions that are there', async () => {
+    const manifest = { name: 'app', dependencies: { zod: '^4.0.0' }, devDependencies: { pg: '^8.1.0' } };
+    const tree = application({ 'package.json': `${JSON.stringify(manifest, null, '\t')}\n` });
+    await add(tree, { store: 'redis' });
+    const dependencies = { redis: '^6.0.0', ...manifest.dependencies };
+    const wanted = `${JSON.stringify({ ...manifest, dependencies }, null, '\t')}\n`;
+    expect(tree.readText('package.json')).toBe(wanted);
+    const other = application({ 'package.json': JSON.stringify(manifest) });
+    await add(other, { store: 'postgres' });
+    const after = JSON.parse(other.readText('package.json')) as typeof manifest;
+    expect([after.dependencies, after.devDependencies]).toEqual([
+      manifest.dependencies,
+      { '@types/pg': '^8.0.0', pg: '^8.1.0' },
+    ]);
+  });
+
+  it('works without a package.json, and adds nothing for a module that it leaves alone', async () => {
+    const tree = application({ 'package.json': undefined });
+    const { tasks } = await add(tree, { store: 'redis' });
+    expect([tree.readText('src/app.module.ts'), tasks]).toEqual([expect.stringContaining('useClass'), []]);
+    const unclear = application({ 'src/app.module.ts': 'export const none = 1;\n' });
+    const left = await add(unclear, { store: 'redis' });
+    expect([left.tasks, unclear.exists('src/session.options.ts')]).toEqual([[], false]);
+    expect(unclear.readText('.env')).toMatch(/^SESSION_SECRET=[\w-]{43}\n$/);
+    expect(JSON.parse(unclear.readText('package.json'))).toEqual(MANIFEST);
+  });
+
+  it('leaves files alone that are there', async () => {
+    const own = { 'src/load-env.ts': '// of the application', 'src/session.options.ts': '// too' };
+    const tree = application(own);
+    await add(tree, { store: 'redis' });
+    for (const [file, text] of Object.entries(own)) expect(tree.readText(file)).toBe(text);
+  });
+
   it('runs no package manager where it is told not to', async () => {
     const { tasks } = await add(application(), { store: 'redis', skipInstall: true });
     expect(tasks).toEqual([]);
@@ -254,6 +375,10 @@ describe('.env and .gitignore', () => {
     ['A=1\nSESSION_SECRET=\nB=2\n', /^A=1\nSESSION_SECRET=[\w-]{43}\nB=2\n$/],
     ['SESSION_SECRET="" # make one\n', /^SESSION_SECRET=[\w-]{43}\n$/],
     ['SESSION_SECRET=mine\n', /^SESSION_SECRET=mine\n$/],
+    ['  SESSION_SECRET = "mine"\n', /^ {2}SESSION_SECRET = "mine"\n$/],
+    ['OLD_SESSION_SECRET=\nSESSION_SECRET=\n', /^OLD_SESSION_SECRET=\nSESSION_SECRET=[\w-]{43}\n$/],
+    ['export SESSION_SECRET=\n', /^export SESSION_SECRET=[\w-]{43}\n$/],
+    ['# SESSION_SECRET=\n', /^# SESSION_SECRET=\nSESSION_SECRET=[\w-]{43}\n$/],
     ['export SESSION_SECRET=mine', /^export SESSION_SECRET=mine$/],
   ])('of %j', async (before, after) => {
     const tree = application({ '.env': before });
@@ -268,6 +393,7 @@ describe('.env and .gitignore', () => {
     ['.env*\n', '.env*\n'],
     ['/.env\n', '/.env\n'],
     ['*.env\n', '*.env\n'],
+    ['**/.env\n', '**/.env\n'],
   ])('ignores .env after %j', async (before, after) => {
     const tree = application({ '.gitignore': before });
     await add(tree);
