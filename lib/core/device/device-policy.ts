@@ -1,5 +1,6 @@
-import { DEVICE_CHALLENGE, type SessionRecord } from '../model/record.js';
+import { DEVICE_CHALLENGE, DEVICE_KEY, type SessionRecord } from '../model/record.js';
 import { cookieValues, expireCookie, setCookie, type ResolvedCookie } from '../token/cookie.js';
+import { BoundCookies } from './bound-cookies.js';
 import { deviceKeyOf, type DeviceAlgorithm, type DeviceKey } from './device-key.js';
 import type { Challenge, ChallengePurpose, DeviceTokens } from './device-tokens.js';
 
@@ -53,9 +54,11 @@ const RACING: DeviceStanding = { kind: 'racing' };
 /** The option `deviceBound` as the engine applies it: who has access, and what devices are given. */
 export class DevicePolicy {
   readonly #terms: DeviceTerms;
+  readonly #boundCookies: BoundCookies;
 
   constructor(terms: DeviceTerms) {
     this.#terms = terms;
+    this.#boundCookies = new BoundCookies(terms.tokens);
   }
 
   get algorithms(): readonly DeviceAlgorithm[] {
@@ -68,26 +71,23 @@ export class DevicePolicy {
 
   /** @param now milliseconds since the epoch, by the deciding clock */
   standingOf(record: SessionRecord, cookieHeader: string | undefined, now: number): DeviceStanding {
-    const key = deviceKeyOf(record);
-    return key ? this.#standingOfBound(record, key, cookieHeader, now) : this.standingOfUnbound(record, now);
+    return record.extra?.[DEVICE_KEY] === undefined
+      ? this.standingOfUnbound(record, now)
+      : this.#standingOfBound(record, cookieHeader, now);
   }
 
-  #standingOfBound(
-    { id }: SessionRecord,
-    { thumbprint, boundAt }: DeviceKey,
-    cookieHeader: string | undefined,
-    now: number,
-  ): DeviceStanding {
-    const { tokens, cookie, grace } = this.#terms;
+  #standingOfBound(record: SessionRecord, cookieHeader: string | undefined, now: number): DeviceStanding {
+    const { cookie, grace } = this.#terms;
     // All of them, so that injected cookies of the same name cannot hide ours: the size of the header bounds their number.
     const values = cookieValues(cookieHeader, cookie.name);
     let reason: UnprovedReason = values.length === 0 ? 'no-cookie' : 'wrong-cookie';
     for (const value of values) {
-      const until = tokens.boundUntil(value, id, thumbprint);
+      const until = this.#boundCookies.boundUntil(value, record);
       if (until === undefined) continue;
       if (now < until) return PROVED;
       reason = 'expired-cookie';
     }
+    const { boundAt } = deviceKeyOf(record)!;
     return isLately(boundAt, now, grace) ? RACING : { kind: 'refused', reason };
   }
 

@@ -16,6 +16,9 @@ export interface Challenge {
 /** A time in milliseconds, in base 36: enough until the year 5188. */
 const TIME_LENGTH = 9;
 
+/** Where the tag stands in a bound cookie: behind the time and a separator. */
+export const BOUND_TAG_AT = TIME_LENGTH + 1;
+
 const BOUND = 'bound-----';
 const PURPOSES: Readonly<Record<ChallengePurpose, string>> = {
   register: 'register--',
