@@ -50,9 +50,10 @@ export class SessionEngine {
     this.attachments = new Attachments(
       {
         look: (state) => this.look(state),
-        expiryOf: (state) => this.expiryOf(state),
+        expiryOf: (state) => this.#openUntil(state),
         clock: config.clock,
-        apart: backend.cookieIsRecord,
+        // Bound cookies end at different times.
+        apart: backend.cookieIsRecord || config.device !== undefined,
         every: config.reloadEvery,
       },
       events,
@@ -249,6 +250,12 @@ export class SessionEngine {
 
   expiryOf(state: RequestState): number {
     return this.#context.expiryOf(state);
+  }
+
+  #openUntil(state: RequestState): number {
+    const record = state.handle?.record;
+    const expiry = this.expiryOf(state);
+    return record ? Math.min(expiry, this.#context.accessUntil(state, record)) : expiry;
   }
 
   /** When the session of a record ends, in milliseconds since the epoch. */

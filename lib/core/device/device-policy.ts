@@ -19,8 +19,8 @@ export type UnprovedReason =
 export type DeviceStanding =
   /** The session is not bound, and need not be. */
   | { readonly kind: 'unbound' }
-  /** The client proved a moment ago that it holds the key. */
-  | { readonly kind: 'proved' }
+  /** The client proved a moment ago that it holds the key, which counts until a time in milliseconds since the epoch. */
+  | { readonly kind: 'proved'; readonly until: number }
   /** The session was bound a moment ago, so the request may have left the browser before that. */
   | { readonly kind: 'racing' }
   | { readonly kind: 'refused'; readonly reason: UnprovedReason };
@@ -48,7 +48,6 @@ const IN_TRANSIT = 30_000;
 const REGISTRATION = 5 * 60_000;
 
 const UNBOUND: DeviceStanding = { kind: 'unbound' };
-const PROVED: DeviceStanding = { kind: 'proved' };
 const RACING: DeviceStanding = { kind: 'racing' };
 
 /** The option `deviceBound` as the engine applies it: who has access, and what devices are given. */
@@ -77,28 +76,52 @@ export class DevicePolicy {
   }
 
   #standingOfBound(record: SessionRecord, cookieHeader: string | undefined, now: number): DeviceStanding {
-    const { cookie, grace } = this.#terms;
+    const { cookie } = this.#terms;
     // All of them, so that injected cookies of the same name cannot hide ours: the size of the header bounds their number.
     const values = cookieValues(cookieHeader, cookie.name);
     let reason: UnprovedReason = values.length === 0 ? 'no-cookie' : 'wrong-cookie';
     for (const value of values) {
       const until = this.#boundCookies.boundUntil(value, record);
       if (until === undefined) continue;
-      if (now < until) return PROVED;
+      if (now < until) return { kind: 'proved', until };
       reason = 'expired-cookie';
     }
     const { boundAt } = deviceKeyOf(record)!;
-    return isLately(boundAt, now, grace) ? RACING : { kind: 'refused', reason };
+    return now < this.#graceUntil(boundAt, now) ? RACING : { kind: 'refused', reason };
   }
 
   /**
-   * Of a session without a key. A browser registers one a moment after the login, whenever and wherever its user authenticated.
+   * Of a session without a key.
    *
    * @param now milliseconds since the epoch, by the deciding clock
    */
-  standingOfUnbound({ subject, startedAt }: SessionRecord, now: number): DeviceStanding {
-    if (!this.#terms.required || subject === undefined) return UNBOUND;
-    return isLately(startedAt, now, this.#terms.grace) ? UNBOUND : { kind: 'refused', reason: 'unbound' };
+  standingOfUnbound(record: SessionRecord, now: number): DeviceStanding {
+    return now < this.#unboundUntil(record, now) ? UNBOUND : { kind: 'refused', reason: 'unbound' };
+  }
+
+  /**
+   * Until when something that stays open may go on, such as a socket: a client that has the key comes again with its next
+   * bound cookie. In milliseconds since the epoch.
+   *
+   * @param record as it is now
+   * @param provedUntil of the bound cookie with which it was opened
+   * @param now milliseconds since the epoch, by the deciding clock
+   */
+  accessUntil(record: SessionRecord, provedUntil: number | undefined, now: number): number {
+    const key = deviceKeyOf(record);
+    if (!key) return this.#unboundUntil(record, now);
+    return Math.max(this.#graceUntil(key.boundAt, now), provedUntil ?? -Infinity);
+  }
+
+  /** A browser registers its key a moment after the login, whenever and wherever its user authenticated. */
+  #unboundUntil({ subject, startedAt }: SessionRecord, now: number): number {
+    return this.#terms.required && subject !== undefined ? this.#graceUntil(startedAt, now) : Infinity;
+  }
+
+  /** None if it is of a time that is far off, as of a node whose clock is ahead. */
+  #graceUntil(at: number, now: number): number {
+    const { grace } = this.#terms;
+    return isLately(at, now, grace) ? at + grace : -Infinity;
   }
 
   /** The Set-Cookie header of a new bound cookie. */

@@ -104,7 +104,7 @@ export class Opening {
     if (!device || !cookies) return this.#protect(opened, client);
     const standing = device.standingOf(opened.handle.record, cookies.header, opened.now);
     if (standing.kind === 'refused') return this.#refuseUnproved(opened, standing.reason, client);
-    return this.#protect(opened, client, standing.kind === 'proved');
+    return this.#protect(opened, client, standing.kind === 'proved' ? standing.until : undefined);
   }
 
   /**
@@ -125,11 +125,11 @@ export class Opening {
     return state;
   }
 
-  #protect(opened: OpenedToken, client: Client, provesDevice = false): Awaitable<RequestState> {
+  #protect(opened: OpenedToken, client: Client, provedUntil?: number): Awaitable<RequestState> {
     const { handle } = opened;
     const state = this.begin(client);
     state.opened(opened);
-    state.provesDevice = provesDevice;
+    state.provedUntil = provedUntil;
     const verdict = this.#verdict(state, handle);
     if (verdict !== 'end') publish('live');
     if (verdict === 'ok') return state;

@@ -38,6 +38,8 @@ export class Presences {
       return this.#over(state, timeout);
     }
     if (renewed && !isSameClient(state.device, handle.record.device)) return this.#over(state, 'renewed');
+    // Its client has to come with the next bound cookie, which somebody who copied this one does not get.
+    if (!(now < this.#context.accessUntil(state, handle.record))) return this.#over(state, 'renewed');
     // A write of this connection in the meantime has brought a later record.
     if (state.handle === before) {
       if (renewed) state.recognised(handle);

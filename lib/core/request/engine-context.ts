@@ -88,6 +88,11 @@ export class EngineContext {
     );
   }
 
+  /** Until when something that stays open may go on without that its client comes again, in milliseconds since the epoch. */
+  accessUntil(state: RequestState, record: SessionRecord): number {
+    return this.config.device?.accessUntil(record, state.provedUntil, state.now()) ?? Infinity;
+  }
+
   recordExpiry(record: SessionRecord): number {
     return expiryOf(record, this.limitsOf(record));
   }

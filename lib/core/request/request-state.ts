@@ -33,8 +33,11 @@ export class RequestState {
   asThrown: ((error: unknown) => unknown) | undefined;
   /** The session of another library that this one took over, where the request came with it. */
   takenOver: TakenOver | undefined;
-  /** The client has the key to which the session is bound: it proved it a moment ago. */
-  provesDevice = false;
+  /**
+   * The client has the key to which the session is bound, as it proved a moment ago: until when that counts, in milliseconds
+   * since the epoch.
+   */
+  provedUntil: number | undefined;
   /** The user logged in by this request, or again, so its client may bind the session to its device. */
   #authenticates = false;
   readonly #clock: Clock;
@@ -100,6 +103,11 @@ export class RequestState {
   /** The presented token was replaced less than a grace period ago: the client has the new cookie or is about to get it. */
   get superseded(): boolean {
     return this.#rejected?.lately ?? false;
+  }
+
+  /** Whether the client has proved that it has the key to which the session is bound. */
+  get provesDevice(): boolean {
+    return this.provedUntil !== undefined && this.now() < this.provedUntil;
   }
 
   /** Stable from the first access until another session takes its place. */
@@ -324,7 +332,7 @@ export class RequestState {
   replacedBy(handle: SessionHandle): void {
     this.#rejected = undefined;
     this.#authenticates = true;
-    this.provesDevice = false;
+    this.provedUntil = undefined;
     this.#newId = undefined;
     this.#at = to.replaced(this.#at, handle);
     this.#bag?.reset(handle.record.data);

@@ -18,7 +18,7 @@ class WhoController {
 }
 
 /** More of them with DEVICE_RUNS. A failure names its seed, and what it was shrunk to. */
-const runs = { numRuns: Number(process.env['DEVICE_RUNS'] ?? 12) };
+const runs = { numRuns: Number(process.env['DEVICE_RUNS'] ?? 30) };
 
 let worlds = 0;
 
