@@ -52,9 +52,9 @@ const others = fc.oneof(
     arbitrary: fc.record({
       do: oneOf({
         replay: 6,
-        mix: 2,
+        mix: 5,
         forge: 1,
-        'register foreign': 1,
+        'register foreign': 4,
         'register stolen': 1,
         'log in over': 1,
       }),
