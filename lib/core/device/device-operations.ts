@@ -65,6 +65,11 @@ export class DeviceOperations {
     this.#context.events.emit({ type: 'refused', id, at, ...(subject !== undefined && { subject }), reason });
   }
 
+  /** Whether the key is in the cookie, so that a former cookie may lack it. */
+  get keyIsInCookie(): boolean {
+    return this.#context.backend.cookieIsRecord;
+  }
+
   get #bound(): BoundSessions {
     return this.#context.backend.bound!;
   }

@@ -129,8 +129,9 @@ export class DeviceEndpoint {
     const former = state.former?.handle.record;
     if (!state.superseded || former?.id !== id) return ended(id);
     const key = deviceKeyOf(former);
-    // Without it it is a sealed cookie of before the binding: a browser that knows the id has a later one, or is about to.
-    return key ? this.#challenge(state, former, key) : UNAVAILABLE;
+    if (key) return this.#challenge(state, former, key);
+    // A sealed cookie of before the binding lacks it: a browser that knows the id has a later one, or is about to.
+    return this.#engine.device.keyIsInCookie ? UNAVAILABLE : ended(id);
   }
 
   /** The bound cookie, and a challenge for the next time, which then takes one round trip. */

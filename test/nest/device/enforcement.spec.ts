@@ -91,6 +91,15 @@ describe.each(platforms)('a device-bound session on %s', (platform) => {
     expect((await browser.get('/me', { cookie: [...injected, unbound].join('; ') })).status).toBe(401);
   });
 
+  it('is none, for a refresh with a former cookie of a session that is not bound', async () => {
+    const { browser } = await startBound(platform);
+    browser.sessionId = (await browser.login()).json<{ id: string }>().id;
+    const former = browser.cookie;
+    await browser.post('/relogin', {});
+    const answer = await browser.ask(undefined, { cookie: former });
+    expect([answer.status, answer.json()]).toMatchObject([200, { continue: false }]);
+  });
+
   it('is asked for by @DeviceBound(), also right after the login', async () => {
     const { browser, clock } = await startBound(platform);
     expect((await browser.get('/vault')).status).toBe(401);
