@@ -179,7 +179,7 @@ export class Nodes {
         try {
           Promise.resolve(effect()).then((value) => answer(() => (fault ? fail() : resolve(value))), reject);
         } catch (error) {
-          answer(() => reject(error as Error));
+          answer(() => reject(error));
         }
       };
       this.#waiting.push({ name, actor, go });

@@ -15,6 +15,7 @@ import type { FailureAnswer, ResponseListener } from '../../http/response/respon
 import { addCookie, type HeadHeaders } from '../../http/headers/shared-headers.js';
 import { addClearSiteData } from '../../http/headers/clear-site-data.js';
 import { transportOf } from '../../http/transport.js';
+import { entryOf } from '../sockets/socket-entry.js';
 import { registrationHeader } from '../device/device-headers.js';
 import type { DeviceSettings } from '../device/device.settings.js';
 import type { HandlerSession } from './handler-session.js';
@@ -100,8 +101,9 @@ export class RequestSession implements HandlerSession, ResponseListener, CallWat
     return this.#response.headersSent;
   }
 
-  /** Whether the request is finished: its response has been sent or its connection is gone. */
+  /** Whether the request is finished: its response has been sent, its connection is gone, or it has become a socket with a session of its own. */
   get over(): boolean {
+    if (entryOf(this.#request.raw ?? this.#request)) return true;
     const { writableFinished, destroyed, stream } = this.#response as ServerResponse & Http2Part;
     return writableFinished || destroyed || stream?.destroyed === true;
   }

@@ -61,10 +61,21 @@ export class Handshake {
   }
 
   header(name: string): string | undefined {
+    if (!this.#arrived(name)) return undefined;
     const headers = this.#headers;
     return 'get' in headers && typeof headers.get === 'function'
       ? (headers.get(name) ?? undefined)
       : (headers as Record<string, string | undefined>)[name];
+  }
+
+  /**
+   * False for what was added to the headers of Node's request later on: Mercurius adds what the client claims when it begins a
+   * subscription, which any page can claim.
+   */
+  #arrived(name: string): boolean {
+    const { rawHeaders } = (this.#request?.raw ?? this.#request ?? {}) as Partial<IncomingMessage>;
+    if (!rawHeaders?.length) return true;
+    return rawHeaders.some((one, at) => at % 2 === 0 && one.toLowerCase() === name);
   }
 
   /** What to tell of a handshake that {@link isCrossOrigin}. */

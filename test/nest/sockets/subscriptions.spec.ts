@@ -1,6 +1,6 @@
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
-import { UseGuards, type DynamicModule } from '@nestjs/common';
-import { GraphQLModule, Query, Resolver, Subscription } from '@nestjs/graphql';
+import { Inject, UseGuards, type DynamicModule } from '@nestjs/common';
+import { GraphQLModule, Mutation, Query, Resolver, Subscription } from '@nestjs/graphql';
 import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
 import { createClient, type Client } from 'graphql-ws';
 import { AllowCrossOrigin, LoginGuard, Relogin, Session, SessionService, Subject } from 'nest-sessions';
@@ -27,6 +27,15 @@ async function* saying(text: string) {
 
 @Resolver()
 class Resolvers {
+  constructor(@Inject(SessionService) private readonly sessions: SessionService<Data>) {}
+
+  /** Logs in whom a request is of. */
+  @Mutation(() => String, { nullable: true })
+  async login() {
+    await this.sessions.login('mallory');
+    return 'mallory';
+  }
+
   @Query(() => String)
   unused() {
     return 'unused';
@@ -110,8 +119,8 @@ async function run(driver: Driver, { onConnect, ...setup }: Setup & { onConnect?
     ...running,
     sessions: app.get<SessionService<Data>>(SessionService),
     size: () => app.get<{ attachments: { size: { attached: number } } }>(SESSION_ENGINE).attachments.size,
-    connect: (headers: Record<string, string> = {}) =>
-      connect(`${url.replace('http', 'ws')}/graphql`, headers),
+    connect: (headers: Record<string, string> = {}, claims: Record<string, unknown> = {}) =>
+      connect(`${url.replace('http', 'ws')}/graphql`, headers, claims),
   };
 }
 
@@ -122,7 +131,7 @@ interface Heard {
 }
 
 /** A client of graphql-ws over one socket. */
-function connect(url: string, headers: Record<string, string>) {
+function connect(url: string, headers: Record<string, string>, claims: Record<string, unknown>) {
   class WithHeaders extends WebSocket {
     constructor(address: string, protocols: string) {
       super(address, protocols, { headers });
@@ -134,6 +143,7 @@ function connect(url: string, headers: Record<string, string>) {
     webSocketImpl: WithHeaders,
     lazy: false,
     retryAttempts: 0,
+    connectionParams: claims,
     onNonLazyError: () => undefined,
   });
   client.on('closed', (event) => closes.push(event as { code: number; reason: string }));
@@ -141,10 +151,10 @@ function connect(url: string, headers: Record<string, string>) {
   return {
     closes,
     connected: new Promise<void>((done) => client.on('connected', () => done())),
-    subscribe(field: string): Heard {
+    subscribe(field: string, operation = 'subscription'): Heard {
       const heard: Heard = { values: [], codes: [], closed: undefined };
       client.subscribe(
-        { query: `subscription { ${field} }` },
+        { query: `${operation} { ${field} }` },
         {
           next: ({ data, errors }) => {
             if (data) heard.values.push(data[field]);
@@ -198,6 +208,32 @@ describe.each(drivers)('subscriptions over graphql-ws with %s', (_name, driver) 
     const [news, allowed] = [foreign.subscribe('news'), foreign.subscribe('open')];
     await until(() => news.codes.length > 0 && allowed.values.length > 0);
     expect([news.codes, allowed.values]).toEqual([['ERR_CROSS_ORIGIN'], ['open']]);
+  });
+
+  it.each([
+    ['directly', (headers: object) => headers],
+    ['as headers', (headers: object) => ({ headers })],
+  ])('believe nothing that connection_init claims %s', async (_how, claim) => {
+    const { app, connect: open } = await run(driver);
+    const cookie = await loginAs(app, 'alice');
+    const claims = claim({ cookie, 'sec-fetch-site': 'same-origin', 'x-forwarded-host': 'evil.example' });
+    const [nobody, foreign] = [open({}, claims), open({ cookie, origin: 'https://evil.example' }, claims)];
+    const [anybody, news] = [nobody.subscribe('anybody'), foreign.subscribe('news')];
+    await until(() => anybody.values.length > 0 && news.codes.length > 0);
+    expect([anybody.values, news.values, news.codes]).toEqual([['for nobody'], [], ['ERR_CROSS_ORIGIN']]);
+  });
+
+  it('leave the session alone where a mutation over the socket asks for the current one', async () => {
+    const { app, connect: open, sessions } = await run(driver);
+    const cookie = await loginAs(app, 'alice');
+    const alice = open({ cookie });
+    const news = alice.subscribe('news');
+    await until(() => news.values.length > 0);
+    const login = alice.subscribe('login', 'mutation');
+    await until(() => login.codes.length > 0);
+    expect(login.codes).toEqual(['ERR_NO_SESSION']);
+    expect((await sessions.open({ cookie })).subject).toBe('alice');
+    expect(alice.closes).toEqual([]);
   });
 
   it('ask for a fresh login, and update the session', async () => {
