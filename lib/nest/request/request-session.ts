@@ -103,7 +103,8 @@ export class RequestSession implements HandlerSession, ResponseListener, CallWat
 
   /** Whether the request is finished: its response has been sent, its connection is gone, or it has become a socket with a session of its own. */
   get over(): boolean {
-    if (entryOf(this.#request.raw ?? this.#request)) return true;
+    const { raw = this.#request } = this.#request as Wrapped;
+    if (entryOf(raw)) return true;
     const { writableFinished, destroyed, stream } = this.#response as ServerResponse & Http2Part;
     return writableFinished || destroyed || stream?.destroyed === true;
   }
@@ -295,6 +296,9 @@ export class RequestSession implements HandlerSession, ResponseListener, CallWat
       head.setHeader('WWW-Authenticate', this.#challenge ?? LOGIN_CHALLENGE);
   }
 }
+
+/** Fastify wraps the request of Node. */
+type Wrapped = { raw?: object };
 
 /** An HTTP/2 response has no `destroyed` property; its stream has. */
 type Http2Part = { stream?: { destroyed: boolean } };

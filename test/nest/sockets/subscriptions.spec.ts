@@ -210,9 +210,9 @@ describe.each(drivers)('subscriptions over graphql-ws with %s', (_name, driver) 
     expect([news.codes, allowed.values]).toEqual([['ERR_CROSS_ORIGIN'], ['open']]);
   });
 
-  it.each([
-    ['directly', (headers: object) => headers],
-    ['as headers', (headers: object) => ({ headers })],
+  it.each<[string, (headers: Record<string, unknown>) => Record<string, unknown>]>([
+    ['directly', (headers) => headers],
+    ['as headers', (headers) => ({ headers })],
   ])('believe nothing that connection_init claims %s', async (_how, claim) => {
     const { app, connect: open } = await run(driver);
     const cookie = await loginAs(app, 'alice');
