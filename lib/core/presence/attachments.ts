@@ -51,12 +51,14 @@ export class Attachments {
   attach(state: RequestState, close: Closed, opening?: Opening): Attached | undefined {
     const id = state.live?.handle.record.id;
     const ended = id === undefined ? undefined : opening?.endOf(id);
+    const doubtful = opening?.doubts(state.live?.handle.record.subject);
     opening?.done();
     if (id === undefined || this.#stopped) return undefined;
     this.#listen();
     const session = this.#sessions.get(id) ?? this.#watch(id);
     const attached = session.add(state, close);
     if (ended) session.end(ended.reason);
+    else if (doubtful) session.look();
     return attached;
   }
 
@@ -94,6 +96,7 @@ export class Attachments {
 
   /** Without a list of a subject's sessions, the event does not say which of them ended. */
   #endedOf(subject: string | undefined): void {
+    for (const opening of this.#openings) opening.endedOf(subject);
     for (const session of this.#sessions.values()) if (session.subject === subject) session.look();
   }
 

@@ -6,6 +6,8 @@ import type { ClosingReason } from '../storage/backend.js';
  */
 export class Opening {
   readonly #ended = new Map<string, ClosingReason>();
+  /** Subjects some of whose sessions ended, and it is not known which. */
+  readonly #endedOf = new Set<string | undefined>();
   readonly #done: (opening: Opening) => void;
 
   constructor(done: (opening: Opening) => void) {
@@ -14,6 +16,15 @@ export class Opening {
 
   ended(id: string, reason: ClosingReason): void {
     this.#ended.set(id, reason);
+  }
+
+  endedOf(subject: string | undefined): void {
+    this.#endedOf.add(subject);
+  }
+
+  /** Whether the session has to be looked at again. */
+  doubts(subject: string | undefined): boolean {
+    return this.#endedOf.has(subject);
   }
 
   endOf(id: string): { reason: ClosingReason } | undefined {
@@ -25,5 +36,6 @@ export class Opening {
   done(): void {
     this.#done(this);
     this.#ended.clear();
+    this.#endedOf.clear();
   }
 }

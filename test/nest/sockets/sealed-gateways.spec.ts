@@ -1,7 +1,11 @@
 import { loginAs } from 'nest-sessions/testing';
 import { SealedCookie } from 'nest-sessions/sealed';
+import type { SessionEngine } from '../../../lib/core/engine.js';
+import { SESSION_ENGINE } from '../../../lib/nest/options/tokens.js';
 import { Browser } from '../../support/browser.js';
+import { gate } from '../../support/gate.js';
 import { closeAll } from '../../support/platforms.js';
+import { until } from '../../support/until.js';
 import { closeClients } from './clients.js';
 import { everywhere, startGateway } from './gateways.js';
 
@@ -25,6 +29,31 @@ describe.each(everywhere)('a gateway over sealed cookies by %s', (_, transport, 
     expect(bob.open).toBe(true);
     await new Browser(url).post('/logout', {}, { cookie });
     expect(await bob.closed).toEqual({ code: 4401, reason: 'logout' });
+  });
+
+  it('closes the socket of a session that is revoked during its handshake', async () => {
+    const { app, connect, sessions, size } = await run();
+    const cookie = await loginAs(app, 'alice');
+    const engine = app.get<SessionEngine>(SESSION_ENGINE);
+    const [open, hold] = [engine.openDetached.bind(engine), gate()];
+    engine.openDetached = async (...args) => {
+      const state = await open(...args);
+      await hold.pass();
+      return state;
+    };
+    const { attachments } = engine;
+    const attach = attachments.attach.bind(attachments);
+    let attached = 0;
+    attachments.attach = (...args) => {
+      attached++;
+      return attach(...args);
+    };
+    // A client of socket.io hears of no connection that ends before its namespace is joined.
+    void connect({ cookie });
+    await hold.reached;
+    await sessions.revokeAll('alice');
+    hold.open();
+    await until(() => attached === 1 && size().attached === 0);
   });
 
   it('has the client come again when the cookie of the handshake is over', async () => {
