@@ -1,10 +1,18 @@
-import { ApiResponse, ApiSecurity } from '@nestjs/swagger';
+import { HttpStatus, RequestMethod } from '@nestjs/common';
+import { ApiResponse, ApiSecurity, type ApiResponseOptions } from '@nestjs/swagger';
 import type { Answer } from './answers.js';
 import type { Handler } from './handlers.js';
 
 /** The metadata keys of `@nestjs/swagger`, which it does not export. */
 const RESPONSES = 'swagger/apiResponse';
 const SECURITY = 'swagger/apiSecurity';
+
+/** What its compiler plugin leaves on a class: a function that returns what it knows of each method. */
+const PLUGIN = '_OPENAPI_METADATA_FACTORY';
+
+/** The metadata keys under which Nest stores the method and the status of a route. */
+const METHOD = 'method';
+const STATUS = '__httpCode__';
 
 export interface Described {
   handler: Handler;
@@ -37,12 +45,45 @@ export function whileDescribed<T>(described: readonly Described[], work: () => T
 function describe({ handler: { prototype, name, method }, answers, scheme }: Described): void {
   const copy = copyOf(method);
   const descriptor = { value: copy, configurable: true, writable: true };
-  const declared = (Reflect.getMetadata(RESPONSES, method) ?? {}) as object;
-  for (const answer of answers.filter(({ status }) => !(status in declared)))
-    ApiResponse({ ...answer })(prototype, name, descriptor);
-  if (scheme !== undefined && !names(method, scheme)) ApiSecurity(scheme)(prototype, name, descriptor);
+  const own = metadataOf(RESPONSES, method);
+  const declared = { ...metadataOf(RESPONSES, prototype.constructor), ...own };
+  const added = answers.filter(({ status }) => !(status in declared));
+  if (added.length > 0 && Object.keys(own).length === 0)
+    ApiResponse({ status: statusOf(method), ...byPlugin(prototype, name) })(prototype, name, descriptor);
+  for (const answer of added) ApiResponse({ ...answer })(prototype, name, descriptor);
+  const named = [method, prototype.constructor].some((one) => names(one, scheme));
+  if (scheme !== undefined && !named) ApiSecurity(scheme)(prototype, name, descriptor);
   Object.defineProperty(prototype, name, descriptor);
 }
+
+const metadataOf = (key: string, target: object): object =>
+  (Reflect.getMetadata(key, target) ?? {}) as object;
+
+/** Of the answer of success, which `@nestjs/swagger` adds by itself only where no other is declared. */
+function statusOf(method: object): number {
+  const status = Reflect.getMetadata(STATUS, method) as number | undefined;
+  const created = Reflect.getMetadata(METHOD, method) === RequestMethod.POST;
+  return status ?? (created ? HttpStatus.CREATED : HttpStatus.OK);
+}
+
+/** What the compiler plugin knows of the answer of success: its type. */
+function byPlugin(prototype: object, name: string): ApiResponseOptions {
+  for (
+    let one: object | null = prototype;
+    one && one !== Object.prototype;
+    one = Reflect.getPrototypeOf(one)
+  ) {
+    const { [PLUGIN]: factory } = one.constructor as { [PLUGIN]?: () => Record<string, object> };
+    const known = Object.entries(factory?.()[name] ?? {}).filter(
+      ([key, value]) => !OF_OPERATION.has(key) && value !== undefined,
+    );
+    if (known.length > 0) return Object.fromEntries(known);
+  }
+  return {};
+}
+
+/** What the plugin knows of a method besides its answer. */
+const OF_OPERATION: ReadonlySet<string> = new Set(['summary', 'deprecated', 'tags']);
 
 function copyOf(method: Handler['method']): Handler['method'] {
   const copy: Handler['method'] = () => undefined;
@@ -51,5 +92,6 @@ function copyOf(method: Handler['method']): Handler['method'] {
   return Object.defineProperty(copy, 'name', { value: method.name });
 }
 
-const names = (method: object, scheme: string): boolean =>
-  ((Reflect.getMetadata(SECURITY, method) ?? []) as object[]).some((one) => scheme in one);
+const names = (target: object, scheme: string | undefined): boolean =>
+  scheme !== undefined &&
+  ((Reflect.getMetadata(SECURITY, target) ?? []) as object[]).some((one) => scheme in one);

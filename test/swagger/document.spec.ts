@@ -1,7 +1,18 @@
 import { jest } from '@jest/globals';
-import { Controller, Delete, Get, Post, UseGuards, type INestApplication } from '@nestjs/common';
+import {
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Post,
+  UseGuards,
+  VersioningType,
+  type INestApplication,
+} from '@nestjs/common';
 import {
   ApiBearerAuth,
+  ApiCookieAuth,
+  ApiOkResponse,
   ApiUnauthorizedResponse,
   DocumentBuilder,
   SwaggerModule,
@@ -114,6 +125,34 @@ class Base {
   }
 }
 
+@Controller({ path: ['words', 'mots'], version: ['1', '2'] })
+@UseGuards(LoginGuard)
+@ApiUnauthorizedResponse({ description: 'In the words of the class.' })
+@ApiCookieAuth(SESSION_SCHEME)
+class WordyController extends Base {
+  @Get('own')
+  @ApiOkResponse({ description: 'Mine.' })
+  own() {
+    return {};
+  }
+
+  @Post('accepted')
+  @HttpCode(202)
+  accepted() {
+    return {};
+  }
+
+  @Post('planned')
+  planned() {
+    return {};
+  }
+
+  /** As the compiler plugin of `@nestjs/swagger` leaves it. */
+  static _OPENAPI_METADATA_FACTORY() {
+    return { planned: { status: 201, type: String }, accepted: { summary: 'Accepts.' } };
+  }
+}
+
 /** Inherits the same method as the next class, and guards it in another way. */
 @Controller('inherited')
 class InheritedController extends Base {}
@@ -147,6 +186,7 @@ async function documentOf(platform: PlatformName, { options, prepare }: Setup = 
       OpenController,
       InheritedController,
       ClosedController,
+      WordyController,
       ...(options?.deviceBound ? [BoundController] : []),
     ],
     options,
@@ -246,6 +286,36 @@ describe.each(platforms)('an OpenAPI document on %s', (platform) => {
     const { document } = await documentOf(platform);
     expect(document.paths['/told']!.get!.responses['401']).toEqual({ description: 'In my own words.' });
     expect(told(document, 'get', '/told').security.sort()).toEqual(['bearer', 'session']);
+  });
+
+  it('leaves alone what a class declares for its handlers, whatever their path and version', async () => {
+    const { document } = await documentOf(platform, {
+      prepare: (app) =>
+        app.setGlobalPrefix('api', { exclude: ['open'] }).enableVersioning({ type: VersioningType.URI }),
+    });
+    for (const path of ['/api/v1/words', '/api/v2/words', '/api/v1/mots', '/api/v2/mots']) {
+      const { responses, security } = document.paths[path]!.get!;
+      expect(responses['401']).toEqual({ description: 'In the words of the class.' });
+      expect([Object.keys(responses), security]).toEqual([['200', '401', '503'], [{ [SESSION_SCHEME]: [] }]]);
+    }
+    expect(told(document, 'get', '/api/closed').statuses).toEqual(['401', '503']);
+  });
+
+  it('keeps the answer of success', async () => {
+    const { document } = await documentOf(platform);
+    const successes = (method: 'get' | 'post', path: string): object =>
+      Object.fromEntries(
+        Object.entries(document.paths[path]![method]!.responses).filter(([status]) => status.startsWith('2')),
+      );
+    expect(successes('get', '/account')).toEqual(successes('get', '/open'));
+    expect(successes('post', '/transfer')).toEqual({ '201': { description: '' } });
+    expect(successes('post', '/words/accepted')).toEqual({ '202': { description: '' } });
+    expect(successes('get', '/words/own')).toEqual({ '200': { description: 'Mine.' } });
+    expect(successes('post', '/words/planned')).toEqual({
+      '201': { description: '', content: { 'application/json': { schema: { type: 'string' } } } },
+    });
+    // As without this library: who declares answers declares all of them.
+    expect(successes('get', '/told')).toEqual({});
   });
 
   it('tells of no 403 where requests of other sites are allowed', async () => {
