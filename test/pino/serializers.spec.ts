@@ -210,6 +210,25 @@ describe('sessionSerializers()', () => {
     expect(() => sessionSerializers(options as never)).toThrow(message);
   });
 
+  it.each([
+    ...['Cookie', 'Cookie2', 'Set-Cookie', 'Set-Cookie2', 'Authorization', 'Proxy-Authorization'],
+    ...['CSRF-Token', 'XSRF-Token', 'X-CSRF-Token', 'X-XSRF-Token'],
+    ...['Secure-Session-Response', 'Sec-Secure-Session-Id', 'Sec-Session-Response'],
+  ])('leaves out %s', (name) => {
+    const { req, res } = sessionSerializers();
+    const headers = { [name]: 'secret', accept: '*/*' };
+    for (const { headers: left } of [req({ headers }), res({ headers })]) expect(left).toEqual({ accept: '*/*' });
+  });
+
+  it("says of Node's request what pino says of it", () => {
+    const socket = { remoteAddress: '127.0.0.1', remotePort: 7 };
+    const request = { socket, method: 'GET', url: '/', originalUrl: '/whole', headers: {} };
+    const said = { method: 'GET', url: '/whole', remoteAddress: '127.0.0.1', remotePort: 7, headers: {} };
+    const { req } = sessionSerializers();
+    expect(req({ ...request, id: 'one' })).toEqual({ ...said, id: 'one' });
+    expect(req({ ...request, id: () => 'two' })).toEqual({ ...said, id: undefined });
+  });
+
   it('takes whatever an application logs as req and res', () => {
     const { req, res } = sessionSerializers();
     for (const odd of [undefined, null, 'text', 1]) expect([req(odd), res(odd)]).toEqual([{}, {}]);

@@ -281,6 +281,9 @@ export class AppModule {}
         'SessionModule.forRootAsync({ useFactory: () => ({ secret: process.env.SESSION_SECRET! }) })',
       );
       expect(text).not.toContain('load-env');
+      const tree = application({ 'package.json': manifest });
+      await add(tree);
+      expect(tree.exists('src/load-env.ts')).toBe(false);
     }
   });
 });
@@ -351,6 +354,12 @@ describe('nest add nest-sessions --store', () => {
     const tree = application(own);
     await add(tree, { store: 'redis' });
     for (const [file, text] of Object.entries(own)) expect(tree.readText(file)).toBe(text);
+  });
+
+  it('imports nothing twice', async () => {
+    const module = `import { SealedCookie } from 'nest-sessions/sealed';\n${MODULE}`;
+    const { text } = await edited(module, {}, { store: 'sealed' });
+    expect(text.match(/import \{ SealedCookie \}/g)).toHaveLength(1);
   });
 
   it('runs no package manager where it is told not to', async () => {
