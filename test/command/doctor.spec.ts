@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import { argumentsOf } from '../../lib/command/doctor/arguments.js';
 import { settingsFindings } from '../../lib/command/doctor/settings.js';
 import { siteFindings, type Site } from '../../lib/command/doctor/site.js';
 import type { DoctorReport } from '../../lib/command/doctor/report.js';
@@ -54,6 +55,8 @@ describe('nest-sessions doctor', () => {
       ['--url', 'http://localhost:1', '--table', 'x'],
       /--table needs --postgres/,
     ],
+    ['no module beside --export', ['--redis', 'redis://localhost', '--export', 'A'], /--export needs a module/],
+    ['no address beside --cookie', ['--redis', 'redis://localhost', '--cookie', 'a'], /--cookie needs --url/],
     ['no file', ['none.js'], /none\.js cannot be loaded/],
     ['a timeout that is none', ['--redis', 'redis://localhost', '--timeout', '0'], /--timeout: give seconds/],
     ['no file of variables', ['none.js', '--env', 'none'], /--env: none cannot be read/],
@@ -71,6 +74,14 @@ describe('nest-sessions doctor', () => {
     const { exit, out, err } = await program.run(['doctor', ...args]);
     expect([exit, out, err]).toEqual([2, '', expect.stringMatching(message)]);
     expect(err).not.toContain('pa55word');
+  });
+
+  it('takes each scheme of a server, and a timeout of at most ten minutes', () => {
+    for (const url of ['redis://a', 'rediss://a']) expect(argumentsOf(['--redis', url]).redis?.url).toBe(url);
+    for (const url of ['postgres://a/b', 'postgresql://a/b'])
+      expect(argumentsOf(['--postgres', url]).postgres?.url).toBe(url);
+    expect(argumentsOf(['a.js', '--timeout', '600']).timeout).toBe(600_000);
+    expect(() => argumentsOf(['a.js', '--timeout', '601'])).toThrow(/--timeout: give seconds/);
   });
 
   it.each([
@@ -114,6 +125,15 @@ describe('nest-sessions doctor with a module', () => {
     program.write('variables', `SESSION_SECRET=${SECRET}\n`);
     const { exit } = await examined([program.write('app.module.mjs', MODULE), '--env', 'variables']);
     expect(exit).toBe(0);
+  });
+
+  it('closes the application, and is stricter in production', async () => {
+    const options = '{ secret: process.env.SESSION_SECRET, cookie: { secure: false } }';
+    const text = `${moduleText(options)}AppModule.prototype.onModuleDestroy = () => console.log('closed');`;
+    const file = program.write('open.mjs', text);
+    const { exit, out, err } = await program.run(['doctor', file], { ...ENV, NODE_ENV: 'production' });
+    expect([exit, out]).toEqual([1, expect.stringMatching(/^problem {2}cookie {7}The cookie is not Secure/m)]);
+    expect(err).toContain('closed');
   });
 
   it('finds the store of memory in production', async () => {
@@ -336,7 +356,7 @@ describe('what the options say', () => {
     ['no protection from other sites', { crossOrigin: 'allow' }, /^warning options: crossOrigin: 'allow'/],
     [
       'an origin over plain HTTP',
-      { crossOrigin: { allow: ['http://app.example', 'http://localhost:3000'] } },
+      { crossOrigin: { allow: ['http://app.example', 'http://localhost:3000', 'http://127.0.0.1:1', 'http://[::1]:1'] } },
       /^warning options: .*plain HTTP.*: http:\/\/app\.example\.$/,
     ],
     ['no rotation', { rotateEvery: false }, /^warning options: rotateEvery: false/],
@@ -401,6 +421,7 @@ describe('what a running application sends', () => {
     ],
     ['SameSite=None', `${GOOD.replace('Lax', 'None')}`, PRIVATE, /warning: .*SameSite=None/],
     ['a Domain beside __Host-', `${GOOD}; Domain=example.com`, PRIVATE, /problem: .*rules of its prefix/],
+    ['no Secure beside __Secure-', '__Secure-sid={}; HttpOnly; SameSite=Lax', PRIVATE, /problem: .*rules of its/],
     ['a path beside __Host-', GOOD.replace('Path=/', 'Path=/app'), PRIVATE, /problem: .*rules of its prefix/],
     ['no prefix', GOOD.replace('__Host-', ''), PRIVATE, /warning: session has no prefix/],
     ['too many bytes', GOOD.replace('{}', `{}${'x'.repeat(4100)}`), PRIVATE, /problem: .*browsers keep 4096/],
@@ -427,6 +448,9 @@ describe('what a running application sends', () => {
 
   it('finds nothing wrong with a cookie as it should be', async () => {
     expect(await findingsOf(GOOD, PRIVATE)).toEqual([]);
+    expect(await findingsOf(GOOD, { 'cache-control': 'no-store' })).toEqual([]);
+    // Without a value it is nobody's.
+    expect(await findingsOf(GOOD.replace('{}', ''), PRIVATE)).toEqual([]);
   });
 
   it('says what to do where no cookie is set, or another one', async () => {
@@ -441,10 +465,10 @@ describe('what a running application sends', () => {
 
   it('posts what it is given, as a form or as JSON, as a page of the same origin would', async () => {
     await findingsOf(GOOD, PRIVATE, { post: 'name=alice&password=x' });
-    await findingsOf(GOOD, PRIVATE, { post: '{"name":"alice"}' });
+    await findingsOf(GOOD, PRIVATE, { post: '\n{"name":"alice"}' });
     expect(requests.map(({ method, body, headers }) => [method, body, headers['content-type']])).toEqual([
       ...Array<unknown>(2).fill(['POST', 'name=alice&password=x', 'application/x-www-form-urlencoded']),
-      ...Array<unknown>(2).fill(['POST', '{"name":"alice"}', 'application/json']),
+      ...Array<unknown>(2).fill(['POST', '\n{"name":"alice"}', 'application/json']),
     ]);
     expect(requests[0]!.headers['sec-fetch-site']).toBe('same-origin');
     expect(requests[0]!.headers.origin).toBe(`http://${requests[0]!.headers.host}`);
