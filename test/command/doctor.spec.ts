@@ -55,7 +55,11 @@ describe('nest-sessions doctor', () => {
       ['--url', 'http://localhost:1', '--table', 'x'],
       /--table needs --postgres/,
     ],
-    ['no module beside --export', ['--redis', 'redis://localhost', '--export', 'A'], /--export needs a module/],
+    [
+      'no module beside --export',
+      ['--redis', 'redis://localhost', '--export', 'A'],
+      /--export needs a module/,
+    ],
     ['no address beside --cookie', ['--redis', 'redis://localhost', '--cookie', 'a'], /--cookie needs --url/],
     ['no file', ['none.js'], /none\.js cannot be loaded/],
     ['a timeout that is none', ['--redis', 'redis://localhost', '--timeout', '0'], /--timeout: give seconds/],
@@ -132,7 +136,10 @@ describe('nest-sessions doctor with a module', () => {
     const text = `${moduleText(options)}AppModule.prototype.onModuleDestroy = () => console.log('closed');`;
     const file = program.write('open.mjs', text);
     const { exit, out, err } = await program.run(['doctor', file], { ...ENV, NODE_ENV: 'production' });
-    expect([exit, out]).toEqual([1, expect.stringMatching(/^problem {2}cookie {7}The cookie is not Secure/m)]);
+    expect([exit, out]).toEqual([
+      1,
+      expect.stringMatching(/^problem {2}cookie {7}The cookie is not Secure/m),
+    ]);
     expect(err).toContain('closed');
   });
 
@@ -356,7 +363,11 @@ describe('what the options say', () => {
     ['no protection from other sites', { crossOrigin: 'allow' }, /^warning options: crossOrigin: 'allow'/],
     [
       'an origin over plain HTTP',
-      { crossOrigin: { allow: ['http://app.example', 'http://localhost:3000', 'http://127.0.0.1:1', 'http://[::1]:1'] } },
+      {
+        crossOrigin: {
+          allow: ['http://app.example', 'http://localhost:3000', 'http://127.0.0.1:1', 'http://[::1]:1'],
+        },
+      },
       /^warning options: .*plain HTTP.*: http:\/\/app\.example\.$/,
     ],
     ['no rotation', { rotateEvery: false }, /^warning options: rotateEvery: false/],
@@ -421,7 +432,12 @@ describe('what a running application sends', () => {
     ],
     ['SameSite=None', `${GOOD.replace('Lax', 'None')}`, PRIVATE, /warning: .*SameSite=None/],
     ['a Domain beside __Host-', `${GOOD}; Domain=example.com`, PRIVATE, /problem: .*rules of its prefix/],
-    ['no Secure beside __Secure-', '__Secure-sid={}; HttpOnly; SameSite=Lax', PRIVATE, /problem: .*rules of its/],
+    [
+      'no Secure beside __Secure-',
+      '__Secure-sid={}; HttpOnly; SameSite=Lax',
+      PRIVATE,
+      /problem: .*rules of its/,
+    ],
     ['a path beside __Host-', GOOD.replace('Path=/', 'Path=/app'), PRIVATE, /problem: .*rules of its prefix/],
     ['no prefix', GOOD.replace('__Host-', ''), PRIVATE, /warning: session has no prefix/],
     ['too many bytes', GOOD.replace('{}', `{}${'x'.repeat(4100)}`), PRIVATE, /problem: .*browsers keep 4096/],

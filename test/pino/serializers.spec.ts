@@ -217,7 +217,8 @@ describe('sessionSerializers()', () => {
   ])('leaves out %s', (name) => {
     const { req, res } = sessionSerializers();
     const headers = { [name]: 'secret', accept: '*/*' };
-    for (const { headers: left } of [req({ headers }), res({ headers })]) expect(left).toEqual({ accept: '*/*' });
+    for (const { headers: left } of [req({ headers }), res({ headers })])
+      expect(left).toEqual({ accept: '*/*' });
   });
 
   it("says of Node's request what pino says of it", () => {
