@@ -6,6 +6,7 @@ import { boundAtOf } from '../core/device/device-key.js';
 import type { SessionEngine } from '../core/engine.js';
 import { crossOrigin as crossOriginError, SessionError } from '../core/util/errors.js';
 import { callSafely, traceOf, type SessionEvent } from '../core/events/events.js';
+import type { Client } from '../core/storage/backend.js';
 import { isId } from '../core/token/ids.js';
 import type { LoginOptions, ReloginOptions } from '../core/operations/operations.js';
 import { authenticatedAt } from '../core/model/policy.js';
@@ -253,20 +254,31 @@ export class SessionService<T extends object = SessionData> {
    * Browsers open sockets for any site, with the cookies of this one. So a handshake whose `Sec-Fetch-Site` or `Origin`
    * is foreign is refused, unless the option `crossOrigin` lets it pass; one without either is no browser's.
    *
+   * Of the request of a client that a gateway has, such as `client.request`, it is the session that the socket has, without a
+   * query: the one that its messages share, and an anonymous one if another site opened it.
+   *
    * @throws SessionError `ERR_CROSS_ORIGIN`, `ERR_STORE_UNAVAILABLE`
    */
   open(source: HandshakeSource, options: HandshakeOptions = {}): Promise<Session<T>> {
     return this.#read('open()', async () => {
       checkCall('open()', options);
       const handshake = new Handshake(source, options.ip, this.#host.httpAdapter);
+      const admitted = await this.#sockets.ofGateway(source);
+      if (admitted?.foreign) return this.#detached(undefined, handshake.client);
+      // An address that is given is one by which it was not opened.
+      if (admitted && options.ip === undefined) return admitted.session as unknown as Session<T>;
       const { crossOrigin, allowedOrigins } = this.#settings;
       if (crossOrigin === 'block' && handshake.isCrossOrigin(allowedOrigins)) {
         crossOriginReport(this.#settings).note(handshake.refusal);
         throw crossOriginError();
       }
-      const state = await this.#engine.openDetached(handshake.header('cookie'), handshake.client);
-      return new CoreSession<T>(state, this.#engine) as Session<T>;
+      return this.#detached(handshake.header('cookie'), handshake.client);
     });
+  }
+
+  async #detached(cookieHeader: string | undefined, client: Client): Promise<Session<T>> {
+    const state = await this.#engine.openDetached(cookieHeader, client);
+    return new CoreSession<T>(state, this.#engine) as Session<T>;
   }
 
   /**

@@ -149,6 +149,8 @@ export class GatewayHook {
   /** For a server that could not be prepared, or that skips its middleware for a client that comes back. */
   #admitLate(client: object, request: IncomingMessage): void {
     const entry = this.#sockets.entry(request, (listener) => onClosed(client, listener));
+    // It has the client already.
+    entry.ofGateway = true;
     this.#sockets.bind(client, entry);
     this.#admit(request).catch((error: unknown) => {
       closePlainly(client, closeCodeOf(error), refusalOf(error).message);

@@ -6,6 +6,8 @@ export class SocketEntry {
   readonly ready: Promise<SocketSession>;
   /** Unset until it is opened. */
   session: SocketSession | undefined;
+  /** Whether a gateway has the socket, so that its origin was looked at when it was admitted. */
+  ofGateway = false;
 
   constructor(ready: Promise<SocketSession>) {
     this.ready = ready;

@@ -78,7 +78,14 @@ export class SocketSessions {
       session.leave();
       throw error;
     }
+    entry.ofGateway = true;
     return entry;
+  }
+
+  /** The session of a handshake that was admitted to a gateway. */
+  ofGateway(request: object): Promise<SocketSession> | undefined {
+    const entry = entryOf(request);
+    return entry?.ofGateway ? entry.ready : undefined;
   }
 
   /** Has the socket closed when the session ends. */
