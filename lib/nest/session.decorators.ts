@@ -19,8 +19,8 @@ import {
 import { assertFactorIfNamed } from '../core/model/subject.js';
 import { DeviceBoundGuard } from './device/device-bound.guard.js';
 import { ReloginGuard } from './guards/relogin.guard.js';
-import { loginRequired } from './request/session.exceptions.js';
 import { SessionInterceptor } from './request/session.interceptor.js';
+import { withoutLogin } from './request/without-login.js';
 import { adapterOf } from './transports/adapters.js';
 import { noSession } from './transports/no-session.js';
 import { EndWithSessionInterceptor } from './streams/end-with-session.interceptor.js';
@@ -89,10 +89,8 @@ export const Subject = createParamDecorator(
     const current = sessionOf(context);
     if (!current) throw noSession(context, '@Subject()');
     const { loggedIn, subject } = current.session;
-    if (!loggedIn || subject === undefined) {
-      current.state.askForLogin();
-      throw adapterOf(context).thrown(context, loginRequired());
-    }
+    if (!loggedIn || subject === undefined)
+      throw adapterOf(context).thrown(context, withoutLogin(current.state));
     return subject;
   }),
 );

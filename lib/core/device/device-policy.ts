@@ -64,6 +64,11 @@ export class DevicePolicy {
     return this.#terms.algorithms;
   }
 
+  /** Whether every session has to be bound. */
+  get required(): boolean {
+    return this.#terms.required;
+  }
+
   get cookie(): ResolvedCookie {
     return this.#terms.cookie;
   }

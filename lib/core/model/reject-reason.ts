@@ -22,6 +22,8 @@ export type RejectReason =
   | 'reused'
   /** The session is bound to a device, and the request does not prove that it comes from there. The session is live. */
   | 'unproved'
+  /** The session is not bound to a device, and every session has to be. It is live: a registration that comes late repairs it. */
+  | 'unbound'
   /** The idle timeout has passed. */
   | 'idle'
   /** The absolute lifetime has passed. */
@@ -56,5 +58,6 @@ export const REJECTIONS: Readonly<Record<RejectReason, Rejection>> = {
   replaced: { cookie: 'keep', guess: false, rank: 5 },
   superseded: { cookie: 'keep', guess: false, rank: 5 },
   unproved: { cookie: 'keep', guess: false, rank: 5 },
+  unbound: { cookie: 'keep', guess: false, rank: 5 },
   reused: { cookie: 'expire', event: 'reused', ends: 'reused', guess: false, rank: 6 },
 };

@@ -117,11 +117,12 @@ export class Opening {
     const state = this.begin(client);
     const former = { handle, everywhere: false };
     const lately = skipped !== undefined;
-    state.rejected({ kind: 'rejected', why: 'unproved', id, former, lately }, REJECTIONS.unproved.cookie);
+    const why = reason === 'unbound' ? 'unbound' : 'unproved';
+    state.rejected({ kind: 'rejected', why, id, former, lately }, REJECTIONS[why].cookie);
     const whose = { id, at: now, ...(subject !== undefined && { subject }) };
     if (skipped !== undefined) this.#context.events.emit({ type: 'skipped', ...whose, reason: skipped });
     this.#context.events.emit({ type: 'refused', ...whose, reason });
-    publish('unproved');
+    publish(why);
     return state;
   }
 

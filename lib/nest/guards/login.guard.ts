@@ -2,7 +2,7 @@ import { Inject, Injectable, Optional, type CanActivate, type ExecutionContext }
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { Session } from '../../core/session.js';
 import { LOGIN_CHALLENGE } from '../../http/headers/challenges.js';
-import { loginRequired, sessionEvicted } from '../request/session.exceptions.js';
+import { deviceRequired, loginRequired, sessionEvicted } from '../request/session.exceptions.js';
 import { ASKS_FOR, policyOf, type Asked } from '../request/session.metadata.js';
 import type { SessionSettings } from '../options/session.settings.js';
 import { challenge } from './challenge.js';
@@ -65,7 +65,8 @@ export class LoginGuard implements CanActivate {
   /**
    * True for a request that may pass; otherwise it throws.
    *
-   * @throws SessionHttpException 401, and 503 if the session could not be loaded
+   * @throws SessionHttpException 401, 503 if the session could not be loaded, and 403 `ERR_DEVICE_REQUIRED` for a session
+   *   that is not bound where `deviceBound.require` is `'always'`
    * @throws SessionError `ERR_NO_SESSION` for a handler that cannot have a session, such as one of a microservice to
    *   which this guard is bound
    */
@@ -80,6 +81,10 @@ export class LoginGuard implements CanActivate {
     const current = sessionOf(context);
     if (!current && isExempt(context, 'login', this.#container)) return true;
     if (current && this.isLoggedIn(current.session, context)) return true;
+    if (current?.state.rejectReason === 'unbound') {
+      current.deny(isActivity(context, policy));
+      throw deviceRequired();
+    }
     current?.deny(isActivity(context, policy), LOGIN_CHALLENGE);
     challenge(context, LOGIN_CHALLENGE);
     const evicted = this.#discloseEviction && current?.state.rejectReason === 'evicted';

@@ -1,7 +1,7 @@
 import type { SessionEngine } from '../../core/engine.js';
 import { SessionError } from '../../core/util/errors.js';
 import type { RequestState } from '../../core/request/request-state.js';
-import { loginRequired } from './session.exceptions.js';
+import { withoutLogin } from './without-login.js';
 
 /** The option `user`. */
 export type LoadUser = (subject: string) => unknown;
@@ -28,7 +28,7 @@ export class UserLoader {
    */
   of(state: RequestState): Promise<unknown> {
     const subject = state.live?.handle.record.subject;
-    if (subject === undefined) return Promise.reject(refused(state));
+    if (subject === undefined) return Promise.reject(withoutLogin(state));
     let loading = this.#loading.get(state);
     // A login during the request is that of another user.
     if (loading?.subject !== subject) {
@@ -41,7 +41,7 @@ export class UserLoader {
   /** As {@link of}, but loads the user each time: for what lives longer than a request. */
   load(state: RequestState): Promise<unknown> {
     const subject = state.live?.handle.record.subject;
-    return subject === undefined ? Promise.reject(refused(state)) : this.#userOf(subject, state);
+    return subject === undefined ? Promise.reject(withoutLogin(state)) : this.#userOf(subject, state);
   }
 
   async #userOf(subject: string, state: RequestState): Promise<unknown> {
@@ -50,13 +50,8 @@ export class UserLoader {
     if (user !== undefined && user !== null) return user;
     // An account that is gone leaves nothing that a session could be of. A 401 alone would come back at every request.
     await this.#engine.call(state, '@CurrentUser()', () => this.#engine.end(state, 'cleared'));
-    throw refused(state);
+    throw withoutLogin(state);
   }
-}
-
-function refused(state: RequestState): Error {
-  state.askForLogin();
-  return loginRequired();
 }
 
 const missingOption = (): SessionError =>

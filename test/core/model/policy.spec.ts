@@ -121,6 +121,7 @@ describe('the table of rejections', () => {
       'replaced',
       'superseded',
       'unproved',
+      'unbound',
     ]);
   });
 

@@ -3,6 +3,7 @@ import { Controller, Get, Post, UseGuards, VersioningType } from '@nestjs/common
 import { APP_GUARD } from '@nestjs/core';
 import { Query, Resolver } from '@nestjs/graphql';
 import {
+  CurrentUser,
   DeviceBound,
   LoginGuard,
   MemoryStore,
@@ -31,6 +32,19 @@ import { startBound } from './device.app.js';
 import { withRsa } from './protocol.specs.js';
 
 afterEach(closeAll);
+
+@Controller()
+class AskingController {
+  @Get('subject')
+  subject(@Subject() subject: string) {
+    return { subject };
+  }
+
+  @Get('user')
+  user(@CurrentUser() user: object) {
+    return user;
+  }
+}
 
 describe.each(platforms)('a device-bound session on %s', (platform) => {
   it('opens for no handshake without the bound cookie', async () => {
@@ -120,7 +134,7 @@ describe.each(platforms)('a device-bound session on %s', (platform) => {
     await browser.login();
     expect((await browser.get('/me')).status).toBe(200);
     clock.advance('11s');
-    expect((await browser.get('/me')).status).toBe(401);
+    expect((await browser.get('/me')).status).toBe(403);
     expect(told('refused')).toMatchObject([{ reason: 'unbound', subject: 'alice' }]);
     // A registration that comes late repairs it.
     await browser.register(browser.device.registration(registrationIn(browser.loggedIn).challenge));
@@ -133,9 +147,35 @@ describe.each(platforms)('a device-bound session on %s', (platform) => {
     await browser.login({ user: 'alice', authenticatedAt: clock.now() - 3_600_000 });
     expect((await browser.get('/me')).status).toBe(200);
     clock.advance('11s');
-    expect((await browser.get('/me')).status).toBe(401);
+    expect((await browser.get('/me')).status).toBe(403);
     await browser.register(browser.device.registration(registrationIn(browser.loggedIn).challenge));
     expect((await browser.get('/me')).status).toBe(200);
+  });
+
+  it('is told that a device is missing, with require: always, and sent to no login page', async () => {
+    const sink = new LogSink();
+    const { url, clock } = await startBound(
+      platform,
+      { deviceBound: { require: 'always' }, login: { url: '/login' }, user: (name) => ({ name }) },
+      { controllers: [AppController, AskingController], prepare: sink.attach },
+    );
+    const visitor = new Browser(url);
+    await visitor.post('/login', { user: 'alice' });
+    clock.advance('11s');
+    for (const path of ['/me', '/subject', '/user', '/me']) {
+      const answer = await visitor.get(path, { headers: { accept: 'text/html' } });
+      expect([answer.status, answer.headers.location, answer.headers['www-authenticate']]).toEqual([
+        403,
+        undefined,
+        undefined,
+      ]);
+      expect(answer.json()).toMatchObject({ code: 'ERR_DEVICE_REQUIRED' });
+    }
+    const warnings = sink.lines.filter((line) => line.includes("deviceBound.require is 'always'"));
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(/^warn: .*ERR_DEVICE_REQUIRED \(403\)/);
+    const stranger = await new Browser(url).get('/me', { headers: { accept: 'text/html' } });
+    expect([stranger.status, stranger.headers.location]).toEqual([303, '/login?next=%2Fme']);
   });
 
   it('leaves anonymous sessions alone, with require: always', async () => {
