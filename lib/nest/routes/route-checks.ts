@@ -6,11 +6,13 @@ import {
   type MiddlewareConsumer,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import type { SessionSettings } from '../options/session.settings.js';
 import { SESSION_SETTINGS } from '../options/tokens.js';
 import { CookiePath } from './cookie-path.js';
 import { excludeWarning } from './exclude-check.js';
 import { ExcludeProbe } from './exclude-probe.js';
+import { guardedExclusions } from './guarded-exclusions.js';
 import { RouteTable } from './route-table.js';
 
 const logger = new Logger('nest-sessions');
@@ -20,13 +22,16 @@ const logger = new Logger('nest-sessions');
 export class RouteChecks implements OnApplicationBootstrap {
   readonly #settings: SessionSettings;
   readonly #cookiePath: CookiePath;
+  readonly #modules: ModulesContainer;
   readonly #table = new RouteTable();
   #probes: readonly ExcludeProbe[] = [];
 
   constructor(
     @Inject(SESSION_SETTINGS) settings: SessionSettings,
     @Inject(CookiePath) cookiePath: CookiePath,
+    @Inject(ModulesContainer) modules: ModulesContainer,
   ) {
+    this.#modules = modules;
     this.#settings = settings;
     this.#cookiePath = cookiePath;
   }
@@ -47,6 +52,7 @@ export class RouteChecks implements OnApplicationBootstrap {
       ...this.#probes.map((probe) =>
         excludeWarning({ entry: probe.entry, matches: (...request) => probe.matches(...request) }, routes),
       ),
+      ...guardedExclusions(this.#modules, routes, ({ method, path }) => isExcluded(method, path)),
     ];
     for (const warning of warnings) if (warning !== undefined) logger.warn(warning);
   }

@@ -1,5 +1,14 @@
-import { Controller, Get, Post, RequestMethod, VersioningType, type INestApplication } from '@nestjs/common';
-import type { SessionModuleOptions } from 'nest-sessions';
+import {
+  Controller,
+  Get,
+  Post,
+  RequestMethod,
+  UseGuards,
+  VersioningType,
+  type INestApplication,
+} from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { LoginGuard, Public, type SessionModuleOptions } from 'nest-sessions';
 import { LogSink } from '../../support/log-sink.js';
 import { closeAll, platforms, start, type PlatformName } from '../../support/platforms.js';
 
@@ -36,6 +45,13 @@ class PagesController {
   @Get()
   page() {
     return {};
+  }
+}
+
+/** Decides by itself whether it asks for a login. */
+class KeyGuard extends LoginGuard {
+  override canActivate(): boolean {
+    return true;
   }
 }
 
@@ -155,5 +171,81 @@ describe.each(platforms)('an entry of exclude, on %s', (platform) => {
 
   it('is warned of one by one', async () => {
     expect(await warnings(platform, ['health', 'v1/health', 'users/:id'], versioned)).toHaveLength(2);
+  });
+});
+
+@Controller()
+class ProbeController {
+  @Get('ready')
+  ready() {
+    return {};
+  }
+
+  @Get('public')
+  @Public()
+  open() {
+    return {};
+  }
+
+  @Get('bound')
+  @UseGuards(LoginGuard)
+  bound() {
+    return {};
+  }
+
+  @Get('keyed')
+  @UseGuards(KeyGuard)
+  keyed() {
+    return {};
+  }
+}
+
+@Controller('nested')
+class NestedController {
+  @Get('ready')
+  @Public()
+  ready() {
+    return {};
+  }
+}
+
+describe.each(platforms)('a route of exclude that a guard asks for a login, on %s', (platform) => {
+  const told = async (exclude: Exclude, guarded: boolean, configure: Prepare = plain): Promise<string[]> => {
+    const sink = new LogSink();
+    const { url } = await start(platform, {
+      options: { exclude },
+      controllers: [ProbeController, NestedController],
+      providers: guarded ? [{ provide: APP_GUARD, useExisting: LoginGuard }] : [],
+      prepare: (app) => {
+        configure(app);
+        sink.attach(app);
+      },
+    });
+    expect(url).toBeTruthy();
+    return sink.lines.filter((line) => line.includes('exclude: '));
+  };
+
+  it.each<[string, Prepare, string]>([
+    ['', plain, '/ready'],
+    [' behind prefix and version', both, '/api/v1/ready'],
+  ])('is warned of where the guard is global%s', async (_, configure, path) => {
+    const entry = path.replace('/api', '');
+    const lines = await told([entry, entry.replace('ready', 'public')], true, configure);
+    expect(lines).toEqual([
+      expect.stringMatching(
+        `^warn: exclude: GET ${path} have no session, .*global guard.*401.*@Public\\(\\)`,
+      ),
+    ]);
+  });
+
+  it('is warned of where the guard is bound to it', async () => {
+    expect(await told(['/bound', '/ready', '/keyed', '/nested/ready'], false)).toEqual([
+      expect.stringMatching(/exclude: GET \/bound have no session.*Drop the guard/),
+    ]);
+  });
+
+  it('is not warned of where it is public, or another guard decides', async () => {
+    expect(await told(['/public', '/nested/ready'], true)).toEqual([]);
+    expect(await told(['/ready', '/public'], false)).toEqual([]);
   });
 });
