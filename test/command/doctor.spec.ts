@@ -154,10 +154,44 @@ describe('nest-sessions doctor with a module', () => {
     const { exit, problems, text } = await examined([file], { SESSION_SECRET: 'too-short-a-secret' });
     expect([exit, problems]).toEqual([1, [expect.stringMatching(/does not start: .*less than 32/)]]);
     expect(text).not.toContain('too-short-a-secret');
+    const missing = await examined([file]);
+    expect(missing.problems).toEqual([
+      expect.stringMatching(
+        /secret: it is missing\. Make one with: npx nest-sessions secret, .*environment\. If .* --env \.env\.$/,
+      ),
+    ]);
     const without = program.write('other.mjs', `${MODULE}\nexport class Other {}\nModule({})(Other);`);
     const other = await examined([without, '--export', 'Other'], ENV);
     expect(other.problems).toEqual([
       expect.stringMatching(/No module of the application imports SessionModule/),
+    ]);
+  });
+
+  it('takes a module that throws while it is loaded for an application that does not start', async () => {
+    const source = 'fromExpressSession({ secret: undefined, store: {}, map: () => undefined })';
+    const file = program.write(
+      'throwing.mjs',
+      moduleText(
+        `{ secret: process.env.SESSION_SECRET, migrate: [${source}] }`,
+        "import { fromExpressSession } from 'nest-sessions/migrate';",
+      ),
+    );
+    const ours = await examined([file], ENV);
+    expect([ours.exit, ours.problems]).toEqual([
+      1,
+      [
+        expect.stringMatching(
+          /^The application does not start: fromExpressSession\(\): secret: (?!.*\*\*\*|.*\.\.)/,
+        ),
+      ],
+    ]);
+    const theirs = await examined(
+      [program.write('variables.mjs', `throw new Error('DATABASE_URL is not set.');${MODULE}`)],
+      ENV,
+    );
+    expect([theirs.exit, theirs.problems]).toEqual([
+      1,
+      [expect.stringMatching(/does not start: Error: DATABASE_URL is not set\. Set the variables/)],
     ]);
   });
 
@@ -261,7 +295,10 @@ describeWithRedis('nest-sessions doctor --redis', () => {
     expect(await server.cli('KEYS', '*')).toBe('');
     await server.kill();
     const { exit, problems } = await examined(['--redis', `redis://user:pa55-w0rd@127.0.0.1:${server.port}`]);
-    expect([exit, problems.length]).toEqual([1, 1]);
+    expect([exit, problems]).toEqual([
+      1,
+      [expect.stringMatching(new RegExp(`ECONNREFUSED.*:${server.port}`))],
+    ]);
     expect(problems[0]).not.toContain('pa55-w0rd');
   });
 });

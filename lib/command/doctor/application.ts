@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { INestApplicationContext, Type } from '@nestjs/common';
@@ -26,7 +27,8 @@ export interface Application {
 /** Why there is no application to look at. */
 export interface Failure {
   finding: string;
-  remedy: string;
+  /** Left out where the finding says what to do. */
+  remedy?: string;
 }
 
 /**
@@ -40,7 +42,9 @@ export async function startApplication(
   timeout: number,
 ): Promise<Application | Failure> {
   const { NestFactory } = await loadNest();
-  const module = moduleOf(await load(file, timeout), file, name);
+  const loaded = await load(file, timeout);
+  if ('failure' in loaded) return failureOf(loaded.failure);
+  const module = moduleOf(loaded.exports, file, name);
   let context: INestApplicationContext;
   try {
     const starting = NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
@@ -71,11 +75,19 @@ async function loadNest(): Promise<Pick<typeof NestCore, 'NestFactory'>> {
   }
 }
 
-async function load(file: string, timeout: number): Promise<Record<string, unknown>> {
+type Loaded = { exports: Record<string, unknown> } | { failure: unknown };
+
+/** @throws UsageError for a file that is none of a compiled application */
+async function load(file: string, timeout: number): Promise<Loaded> {
+  const late = `it took longer than ${timeout / 1000} s`;
   try {
     const loading = import(pathToFileURL(resolve(file)).href) as Promise<Record<string, unknown>>;
-    return await within(loading, timeout, `it took longer than ${timeout / 1000} s`);
+    return { exports: await within(loading, timeout, late) };
   } catch (error) {
+    const isCompiled = existsSync(resolve(file)) && /\.[cm]?js$/.test(file);
+    const { name, message } = error as Partial<Error>;
+    // Modules call forRoot(), and read the environment, while they are loaded: then it is the application that fails.
+    if (isCompiled && name !== 'SyntaxError' && message !== late) return { failure: error };
     throw new UsageError(
       `${file} cannot be loaded: ${causeOf(error)}. Give the compiled module, such as dist/app.module.js, after npm run build.`,
     );
@@ -115,9 +127,14 @@ function provided<T>(context: INestApplicationContext, token: symbol): T | undef
 function failureOf(error: unknown): Failure {
   // Its message has the remedy, and no secret.
   if (isSessionError(error))
-    return { finding: `The application does not start: ${error.message}`, remedy: 'See above.' };
+    return {
+      finding: `The application does not start: ${error.message}`,
+      ...(/\bsecret: it is missing/.test(error.message) && {
+        remedy: 'If the application reads it from a file, name that: --env .env.',
+      }),
+    };
   return {
-    finding: `The application does not start: ${causeOf(error)}.`,
+    finding: `The application does not start: ${causeOf(error).replace(/\.$/, '')}.`,
     remedy: 'Set the variables of the environment that it needs (--env .env), and start what it connects to.',
   };
 }

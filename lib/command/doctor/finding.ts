@@ -12,5 +12,8 @@ export interface Finding extends StoreFinding {
 export const findings = (about: About) => ({
   ok: (finding: string): Finding => ({ about, level: 'ok', finding }),
   warning: (finding: string, remedy: string): Finding => ({ about, level: 'warning', finding, remedy }),
-  problem: (finding: string, remedy: string): Finding => ({ about, level: 'problem', finding, remedy }),
+  problem: (finding: string, remedy?: string): Finding => ({
+    ...{ about, level: 'problem', finding },
+    ...(remedy !== undefined && { remedy }),
+  }),
 });
