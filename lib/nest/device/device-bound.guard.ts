@@ -1,4 +1,4 @@
-import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Inject, Injectable, Logger, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { SessionError } from '../../core/util/errors.js';
 import { LoginGuard } from '../guards/login.guard.js';
 import type { SessionSettings } from '../options/session.settings.js';
@@ -6,6 +6,18 @@ import { SESSION_SETTINGS } from '../options/tokens.js';
 import { deviceRequired } from '../request/session.exceptions.js';
 import { ASKS_FOR, policyOf, type Asked } from '../request/session.metadata.js';
 import { isActivity, sessionOf } from '../transports/session-of.js';
+
+const logger = new Logger('nest-sessions');
+const warned = new WeakSet<SessionSettings>();
+
+/** By application: each module that binds the guard has one of its own. */
+function warnOnce(settings: SessionSettings): void {
+  if (warned.has(settings)) return;
+  warned.add(settings);
+  logger.warn(
+    'deviceBound is false, so no session is bound: handlers with @DeviceBound() respond with 403 ERR_DEVICE_REQUIRED to everybody who is logged in.',
+  );
+}
 
 /**
  * Accepts requests of sessions that are bound to a device and prove it. {@link LoginGuard}, or the provider that the
@@ -17,16 +29,23 @@ export class DeviceBoundGuard implements CanActivate {
   /** @internal */
   static readonly [ASKS_FOR]: Asked = 'login';
 
+  readonly #settings: SessionSettings;
   readonly #login: LoginGuard;
 
-  /** @throws SessionError `ERR_OPTIONS` without the option `deviceBound` */
+  /** @throws SessionError `ERR_OPTIONS` without the option `deviceBound`. With `false` every request is rejected. */
   constructor(@Inject(SESSION_SETTINGS) settings: SessionSettings, @Inject(LoginGuard) login: LoginGuard) {
     this.#login = login;
-    if (settings.device) return;
+    this.#settings = settings;
+    if (settings.device || settings.deviceOff) return;
     throw new SessionError(
       'ERR_OPTIONS',
-      'DeviceBoundGuard: without the option "deviceBound" of SessionModule no session is bound, and no request would pass. Set deviceBound: true, or drop @DeviceBound().',
+      'DeviceBoundGuard: without the option "deviceBound" of SessionModule no session is bound, and no request would pass. Set deviceBound: true, or drop @DeviceBound(). Where it is off on purpose, as in development, write deviceBound: false: then these handlers respond with 403.',
     );
+  }
+
+  /** @internal */
+  onModuleInit(): void {
+    if (this.#settings.deviceOff) warnOnce(this.#settings);
   }
 
   /**

@@ -126,7 +126,8 @@ export interface SessionModuleOptions<T extends object = object> {
   /**
    * Binds sessions to a key that the browser keeps, in hardware where there is some (W3C Device Bound Session Credentials), so
    * that a copy of all cookies is worthless after minutes. A browser without it keeps an ordinary session, unless `require`
-   * says otherwise. Needs HTTPS and the package `jose`. @default false
+   * says otherwise. Needs HTTPS and the package `jose`. Off by default; where `@DeviceBound()` is used `false` has to be written,
+   * and the handlers of it respond with 403.
    */
   deviceBound?: boolean | DeviceBoundOptions;
   /** For tests. Where it is given it decides; otherwise the store's own clock does, if it has one. */

@@ -42,6 +42,8 @@ export interface SessionSettings {
   user: LoadUser | undefined;
   /** The option `deviceBound`, with what verifies the proofs of devices. */
   device: (DeviceSettings & { proofs?: DeviceProofs }) | undefined;
+  /** Whether the option says `false`, and is not only left out. */
+  deviceOff: boolean;
 }
 
 /**
@@ -109,6 +111,7 @@ export function resolveOwnSettings(given: ConcealedOptions): SessionSettings {
     renderFailure: all.renderFailure,
     user: all.user,
     device,
+    deviceOff: options.deviceBound === false,
   };
 }
 

@@ -497,14 +497,35 @@ describe.each(drivers)('a device-bound session in resolvers of %s', (_name, driv
   });
 });
 
-it('@DeviceBound() without the option fails at boot, by name', async () => {
-  @Controller()
-  class Vault {
-    @Get()
-    @DeviceBound()
-    open() {}
-  }
-  await expect(start('express', { controllers: [Vault] })).rejects.toThrow(
-    /DeviceBoundGuard: .*deviceBound: true/,
+describe('@DeviceBound() where no session is bound', () => {
+  it('fails at boot without the option, by name', async () => {
+    @Controller()
+    class Vault {
+      @Get()
+      @DeviceBound()
+      open() {}
+    }
+    await expect(start('express', { controllers: [Vault] })).rejects.toThrow(
+      /DeviceBoundGuard: .*deviceBound: true.*deviceBound: false/,
+    );
+  });
+
+  it.each(platforms)(
+    'lets nobody pass with deviceBound: false, and the log says so once: %s',
+    async (platform) => {
+      const sink = new LogSink();
+      const store = new MemoryStore();
+      const { browser, clock } = await startBound(platform, { store });
+      await browser.bind();
+      const off = await startBound(platform, { store, clock, deviceBound: false }, { prepare: sink.attach });
+      expect((await off.browser.get('/vault')).status).toBe(401);
+      // Of a bound session, and of an ordinary one.
+      for (const cookie of [browser.cookie, (await off.browser.login()).setCookies[0]!.split(';')[0]!]) {
+        const refused = await off.browser.get('/vault', { cookie });
+        expect([refused.status, refused.json()]).toMatchObject([403, { code: 'ERR_DEVICE_REQUIRED' }]);
+        expect((await off.browser.get('/me', { cookie })).status).toBe(200);
+      }
+      expect(sink.lines.filter((line) => line.includes('deviceBound is false'))).toHaveLength(1);
+    },
   );
 });
