@@ -6,7 +6,7 @@ const LIMITS =
 const COOKIE = 'it belongs to the cookie: write';
 const ALWAYS = 'leave it out:';
 const PROXY =
-  "leave it out: tell the framework of the proxy (Express: app.set('trust proxy', 1); Fastify: new FastifyAdapter({ trustProxy: true })).";
+  "leave it out: tell the framework of the proxy (Express: app.set('trust proxy', 1); Fastify: new FastifyAdapter({ trustProxy: '10.0.0.0/8' }), the address of the proxy).";
 const NAME = `${COOKIE} cookie: { name: '…' }.`;
 const SECRETS = 'write secret: [now, before]; the first signs, all of them verify.';
 const IDS = 'leave it out: ids and secrets are always random, 128 and 256 bits of them.';

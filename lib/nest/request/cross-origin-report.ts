@@ -64,7 +64,7 @@ function remedy(request: RefusedRequest): string {
 }
 
 const TRUST =
-  "set `trust proxy` (Express: app.set('trust proxy', 1); Fastify: new FastifyAdapter({ trustProxy: true }))";
+  "set `trust proxy` (Express: app.set('trust proxy', 1); Fastify: new FastifyAdapter({ trustProxy: '10.0.0.0/8' }), the address of the proxy)";
 
 const NULL_ORIGIN =
   "Over plain HTTP, browsers send Origin: null with forms of a page whose Referrer-Policy is no-referrer, which is helmet's default: set it to same-origin (helmet({ referrerPolicy: { policy: 'same-origin' } })), or serve the application over HTTPS. " +

@@ -13,7 +13,7 @@ export function warnOfUndeliverable(application: object, request: FrameworkReque
   const host = hostOf(request);
   logger.error(
     `The session cookie was not sent: it is Secure, and the request for ${host === undefined ? 'this host' : shown(host)} came over plain HTTP. ` +
-      'Behind a proxy that terminates TLS, set `trust proxy` (Express: app.set("trust proxy", 1); Fastify: new FastifyAdapter({ trustProxy: true })) and configure the proxy to send X-Forwarded-Proto. ' +
+      'Behind a proxy that terminates TLS, set `trust proxy` (Express: app.set("trust proxy", 1); Fastify: new FastifyAdapter({ trustProxy: \'10.0.0.0/8\' }), the address of the proxy) and configure the proxy to send X-Forwarded-Proto. ' +
       'In a container, or on another machine during development, publish its port and open the application as http://localhost: a browser keeps a Secure cookie over plain HTTP under that name only, and not under an address of the network or the name of a container. ' +
       'For an intranet without TLS, set cookie: { secure: false }.',
   );

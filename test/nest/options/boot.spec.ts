@@ -18,6 +18,9 @@ import { PostgresRevocations, PostgresStore } from 'nest-sessions/postgres';
 import { RedisRevocations, RedisStore } from 'nest-sessions/redis';
 import { MemoryRevocations, SealedCookie } from 'nest-sessions/sealed';
 import { FakeClock } from 'nest-sessions/testing';
+import { Redis } from 'ioredis';
+import { Pool } from 'pg';
+import { createClient } from 'redis';
 import { z } from 'zod';
 import { expireCookie, setCookie } from '../../../lib/core/token/cookie.js';
 import { Concealed } from '../../../lib/core/util/concealed.js';
@@ -73,9 +76,9 @@ const EXPRESS_SESSION = (
 
 /** An option, what is wrong with it, and what the message has to name for a remedy. */
 const WRONG: [string, object, RegExp][] = [
-  ['no secret', { secret: undefined }, /secret: it is missing.*randomBytes\(32\)/],
-  ['an empty secret', { secret: '' }, /secret: it is missing.*randomBytes/],
-  ['no secret in the list', { secret: [] }, /secret: it is missing.*randomBytes/],
+  ['no secret', { secret: undefined }, /secret: it is missing.*npx nest-sessions secret/],
+  ['an empty secret', { secret: '' }, /secret: it is missing.*npx nest-sessions secret/],
+  ['no secret in the list', { secret: [] }, /secret: it is missing.*npx nest-sessions secret/],
   ['an empty secret in the list', { secret: [SECRET, ''] }, /secret: it is missing/],
   ['a secret that is no text', { secret: 12345 }, /secret: it is missing.*neither a text nor a Buffer/],
   [
@@ -84,7 +87,11 @@ const WRONG: [string, object, RegExp][] = [
     /secret: it is missing at index 1 of the list\. Set the environment variable.*filter/,
   ],
   ['a new secret that is not set', { secret: [undefined, SECRET] }, /secret: it is missing at index 0 of/],
-  ['31 bytes', { secret: randomBytes(31) }, /secret: it has 31 bytes, and less than 32.*randomBytes/],
+  [
+    '31 bytes',
+    { secret: randomBytes(31) },
+    /secret: it has 31 bytes, and less than 32.*npx nest-sessions secret/,
+  ],
   ['no bytes', { secret: Buffer.alloc(0) }, /secret: it is missing/],
   ['32 zeros', { secret: new Uint8Array(32) }, /secret: it looks like a default/],
   [
@@ -97,7 +104,11 @@ const WRONG: [string, object, RegExp][] = [
     { secret: [SECRET, randomBytes(8)] },
     /secret: it has 8 bytes at index 1 of the list/,
   ],
-  ['a secret of 31 bytes', { secret: SECRET.slice(0, 31) }, /secret: it has 31 bytes.*randomBytes/],
+  [
+    'a secret of 31 bytes',
+    { secret: SECRET.slice(0, 31) },
+    /secret: it has 31 bytes.*npx nest-sessions secret/,
+  ],
   ['an old secret that is short', { secret: [SECRET, 'short'] }, /secret: it has 5 bytes/],
   ['a secret of one character', { secret: 'a'.repeat(64) }, /secret: it looks like a default/],
   ...[
@@ -109,7 +120,7 @@ const WRONG: [string, object, RegExp][] = [
   ].map((secret): [string, object, RegExp] => [
     `the secret "${secret}"`,
     { secret: secret.padEnd(40, '0123456789') },
-    /secret: it looks like a default.*randomBytes/,
+    /secret: it looks like a default.*npx nest-sessions secret/,
   ]),
   [
     '__Host- with a domain',
@@ -290,6 +301,23 @@ const WRONG: [string, object, RegExp][] = [
     /store:.*express-session does not fit\. There is no ttl.*idle and lifetime/,
   ],
   [
+    'the class of a store',
+    { store: RedisStore },
+    /store: this is the class RedisStore:.*new RedisStore\(\{ client \}\)/,
+  ],
+  [
+    'a client of Redis',
+    { store: createClient() },
+    /store: this is a Redis client: give new RedisStore\(\{ client \}\)\.$/,
+  ],
+  ['a client of ioredis', { store: new Redis({ lazyConnect: true }) }, /store: this is a Redis client/],
+  ['a pool', { store: new Pool() }, /store: this is a pool .*new PostgresStore\(\{ pool \}\)/],
+  [
+    'a store that is still to come',
+    { store: Promise.resolve(new MemoryStore()) },
+    /store: this is a Promise: await it/,
+  ],
+  [
     'a store of express-session',
     { store: { get() {}, set() {}, destroy() {} } },
     /store:.*RedisStore.*express-session/,
@@ -347,6 +375,13 @@ const WRONG: [string, object, RegExp][] = [
   ['no text', { crossOrigin: { allow: [7] } }, /crossOrigin\.allow: write each origin/],
   ['an origin without scheme', { crossOrigin: { allow: ['a.example'] } }, /crossOrigin\.allow:/],
   ['a wildcard origin', { crossOrigin: { allow: ['*'] } }, /crossOrigin\.allow:/],
+  [
+    'several origins, each by its mistake',
+    {
+      crossOrigin: { allow: ['https://*.a.example', 'https://a.example/', 'b.example', 'https://c.example'] },
+    },
+    /\*\.a\.example" has a wildcard.* write each origin.* Instead of "https:\/\/a\.example\/": 'https:\/\/a\.example'\. "b\.example" is none\.$/,
+  ],
   ['an exclude that is no list', { exclude: '/health' }, /exclude: a list of paths/],
   ['a context that is no boolean', { context: 'yes' }, /context: true or false/],
   ['a discloseEviction that is no boolean', { discloseEviction: 1 }, /discloseEviction: true or false/],

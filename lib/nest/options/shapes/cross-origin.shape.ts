@@ -21,16 +21,19 @@ const listed = (origins: readonly unknown[]): string =>
 function originsComplaint(value: unknown, name: string): string | undefined {
   if (!Array.isArray(value)) return `${name}: a list of origins such as 'https://app.example.com'.`;
   if (value.length === 0) return `${name}: name at least one origin, or set crossOrigin: 'block'.`;
-  for (const one of value as unknown[]) {
-    const complaint = originComplaint(one);
-    if (complaint !== undefined) return `${name}: ${complaint}`;
-  }
-  return undefined;
+  const complaints = new Set((value as unknown[]).map(originComplaint).filter((one) => one !== undefined));
+  return complaints.size > 0 ? `${name}: ${joined([...complaints])}` : undefined;
+}
+
+/** How to write an origin is said once. */
+function joined(complaints: readonly string[]): string {
+  const first = complaints.findIndex((one) => one.startsWith(HOW_TO_WRITE));
+  return complaints.map((one, at) => (at > first ? one.replace(`${HOW_TO_WRITE} `, '') : one)).join(' ');
 }
 
 /** What is wrong with one origin, by the most likely mistake. */
 function originComplaint(value: unknown): string | undefined {
-  if (typeof value !== 'string') return HOW_TO_WRITE;
+  if (typeof value !== 'string') return `${HOW_TO_WRITE} This is a ${typeof value}.`;
   if (value === 'null')
     return "'null' is what any page sends from a sandboxed frame, so it names no site. Put @AllowCrossOrigin() on the handlers that take such requests.";
   if (value.includes('*'))
@@ -38,7 +41,11 @@ function originComplaint(value: unknown): string | undefined {
   if (isApplicationOrigin(value)) return undefined;
   const own = URL.canParse(value) ? webOriginOf(new URL(value)) : undefined;
   if (own === value) return undefined;
-  return own === undefined ? HOW_TO_WRITE : `${HOW_TO_WRITE} Instead of ${JSON.stringify(value)}: '${own}'.`;
+  const remedy =
+    own === undefined
+      ? `${JSON.stringify(value)} is none.`
+      : `Instead of ${JSON.stringify(value)}: '${own}'.`;
+  return `${HOW_TO_WRITE} ${remedy}`;
 }
 
 const HOW_TO_WRITE =

@@ -74,8 +74,31 @@ const isStore = (value: unknown): boolean =>
   hasMethods(value, 'load', 'create', 'commit', 'destroy', 'list', 'markRevoked') ||
   hasMethods(value, 'createBackend');
 
+/** What the stores of this library are made of. */
+const MADE_OF: Readonly<Record<string, string>> = {
+  MemoryStore: '',
+  RedisStore: '{ client }',
+  PostgresStore: '{ pool }',
+  SealedCookie: '{ revocations }',
+};
+
+/** What a value is that is nearly a store. */
+function mistakenStore(value: unknown): string | undefined {
+  if (typeof value === 'function')
+    return isStore(value.prototype)
+      ? `this is the class ${value.name}: give a store that it makes, new ${value.name}(${MADE_OF[value.name] ?? '…'}).`
+      : undefined;
+  if (hasMethods(value, 'then')) return 'this is a Promise: await it, and give what it resolves to.';
+  if (hasMethods(value, 'sendCommand')) return 'this is a Redis client: give new RedisStore({ client }).';
+  if (hasMethods(value, 'query', 'connect'))
+    return 'this is a pool or a client of PostgreSQL: give new PostgresStore({ pool }), with a Pool of pg.';
+  return undefined;
+}
+
 export function storeComplaint(value: unknown, name: string): string | undefined {
   if (isStore(value)) return undefined;
+  const mistaken = mistakenStore(value);
+  if (mistaken !== undefined) return `${name}: ${mistaken}`;
   const ttl =
     typeof value === 'object' && value !== null && 'ttl' in value
       ? ' There is no ttl either: idle and lifetime of SessionModule say when a session ends.'

@@ -3,7 +3,7 @@ import { bytesOf, secretsOf, type Secret } from '../../../core/token/secret.js';
 /** The fewest bytes of a secret: those of the key that HMAC-SHA256 is at its strongest with (RFC 2104 §3). */
 const LEAST_BYTES = 32;
 
-const HOW_TO_MAKE_ONE = `Make one with: node -e "console.log(require('crypto').randomBytes(32).toString('base64url'))", and give it through the environment.`;
+const HOW_TO_MAKE_ONE = 'Make one with: npx nest-sessions secret, and give it through the environment.';
 
 const HOW_TO_LEAVE_OUT =
   'Set the environment variable that it comes from, or leave it out: secret: [now, before].filter((one) => one !== undefined).';

@@ -1,4 +1,4 @@
-import { must, type OptionCheck } from '../../../core/util/options.js';
+import { hasMethods, must, type OptionCheck } from '../../../core/util/options.js';
 
 /** What a store needs of a node-redis client (5 or later), as `createClient()` makes it. */
 export interface NodeRedisClient {
@@ -39,7 +39,12 @@ export type RedisClient = NodeRedisClient | NodeRedisCluster | NodeRedisSentinel
 export const DEFAULT_PREFIX = 'nest-sessions:';
 
 /** What RedisStore and RedisRevocations check of their option `client`. */
-export const isRedisClient: OptionCheck = must(
+export const isRedisClient: OptionCheck = (value, name) =>
+  hasMethods(value, 'then')
+    ? `${name}: this is a Promise, such as client.connect() returns: await it, or give the client itself.`
+    : isKnownClient(value, name);
+
+const isKnownClient: OptionCheck = must(
   (client) =>
     [isIoRedis, isNodeRedisCluster, isNodeRedisSentinel, isNodeRedis].some((is) => is(client as RedisClient)),
   'this is not a known Redis client. Give what createClient(), createCluster() or createSentinel() of "redis" (5 or later) returns, or a Redis or Cluster of "ioredis".',
