@@ -4,7 +4,7 @@ import { assertDataObject } from './model/data-checks.js';
 import type { SessionEngine } from './engine.js';
 import type { Duration } from './util/durations.js';
 import { milliseconds } from './util/durations.js';
-import { authenticatedAt, freshUntil } from './model/policy.js';
+import { freshUntil, knownProof } from './model/policy.js';
 import type { Device } from './model/record.js';
 import type { Awaitable } from './storage/store.js';
 import type { RequestState } from './request/request-state.js';
@@ -52,7 +52,7 @@ export interface SessionInfo {
   lastSeenAt: Date;
   /** When the session ends without further activity. */
   expiresAt: Date;
-  /** The last active proof by any factor. */
+  /** The last active proof by any factor; `undefined` where the time of a login that came over is unknown. */
   authenticatedAt: Date | undefined;
   /** Since when the session is bound to a key of its device, with the option `deviceBound`; `undefined` if it is not. */
   boundAt: Date | undefined;
@@ -163,11 +163,10 @@ export class Session<T extends object = SessionData> {
     return handle && boundAtOf(handle.record);
   }
 
-  /** When the user last authenticated, by the given factor or by any; `undefined` without a login. */
+  /** When the user last authenticated, by the given factor or by any; `undefined` without a login, and where the time of one that came over is unknown. */
   authenticatedAt(factor?: string): Date | undefined {
     const { live } = this.#state;
-    const at = live && this.loggedIn ? authenticatedAt(live.handle.record.factors, factor) : undefined;
-    return at === undefined ? undefined : new Date(at);
+    return live && this.loggedIn ? knownProof(live.handle.record.factors, factor) : undefined;
   }
 
   /**

@@ -9,7 +9,7 @@ import { callSafely, traceOf, type SessionEvent } from '../core/events/events.js
 import type { Client } from '../core/storage/backend.js';
 import { isId } from '../core/token/ids.js';
 import type { LoginOptions, ReloginOptions } from '../core/operations/operations.js';
-import { authenticatedAt } from '../core/model/policy.js';
+import { knownProof } from '../core/model/policy.js';
 import { plainDevice, type SessionRecord } from '../core/model/record.js';
 import {
   Session as CoreSession,
@@ -369,7 +369,6 @@ export class SessionService<T extends object = SessionData> {
   }
 
   #info(record: SessionRecord, current: string | undefined): SessionInfo {
-    const proved = authenticatedAt(record.factors);
     return {
       id: record.id,
       subject: record.subject!,
@@ -378,7 +377,7 @@ export class SessionService<T extends object = SessionData> {
       startedAt: new Date(record.startedAt),
       lastSeenAt: new Date(record.lastSeenAt),
       expiresAt: new Date(this.#engine.recordExpiry(record)),
-      authenticatedAt: proved === undefined ? undefined : new Date(proved),
+      authenticatedAt: knownProof(record.factors),
       boundAt: boundAtOf(record),
       remember: record.remember,
       current: record.id === current,

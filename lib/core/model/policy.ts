@@ -65,6 +65,15 @@ export function authenticatedAt(
   return Math.max(...times);
 }
 
+/** As the time of a login whose time is unknown: the oldest possible one, so that no window accepts it. */
+export const UNKNOWN_TIME = 0;
+
+/** As {@link authenticatedAt}, and `undefined` where the time is unknown. */
+export function knownProof(factors: Factors, factor?: string): Date | undefined {
+  const at = authenticatedAt(factors, factor);
+  return at === undefined || at === UNKNOWN_TIME ? undefined : new Date(at);
+}
+
 /**
  * Whether the subject authenticated no later than `time`, in milliseconds since the epoch. True for a session without a
  * valid time of authentication.

@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import type { MigratedLogin } from '../migration/source.js';
 import { assertDataObject } from '../model/data-checks.js';
 import { jsonText } from '../model/data-json.js';
+import { UNKNOWN_TIME } from '../model/policy.js';
 import type { Device, SessionRecord } from '../model/record.js';
 import { assertFactorIfNamed, assertSubject } from '../model/subject.js';
 import type { EngineContext } from '../request/engine-context.js';
@@ -14,9 +15,6 @@ export interface MigratedDraft {
   /** When the subject authenticated, for revocations: absent without one. */
   provedAt: number | undefined;
 }
-
-/** The oldest possible time, for a login whose time is unknown. */
-const UNKNOWN = 0;
 
 /** Texts that come of a value which was not there. As a subject each would be one account of many users. */
 const NOBODY: ReadonlySet<string> = new Set(['undefined', 'null', 'NaN', '[object Object]']);
@@ -31,6 +29,7 @@ export function migratedDraft(
   now: number,
   device: Device,
 ): MigratedDraft {
+  assertLogin(login);
   const data = textsOf(login.data);
   const { subject, remember = false } = login;
   if (subject === null) return { draft: context.draft(now, { data }), provedAt: undefined };
@@ -46,7 +45,7 @@ export function migratedDraft(
   assertFactorIfNamed(login);
   const { factor = 'pwd' } = login;
   const known = timeOf(login.loggedInAt, now);
-  const provedAt = known ?? UNKNOWN;
+  const provedAt = known ?? UNKNOWN_TIME;
   const draft = context.draft(now, {
     subject,
     factors: { [factor]: provedAt },
@@ -56,6 +55,16 @@ export function migratedDraft(
     ...(known !== undefined && { createdAt: known, startedAt: known }),
   });
   return { draft, provedAt };
+}
+
+function assertLogin(given: unknown): void {
+  if (types.isPromise(given)) {
+    // Its own error would end the process.
+    given.catch(() => undefined);
+    throw wrong('a promise: it has to return { subject } or undefined at once.');
+  }
+  if (typeof given !== 'object')
+    throw wrong(`a value of type ${typeof given}: return { subject } or undefined.`);
 }
 
 /** A time in the future proves nothing, so it counts as unknown. */
