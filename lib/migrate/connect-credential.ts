@@ -5,6 +5,7 @@ import {
   type ConnectSession,
   type ConnectStoreLike,
 } from '../core/storage/connect-calls.js';
+import type { Lookups } from './complaints.js';
 import type { MapOld } from './options.js';
 
 /** How a library treats what it keeps in a store. */
@@ -21,15 +22,19 @@ export interface ConnectLibrary<Old> {
 export class ConnectCredential<Old> implements OldCredential {
   readonly key: string;
   readonly #library: ConnectLibrary<Old>;
+  readonly #lookups: Lookups | undefined;
 
-  constructor(sid: string, library: ConnectLibrary<Old>) {
+  /** @param lookups told whether the store has it, of a session that a request presents */
+  constructor(sid: string, library: ConnectLibrary<Old>, lookups?: Lookups) {
     this.key = sid;
     this.#library = library;
+    this.#lookups = lookups;
   }
 
   async load(now: number): Promise<OldSession | undefined> {
     const { store, map, keepOld, isLive } = this.#library;
     const session = await sessionOf(store, this.key);
+    this.#lookups?.note(this.key, Boolean(session));
     if (!session || !isLive(session, now)) return undefined;
     if (keepOld) await this.#prolong(session, now);
     return { login: () => map(session as Old), values: { ...session } };

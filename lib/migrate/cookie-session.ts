@@ -57,7 +57,8 @@ export function fromCookieSession<Old extends object = Record<string, unknown>>(
       find({ headers }) {
         const value = valueOf(headers.cookie, cookieName);
         const signature = valueOf(headers.cookie, `${cookieName}.sig`);
-        if (!value || !signature || !verifier.verify(`${cookieName}=${value}`, signature)) return undefined;
+        if (!value) return undefined;
+        if (!signature || !verifier.verify(`${cookieName}=${value}`, signature)) return 'refused';
         const old = decoded(value) as Old | undefined;
         return (
           old && {

@@ -1,6 +1,7 @@
 import { parseCookie } from 'cookie';
 import type { MigrationSource } from '../core/migration/source.js';
 import type { ConnectStoreLike } from '../core/storage/connect-calls.js';
+import { Lookups } from './complaints.js';
 import { ConnectCredential, type ConnectLibrary } from './connect-credential.js';
 import {
   checked,
@@ -49,16 +50,19 @@ export function fromExpressSession<Old extends object = Record<string, unknown>>
   const secrets = listed(options.secret);
   // Its stores keep only what is live: a store that extends a session may leave the time within it as it was.
   const library: ConnectLibrary<Old> = { store, map, keepOld, isLive: () => true };
+  const lookups = new Lookups('express-session');
   const reopen = (sid: string): ConnectCredential<Old> => new ConnectCredential(sid, library);
   return sourceOf(
     {
       name: 'express-session',
       cookies: [cookieName],
+      lookups,
       reopen,
       find({ headers }) {
         const value = parseCookie(headers.cookie ?? '')[cookieName];
         const sid = value?.startsWith(PREFIX) ? unsigned(value.slice(PREFIX.length), secrets) : undefined;
-        return sid === undefined ? undefined : reopen(sid);
+        if (sid === undefined) return value ? 'refused' : undefined;
+        return new ConnectCredential(sid, library, lookups);
       },
     },
     options,

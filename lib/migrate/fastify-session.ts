@@ -2,6 +2,7 @@ import { parseCookie } from 'cookie';
 import type { MigrationSource } from '../core/migration/source.js';
 import type { ConnectSession, ConnectStoreLike } from '../core/storage/connect-calls.js';
 import { hasMethods, isText, optional } from '../core/util/options.js';
+import { Lookups } from './complaints.js';
 import { ConnectCredential, type ConnectLibrary } from './connect-credential.js';
 import {
   checked,
@@ -59,16 +60,19 @@ export function fromFastifySession<Old extends object = Record<string, unknown>>
   const { store, map, keepOld = false, cookieName = 'sessionId', cookiePrefix = '' } = options;
   const unsign = unsignerOf(options);
   const library: ConnectLibrary<Old> = { store, map, keepOld, isLive };
+  const lookups = new Lookups('@fastify/session');
   const reopen = (sid: string): ConnectCredential<Old> => new ConnectCredential(sid, library);
   return sourceOf(
     {
       name: '@fastify/session',
       cookies: [cookieName],
+      lookups,
       reopen,
       find({ headers }) {
         const value = parseCookie(headers.cookie ?? '')[cookieName];
         const sid = value?.startsWith(cookiePrefix) ? unsign(value.slice(cookiePrefix.length)) : undefined;
-        return sid === undefined ? undefined : reopen(sid);
+        if (sid === undefined) return value ? 'refused' : undefined;
+        return new ConnectCredential(sid, library, lookups);
       },
     },
     options,

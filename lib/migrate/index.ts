@@ -13,5 +13,11 @@ export type { SecureSessionOptions } from './secure-session.js';
 export type { JwtClaims, JwtOptions } from './jwt.js';
 export type { MapOld, MigrationOptions, OldCookie } from './options.js';
 export type { Key } from './signed-value.js';
-export type { MigratedLogin, MigrationSource, OldCredential, OldSession } from '../core/migration/source.js';
+export type {
+  MigratedLogin,
+  MigrationSource,
+  OldCredential,
+  OldSession,
+  Warn,
+} from '../core/migration/source.js';
 export type { ConnectCookie, ConnectSession, ConnectStoreLike } from '../core/storage/connect-calls.js';

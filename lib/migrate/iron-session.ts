@@ -48,9 +48,11 @@ export function fromIronSession<Old extends object = Record<string, unknown>>(
       cookies: [cookieName],
       find({ headers }) {
         const value = parseCookie(headers.cookie ?? '')[cookieName];
-        const [seal, version] = value?.split('~') ?? [];
-        const unsealed = seal === undefined ? undefined : unseal(seal, passwords);
-        const old = unsealed && (contentOf(unsealed, version) as Old | undefined);
+        if (!value) return undefined;
+        const [seal, version] = value.split('~');
+        const unsealed = unseal(seal!, passwords);
+        if (!unsealed) return 'refused';
+        const old = contentOf(unsealed, version) as Old | undefined;
         if (!old) return undefined;
         return {
           key: createHash('sha256').update(seal!).digest('base64url'),

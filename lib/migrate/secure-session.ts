@@ -61,9 +61,12 @@ export function fromSecureSession<Old extends object = Record<string, unknown>>(
       cookies: [cookieName],
       ready: async () => void (await box()),
       async find({ headers }) {
-        const sealed = sealedOf(parseCookie(headers.cookie ?? '')[cookieName]);
+        const value = parseCookie(headers.cookie ?? '')[cookieName];
+        if (!value) return undefined;
+        const sealed = sealedOf(value);
         const opened = sealed && (await box()).open(sealed.cipher, sealed.nonce);
-        const old = opened && contentOf(opened);
+        if (!opened) return 'refused';
+        const old = contentOf(opened);
         if (!old) return undefined;
         const { __ts: at, ...content } = old;
         const expiresAt = (Number(at) + expiry) * 1000;
@@ -80,8 +83,8 @@ export function fromSecureSession<Old extends object = Record<string, unknown>>(
 }
 
 /** Its form: `base64(cipher);base64(nonce)`, and with `signed` a dot and a signature, which proves no more than the cipher does. */
-function sealedOf(value: string | undefined): { cipher: Buffer; nonce: Buffer } | undefined {
-  const [cipher, nonce] = value?.split(';') ?? [];
+function sealedOf(value: string): { cipher: Buffer; nonce: Buffer } | undefined {
+  const [cipher, nonce] = value.split(';');
   if (cipher === undefined || nonce === undefined) return undefined;
   return { cipher: Buffer.from(cipher, 'base64'), nonce: Buffer.from(nonce.split('.', 1)[0]!, 'base64') };
 }

@@ -52,6 +52,9 @@ export interface OldCredential {
   end?(): Awaitable<void>;
 }
 
+/** Logs a warning. */
+export type Warn = (message: string) => void;
+
 /** Where sessions come over from. */
 export interface MigrationSource {
   /** The library, as events name it: `express-session`, say. */
@@ -62,8 +65,12 @@ export interface MigrationSource {
   readonly keepOld: boolean;
   /** The Set-Cookie headers that take the old cookies away, sent once the old session is retired. */
   readonly removals: readonly string[];
-  /** Called once, at the start, which fails if it rejects: for what has to be loaded or derived. */
-  ready?(): Promise<void>;
+  /**
+   * Called once, at the start, which fails if it rejects: for what has to be loaded or derived.
+   *
+   * @param warn logs a warning, for what is wrong later on
+   */
+  ready?(warn: Warn): Promise<void>;
   /** What the request presents, if its signature is genuine. */
   find(request: IncomingMessage): Awaitable<OldCredential | undefined>;
   /** The session with this key, without a request that presents it. Absent where the cookie is the session. */

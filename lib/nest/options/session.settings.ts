@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { checkedFunction } from './shapes/option-functions.js';
 import { systemClock } from '../../core/util/clock.js';
 import { Concealed } from '../../core/util/concealed.js';
@@ -20,6 +21,8 @@ import { checkModuleOptions } from './shapes/options.shape.js';
 import { revealSecret, type ConcealedOptions } from './module-definition.js';
 import type { ExcludedRoute, SessionModuleOptions } from './session.options.js';
 import { UnawaitedCalls } from './unawaited-calls.js';
+
+const logger = new Logger('nest-sessions');
 
 /** The options with every default filled in; spans of time are milliseconds. */
 export interface SessionSettings {
@@ -53,7 +56,7 @@ export interface SessionSettings {
  */
 export async function resolveSettings(given: ConcealedOptions): Promise<SessionSettings> {
   const settings = await withProofs(resolveOwnSettings(given));
-  for (const source of settings.engine.migrate ?? []) await source.ready?.();
+  for (const source of settings.engine.migrate ?? []) await source.ready?.((message) => logger.warn(message));
   if (!given.data) return settings;
   const { parse, keys } = await dataReader(given.data);
   return { ...settings, engine: { ...settings.engine, parse }, dataKeys: keys };
