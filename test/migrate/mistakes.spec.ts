@@ -11,6 +11,7 @@ import {
 } from 'nest-sessions/migrate';
 import { SealedCookie } from 'nest-sessions/sealed';
 import { AppController } from '../support/app.js';
+import { LogSink } from '../support/log-sink.js';
 import { closeAll, platforms, start } from '../support/platforms.js';
 import {
   mapOld,
@@ -93,35 +94,95 @@ describe.each(platforms)('what goes wrong at a takeover on %s', (platform) => {
   async function switched(source: SourceOptions = {}) {
     const old = await startExpressSession();
     open.push(old);
+    const log = new LogSink();
     const { app, url } = await start(platform, {
       realClock: true,
       controllers: [AppController],
       options: { migrate: [old.source(source)] },
+      prepare: log.attach,
     });
     const events: SessionEvent[] = [];
     app.get(SessionService).events.subscribe((event) => events.push(event));
     const visitor = new Visitor();
     await visitor.post(old, '/login?user=alice');
-    return { old, url, events, visitor };
+    return { app, old, url, events, visitor, log };
   }
 
-  it.each<[string, MapOld<Old>]>([
+  it.each<[string, MapOld<Old>, RegExp]>([
+    [
+      'throws',
+      () => {
+        throw new TypeError('a mistake with alice@example.com');
+      },
+      /it threw a TypeError\.\n\s+at .*mistakes\.spec/,
+    ],
+    ['names nobody', () => ({ subject: String(undefined) }), /the text 'undefined' is no user/],
+    [
+      'gives a number',
+      () => ({ subject: 42 }) as unknown as MigratedLogin,
+      /a number: convert it with String\(id\)/,
+    ],
+    ['gives a text', () => 'alice' as unknown as MigratedLogin, /a value of type string/],
+    [
+      'is asynchronous',
+      () => Promise.reject(new Error('late')) as unknown as MigratedLogin,
+      /returned a promise/,
+    ],
+    ['gives seconds', () => ({ subject: 'alice', loggedInAt: 1_700_000_000 }), /loggedInAt: a valid Date/],
+    [
+      'gives what JSON does not keep',
+      () => ({ subject: 'alice', data: { cart: new Map([[1, 2]]) } }),
+      /cart/,
+    ],
+  ])(
+    'takes the user for a visitor who can log in, and logs it, where the map %s',
+    async (_, map, message) => {
+      const { old, url, events, visitor, log } = await switched({ map });
+      const { cookie } = visitor;
+      expect((await visitor.get({ url }, '/me')).status).toBe(401);
+      expect((await visitor.get({ url }, '/look')).json()).toMatchObject({ subject: null });
+      expect((await visitor.post({ url }, '/logout')).status).toBe(200);
+      expect(visitor.cookie).toBe(cookie);
+      expect(events.filter(({ type }) => type === 'migrated')).toEqual([]);
+      expect((await visitor.get(old, '/look')).json()).toEqual({ user: 'alice' });
+      expect((await visitor.post({ url }, '/login', { user: 'alice' })).status).toBe(200);
+      expect((await visitor.get({ url }, '/me')).status).toBe(200);
+      const logged = log.lines.filter((line) => line.includes('migrate'));
+      expect(logged).toHaveLength(1);
+      expect(logged[0]).toMatch(/^error: migrate: what map\(\) of express-session returns/);
+      expect(logged[0]).toMatch(message);
+      expect(logged[0]).not.toContain('alice');
+    },
+  );
+
+  it.each<[string, () => MigratedLogin]>([
     [
       'throws',
       () => {
         throw new TypeError('a mistake');
       },
     ],
-    ['names nobody', () => ({ subject: String(undefined) })],
     ['gives a number', () => ({ subject: 42 }) as unknown as MigratedLogin],
-    ['gives seconds', () => ({ subject: 'alice', loggedInAt: 1_700_000_000 })],
-    ['gives what JSON does not keep', () => ({ subject: 'alice', data: { cart: new Map([[1, 2]]) } })],
-  ])('is an error where the map %s, and logs nobody out', async (_, map) => {
-    const { old, url, events, visitor } = await switched({ map });
-    const { cookie } = visitor;
-    expect((await visitor.get({ url }, '/me')).status).toBe(500);
-    expect(visitor.cookie).toBe(cookie);
-    expect(events.filter(({ type }) => type === 'migrated')).toEqual([]);
+  ])('goes on with the session here where a map beside it %s', async (_, mistake) => {
+    let map: MapOld<Old> = mapOld;
+    const { old, url, visitor, log } = await switched({ keepOld: true, map: (one) => map(one) });
+    expect((await visitor.get({ url }, '/me')).status).toBe(200);
+    map = mistake;
+    expect((await visitor.get({ url }, '/me')).status).toBe(200);
+    expect(log.lines.filter((line) => line.includes('migrate: what map()'))).toHaveLength(1);
+    expect((await visitor.post({ url }, '/logout')).status).toBe(200);
+    expect((await visitor.get(old, '/look')).json()).toEqual({ user: null });
+  });
+
+  it('tells of cookies that the secret does not verify', async () => {
+    const { old, url, visitor, log } = await switched({ secrets: ['another secret than the old one'] });
+    expect((await visitor.get({ url }, '/me')).status).toBe(401);
+    expect((await visitor.get({ url }, '/me')).status).toBe(401);
+    const logged = log.lines.filter((line) => line.includes('migrate'));
+    expect(logged).toHaveLength(1);
+    expect(logged[0]).toMatch(
+      /^warn: migrate: express-session: cookies "connect\.sid" that none of the secrets verifies: 1; that one does: 0\./,
+    );
     expect((await visitor.get(old, '/look')).json()).toEqual({ user: 'alice' });
   });
 
@@ -134,6 +195,14 @@ describe.each(platforms)('what goes wrong at a takeover on %s', (platform) => {
         done(error, { ...(found as object), cookie: { ...cookie, expires: new Date(0).toISOString() } });
       });
     expect((await visitor.get({ url }, '/me')).status).toBe(200);
+  });
+
+  it('does not tell the time of a login that is unknown, and takes it for old', async () => {
+    const { app, url, visitor } = await switched();
+    expect((await visitor.get({ url }, '/me')).status).toBe(200);
+    expect((await visitor.get({ url }, '/sensitive')).status).toBe(401);
+    const [listed] = await app.get(SessionService).list('alice');
+    expect(listed).toHaveProperty('authenticatedAt', undefined);
   });
 
   it('takes over all the same if the old record cannot be ended', async () => {

@@ -1,7 +1,8 @@
 import { claimOf } from '../migration/claim.js';
-import type { CompleteLogin, MigrationSource, OldSession } from '../migration/source.js';
+import type { CompleteLogin, MigratedLogin, MigrationSource, OldSession } from '../migration/source.js';
 import { TakenOver } from '../migration/taken-over.js';
 import type { SessionRecord } from '../model/record.js';
+import { assertSubject } from '../model/subject.js';
 import type { EngineContext } from '../request/engine-context.js';
 import type { RequestState } from '../request/request-state.js';
 import type { ClaimedSessions, Client, OpenResult, SessionHandle } from '../storage/backend.js';
@@ -140,17 +141,17 @@ export class Takeover {
     before: RequestState,
   ): Promise<RequestState | undefined> {
     const { source, claim, client } = presented;
-    const login = there.login();
+    const login = this.#mapping(source, () => there.login());
     // The other library may still log the visitor in, in the same session.
     if (!login || (login.subject === null && source.keepOld)) return undefined;
     const state = this.#opening.begin(client);
     const { now, skew } = await this.#context.time(state);
-    const { draft, provedAt } = migratedDraft(
-      this.#context,
-      there.values ? this.complete(login, there.values) : login,
-      now,
-      state.device,
-    );
+    const mapped = this.#mapping(source, () => {
+      const complete = there.values ? this.complete(login, there.values) : login;
+      return migratedDraft(this.#context, complete, now, state.device);
+    });
+    if (!mapped) return undefined;
+    const { draft, provedAt } = mapped;
     if (this.#refusesUnbound(draft, now)) return undefined;
     const ttl = this.#context.ttl(draft, now);
     // The absolute lifetime, which counts from the old login, is over.
@@ -172,6 +173,26 @@ export class Takeover {
     this.#context.emit(state, { type: 'created' });
     this.#context.emit(state, { type: 'migrated', source: source.name });
     return state;
+  }
+
+  /** Whether the old session is of the same user as ours. Of a map that fails that is not known, and ours goes on. */
+  #isOf(subject: string | null, source: MigrationSource, there: OldSession | undefined): boolean {
+    if (!there) return false;
+    const login = this.#mapping(source, () => ({ subject: subjectOf(there.login()) }));
+    return !login || login.subject === subject;
+  }
+
+  /**
+   * `undefined` where the application's `map` fails, so that its user can log in anew. The old session stays where it is, for
+   * a map that is mended.
+   */
+  #mapping<T>(source: MigrationSource, map: () => T): T | undefined {
+    try {
+      return map();
+    } catch (error) {
+      this.#context.config.onMapFailed?.(source.name, error);
+      return undefined;
+    }
   }
 
   /**
@@ -213,7 +234,7 @@ export class Takeover {
     if (!presented) return carries() ? this.#loggedInThere(state, client) : state;
     const there = await this.#retirement.load(presented);
     const { subject = null } = handle.record;
-    if (there?.login()?.subject === subject) {
+    if (this.#isOf(subject, presented.source, there)) {
       this.#tie(state, presented, there);
       return state;
     }
@@ -242,4 +263,11 @@ export class Takeover {
     const old = source.reopen(link.key);
     return { source, old, claim: claimOf(source.id, old.key), client };
   }
+}
+
+/** @throws SessionError `ERR_SUBJECT` */
+function subjectOf(login: MigratedLogin | undefined): string | null | undefined {
+  const subject = login?.subject;
+  if (subject !== undefined && subject !== null) assertSubject(subject);
+  return subject;
 }

@@ -53,6 +53,8 @@ export interface EngineConfig {
   device?: DevicePolicy | undefined;
   /** Where sessions come over from, in the order in which they are asked. */
   migrate?: readonly MigrationSource[];
+  /** Called with what the `map` of a source threw, or with what is wrong with its result. */
+  onMapFailed?: (source: string, error: unknown) => void;
   /** Waits for so many milliseconds between two attempts of an update. @default a timer */
   pause?: (milliseconds: number) => Promise<void>;
 }

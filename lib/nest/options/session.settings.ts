@@ -20,6 +20,7 @@ import { dataReader } from './data-validator.js';
 import { checkModuleOptions } from './shapes/options.shape.js';
 import { revealSecret, type ConcealedOptions } from './module-definition.js';
 import type { ExcludedRoute, SessionModuleOptions } from './session.options.js';
+import { MapFailures } from './map-failures.js';
 import { UnawaitedCalls } from './unawaited-calls.js';
 
 const logger = new Logger('nest-sessions');
@@ -99,6 +100,7 @@ export function resolveOwnSettings(given: ConcealedOptions): SessionSettings {
       reloginWithin: all.relogin.within,
       reloadEvery: all.reloadEvery,
       migrate: all.migrate,
+      onMapFailed: new MapFailures().note,
       device: device?.policy,
     },
     clockInjected: options.clock != null,
