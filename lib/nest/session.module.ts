@@ -41,6 +41,7 @@ import {
   type OPTIONS_TYPE,
 } from './options/module-definition.js';
 import { NO_OPTIONS, ONLY_ONCE } from './options/module-imports.js';
+import { PassportMissing } from './options/passport-missing.js';
 import { storeComplaint } from './options/shapes/options.shape.js';
 import { EndWithSessionInterceptor } from './streams/end-with-session.interceptor.js';
 import { SessionService } from './session.service.js';
@@ -79,6 +80,7 @@ const logger = new Logger('nest-sessions');
     GatewayHook,
     CookiePath,
     RouteChecks,
+    PassportMissing,
     SessionService,
     LoginGuard,
     ReloginGuard,

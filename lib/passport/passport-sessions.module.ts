@@ -2,6 +2,7 @@ import { Inject, Module, type DynamicModule, type OnModuleInit } from '@nestjs/c
 import { HttpAdapterHost, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { wrongOption } from '../core/util/options.js';
 import type { SessionEngine } from '../core/engine.js';
+import { PASSPORT_OPTIONS as OPTIONS } from '../nest/options/passport-missing.js';
 import { RequestHook } from '../nest/request/request-hook.js';
 import { SESSION_ENGINE } from '../nest/options/tokens.js';
 import { prepareWrappers, type FastifyInstance } from './fastify-requests.js';
@@ -9,8 +10,6 @@ import { checkPassportOptions, type PassportSessionsOptions } from './passport.o
 import { NobodyFound } from './nobody-found.js';
 import { continueUser } from './serialized-user.js';
 import { RequestProperty } from './request-property.js';
-
-const OPTIONS = Symbol.for('nest-sessions/passport-options');
 
 /** As much of Express as is needed here. */
 interface ExpressInstance {

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import fastifyCookie from '@fastify/cookie';
 import fastifySession from '@fastify/session';
-import { Controller, Get, Module, Req } from '@nestjs/common';
+import { Controller, Get, Module, Req, type Type } from '@nestjs/common';
+import { PassportSerializer } from '@nestjs/passport';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { Test } from '@nestjs/testing';
 import express from 'express';
@@ -52,6 +53,26 @@ describe('PassportSessions', () => {
     const module = await Test.createTestingModule({ imports }).compile();
     await expect(module.init()).resolves.toBeDefined();
     await module.close();
+  });
+
+  it('is missed where users are serialized for sessions', async () => {
+    class UserSerializer extends PassportSerializer {
+      serializeUser(user: { id: string }, done: (error: unknown, id: string) => void) {
+        done(null, user.id);
+      }
+      deserializeUser(id: string, done: (error: unknown, user: object) => void) {
+        done(null, { id });
+      }
+    }
+    const warnings = async (...modules: Type[]) => {
+      const log = new LogSink();
+      await start('express', { imports: modules, providers: [UserSerializer], prepare: log.attach });
+      return log.lines.filter((line) => line.includes('PassportSessions'));
+    };
+    const missed = await warnings();
+    expect(missed).toHaveLength(1);
+    expect(missed[0]).toMatch(/^warn: UserSerializer serializes users .* Import PassportSessions/);
+    expect(await warnings(PassportSessions)).toEqual([]);
   });
 
   it('loads nothing but Nest and this library', () => {
