@@ -54,10 +54,11 @@ import { createClient } from 'redis';
 export class SessionOptions implements SessionOptionsFactory, OnApplicationShutdown {
   private readonly client = createClient({ url: process.env['REDIS_URL'] });
 
-  async createSessionOptions(): Promise<SessionModuleOptions> {
+  createSessionOptions(): SessionModuleOptions {
     // Without a listener an error of the connection would end the process.
     this.client.on('error', (error: Error) => console.error('Redis:', error.message));
-    await this.client.connect();
+    // Not awaited: while Redis is down the application starts, answers with 503, and recovers by itself.
+    this.client.connect().catch(() => undefined); // the listener has told of it
     return {
       secret: process.env['SESSION_SECRET']!,
       store: new RedisStore({ client: this.client }),
