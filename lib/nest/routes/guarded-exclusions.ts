@@ -1,4 +1,4 @@
-import { RequestMethod, type Type } from '@nestjs/common';
+import { RequestMethod } from '@nestjs/common';
 import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
 import { DeviceBoundGuard } from '../device/device-bound.guard.js';
 import { LoginGuard } from '../guards/login.guard.js';
@@ -64,7 +64,7 @@ function ownerOf({ method, path }: Route, handlers: readonly Guarded[]): Guarded
   return owners.every((one) => one.by === owners[0]!.by) ? owners[0] : undefined;
 }
 
-type Controller = Type & { prototype: Record<string, object> };
+type Controller = { prototype: Record<string, object> };
 
 function handlersIn(modules: ModulesContainer): Guarded[] {
   const scanner = new MetadataScanner();
