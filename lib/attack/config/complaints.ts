@@ -5,7 +5,8 @@ export class Complaints {
   readonly #found: string[] = [];
 
   add(path: string, complaint: string): undefined {
-    this.#found.push(path === '' ? complaint : `${path}: ${complaint}`);
+    const text = path === '' ? complaint : `${path}: ${complaint}`;
+    if (!this.#found.includes(text)) this.#found.push(text);
   }
 
   get list(): readonly string[] {

@@ -24,5 +24,5 @@ export const EXAMPLE = {
   },
   private: ['/account', '/orders'],
   anonymous: ['/'],
-  skip: { 'cookie-prefix': 'The cookie is shared with shop.example.com.' },
+  skip: {},
 };

@@ -47,7 +47,8 @@ function withEnvironment(
     return value.replace(/\{\{env\.(\w+)\}\}/g, (_, name: string) => {
       const found = env[name];
       if (!found) complaints.add('', `The environment variable ${name} is not set.`);
-      return found ?? '';
+      // What is in its place is complained of once.
+      return found || name;
     });
   }
   if (value === null || typeof value !== 'object') return value;
