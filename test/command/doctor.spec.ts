@@ -390,6 +390,11 @@ describe('what the options say', () => {
       /^warning secret: .*index 1 of the list is there twice/,
     ],
     [
+      'sessions that have to be bound',
+      { deviceBound: { require: 'always' } },
+      /^warning options: deviceBound\.require.*have no access/,
+    ],
+    [
       'many secrets',
       { secret: [1, 2, 3, 4].map((n) => `${SECRET}${n}`) },
       /^warning secret: 4 secrets are accepted/,

@@ -92,7 +92,7 @@ function cookieFindings(cookie: SessionSettings['engine']['cookie'], production:
 }
 
 function optionFindings({ crossOrigin, allowedOrigins, engine }: SessionSettings): Finding[] {
-  const { warning } = findings('options');
+  const { ok, warning } = findings('options');
   const found: Finding[] = [];
   if (crossOrigin === 'allow')
     found.push(
@@ -108,6 +108,15 @@ function optionFindings({ crossOrigin, allowedOrigins, engine }: SessionSettings
         `crossOrigin allows origins over plain HTTP, which anybody on the way can pretend to be: ${plain.join(', ')}.`,
         'List them with https://.',
       ),
+    );
+  if (engine.device)
+    found.push(
+      engine.device.required
+        ? warning(
+            "deviceBound.require: 'always': browsers without the feature, and all of them over plain HTTP, have no access.",
+            "Give 'supported', if they are to have ordinary sessions.",
+          )
+        : ok('deviceBound: a browser that has the feature binds its session, over HTTPS alone.'),
     );
   if (engine.rotateEvery === false)
     found.push(
