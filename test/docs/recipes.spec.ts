@@ -470,6 +470,17 @@ describe.each(platforms)('the recipe for login pages on %s', (platform) => {
     expect((await browser.get(next, html)).status).toBe(200);
   });
 
+  it('leads back to no page that asks for a password', async () => {
+    const { browser } = await open();
+    for (const next of ['/login', '/login/again?next=%2Femail', '/login?next=%2F', '/x/../login']) {
+      const { body } = await browser.get(`/login?next=${encodeURIComponent(next)}`, html);
+      expect(hidden(body)).toBe('/');
+      const answer = await browser.post('/login', { name: 'alice', password: 'tea', next });
+      expect([answer.status, answer.headers.location]).toEqual([303, '/']);
+    }
+    expect(hidden((await browser.get('/login?next=%2Flogins', html)).body)).toBe('/logins');
+  });
+
   it('remembers only where the box is checked, and leads to no other site', async () => {
     const { browser } = await open();
     const answer = await browser.post('/login', { name: 'alice', password: 'tea', next: '//evil.example' });
