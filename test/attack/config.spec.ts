@@ -64,9 +64,11 @@ describe('the config', () => {
     const example = { ...EXAMPLE, skip: {} };
     expect(read(example, env).users.first['password']).toBe('one');
     expect(() => read(example, { ALICE_PASSWORD: 'one' })).toThrow('BOB_PASSWORD is not set');
-    const twice = { ...example, users: { ...example.users, first: example.users.second } };
+    const first = { ...example.users.first, password: '{{env.BOB_PASSWORD}}' };
     for (const variables of [{}, { BOB_PASSWORD: '' }])
-      expect(() => read(twice, variables)).toThrow(/^[^\n]*BOB_PASSWORD is not set\.$/);
+      expect(() => read({ ...example, users: { ...example.users, first } }, variables)).toThrow(
+        /^The config is not valid:\n {2}- The environment variable BOB_PASSWORD is not set\.$/,
+      );
   });
 
   it('is not begun with a check that is left out', () => {

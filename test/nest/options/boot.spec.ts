@@ -598,6 +598,12 @@ const CLASSES: [string, (options: object) => unknown, object, RegExp][] = [
     /client: this is not a known Redis client/,
   ],
   [
+    'RedisStore',
+    (options) => new RedisStore(options as never),
+    { client: Promise.resolve(client) },
+    /client: this is a Promise.*await it/,
+  ],
+  [
     'RedisRevocations',
     (options) => new RedisRevocations({ client, ...options }),
     { stalenes: '1s' },
