@@ -163,6 +163,7 @@ describe.each(platforms)('what goes wrong at a takeover on %s', (platform) => {
       },
     ],
     ['gives a number', () => ({ subject: 42 }) as unknown as MigratedLogin],
+    ['is asynchronous', () => Promise.reject(new Error('late')) as unknown as MigratedLogin],
   ])('goes on with the session here where a map beside it %s', async (_, mistake) => {
     let map: MapOld<Old> = mapOld;
     const { old, url, visitor, log } = await switched({ keepOld: true, map: (one) => map(one) });

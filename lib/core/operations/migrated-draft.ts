@@ -57,7 +57,8 @@ export function migratedDraft(
   return { draft, provedAt };
 }
 
-function assertLogin(given: unknown): void {
+/** @throws SessionError for what is no object, such as the promise of an `async` function */
+export function assertLogin(given: unknown): void {
   if (types.isPromise(given)) {
     // Its own error would end the process.
     given.catch(() => undefined);

@@ -8,7 +8,7 @@ import type { RequestState } from '../request/request-state.js';
 import type { ClaimedSessions, Client, OpenResult, SessionHandle } from '../storage/backend.js';
 import type { Awaitable } from '../storage/store.js';
 import { isSessionError, SessionError } from '../util/errors.js';
-import { migratedDraft } from './migrated-draft.js';
+import { assertLogin, migratedDraft } from './migrated-draft.js';
 import type { Opening } from './open.js';
 import { Retirement, type Retired } from './retirement.js';
 
@@ -265,9 +265,11 @@ export class Takeover {
   }
 }
 
-/** @throws SessionError `ERR_SUBJECT` */
+/** @throws SessionError for what `map` must not return */
 function subjectOf(login: MigratedLogin | undefined): string | null | undefined {
-  const subject = login?.subject;
+  if (!login) return undefined;
+  assertLogin(login);
+  const { subject } = login;
   if (subject !== undefined && subject !== null) assertSubject(subject);
   return subject;
 }
