@@ -168,7 +168,7 @@ describe.each(platforms)('the Secure Cookie Protocol with the key of a device on
     const copy = browser.cookie;
     await browser.register(browser.device.registration(registrationIn(browser.loggedIn).challenge));
     clock.advance('11s');
-    expect([await statusOf(browser), await statusOf(browser, copy)]).toEqual([200, 401]);
+    expect([await statusOf(browser), await statusOf(browser, copy)]).toEqual([200, 403]);
   });
 });
 
