@@ -35,6 +35,6 @@ export function skipReasonOf(header: string | string[] | undefined): SkipReason 
   const text = Array.isArray(header) ? header[0] : header;
   if (text === undefined) return undefined;
   const [reason = ''] = text.split(';', 1);
-  const known = reason.trim().replaceAll('"', '');
+  const known = reason.trim().replace(/^"(.*)"$/, '$1');
   return SKIPS.has(known) ? (known as SkipReason) : 'other';
 }
