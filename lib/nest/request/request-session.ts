@@ -281,11 +281,12 @@ export class RequestSession implements HandlerSession, ResponseListener, CallWat
 
   /** Invites the browser to bind a session that began, and takes the bound cookie of one that ended: at the next refresh the browser learns of it. */
   #addressDevice(device: DeviceSettings, head: HeadHeaders): void {
-    if (this.over || transportOf(this.#request) === 'plain') return;
+    const { authenticates, cookie } = this.state;
+    const ends = cookie === CookieAction.Expire || cookie === CookieAction.Forget;
+    // Most responses are of neither kind, and the transport takes longer to find out.
+    if (!(authenticates || ends) || this.over || transportOf(this.#request) === 'plain') return;
     const registration = registrationHeader(device, this.state);
     if (registration !== undefined) head.setHeader('Secure-Session-Registration', registration);
-    const { cookie } = this.state;
-    const ends = cookie === CookieAction.Expire || cookie === CookieAction.Forget;
     if (ends && device.policy.hasCookie(this.#request.headers.cookie))
       addCookie(head, device.policy.expireCookie());
   }
