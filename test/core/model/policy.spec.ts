@@ -3,12 +3,14 @@ import {
   expiryOf,
   freshUntil,
   isSuspect,
+  knownProof,
   proved,
   provedBy,
   rollIsDue,
   SUSPECT,
   suspected,
   timeoutOf,
+  UNKNOWN_TIME,
 } from '../../../lib/core/model/policy.js';
 import { REJECTIONS } from '../../../lib/core/model/reject-reason.js';
 import type { SessionRecord } from '../../../lib/core/model/record.js';
@@ -66,6 +68,20 @@ describe('the mark of a different client', () => {
     expect(authenticatedAt(marked)).toBe(10);
     expect(authenticatedAt(marked, SUSPECT)).toBeUndefined();
     expect(freshUntil(marked, 1_000, 20)).toBeUndefined();
+  });
+});
+
+describe('when a user proved who they are, for people to read', () => {
+  it.each<[Record<string, number>, string | undefined, Date | undefined]>([
+    [{}, undefined, undefined],
+    [{ pwd: 1 }, undefined, new Date(1)],
+    [{ pwd: 1, otp: 2 }, 'pwd', new Date(1)],
+    [{ pwd: 1 }, 'otp', undefined],
+    [{ pwd: UNKNOWN_TIME }, undefined, undefined],
+    [{ pwd: UNKNOWN_TIME, otp: 2 }, undefined, new Date(2)],
+    [{ pwd: NaN }, undefined, undefined],
+  ])('%j of %s: %s', (factors, factor, at) => {
+    expect(knownProof(factors, factor)).toEqual(at);
   });
 });
 
