@@ -400,7 +400,7 @@ function loseCurrent(ended: (id: string) => boolean): void {
   const state = currentSession()?.state;
   if (!state) return;
   // Where something open belongs to it, the event of the end came first.
-  const isTold = state.state.kind === 'ended' && state.cookie === CookieAction.Keep;
-  const id = isTold ? state.id : state.handle?.record.id;
+  const endArrived = state.state.kind === 'ended' && state.cookie === CookieAction.Keep;
+  const id = endArrived ? state.id : state.handle?.record.id;
   if (id !== undefined && ended(id)) state.revoked();
 }

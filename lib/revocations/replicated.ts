@@ -30,8 +30,6 @@ export interface SharedRevocationsOptions {
   staleness?: Duration;
 }
 
-/** The longest delay of a timer, in milliseconds. Node fires a longer one at once. */
-
 /**
  * The copy that a node keeps of a list which several nodes write. A notice makes the copy current within milliseconds;
  * without notices the polling does within the staleness.

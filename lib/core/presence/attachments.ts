@@ -51,14 +51,14 @@ export class Attachments {
   attach(state: RequestState, close: Closed, opening?: Opening): Attached | undefined {
     const id = state.live?.handle.record.id;
     const ended = id === undefined ? undefined : opening?.endOf(id);
-    const doubtful = opening?.doubts(state.live?.handle.record.subject);
+    const uncertain = opening?.mayHaveEnded(state.live?.handle.record.subject);
     opening?.done();
     if (id === undefined || this.#stopped) return undefined;
     this.#listen();
     const session = this.#sessions.get(id) ?? this.#watch(id);
     const attached = session.add(state, close);
     if (ended) session.end(ended.reason);
-    else if (doubtful) session.look();
+    else if (uncertain) session.look();
     return attached;
   }
 

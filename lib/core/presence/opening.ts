@@ -23,7 +23,7 @@ export class Opening {
   }
 
   /** Whether the session has to be looked at again. */
-  doubts(subject: string | undefined): boolean {
+  mayHaveEnded(subject: string | undefined): boolean {
     return this.#endedOf.has(subject);
   }
 

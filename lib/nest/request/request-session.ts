@@ -53,8 +53,8 @@ export class RequestSession implements HandlerSession, ResponseListener, CallWat
   #cacheable: boolean | undefined;
   /** Whether the status of the response tells nothing of a single handler. */
   #shared = false;
-  /** To be told when the response begins. */
-  #beginners: ((status: number) => void)[] | undefined;
+  /** Called when the response begins. */
+  #beginListeners: ((status: number) => void)[] | undefined;
 
   constructor(
     services: RequestServices,
@@ -172,17 +172,17 @@ export class RequestSession implements HandlerSession, ResponseListener, CallWat
 
   /** Not called if the response begins with a failure of the session itself. */
   onBegin(listener: (status: number) => void): void {
-    (this.#beginners ??= []).push(listener);
+    (this.#beginListeners ??= []).push(listener);
   }
 
   beforeHead(status: number): void | Promise<void> {
     const done = this.#prepareHead(status);
-    if (!this.#beginners) return done;
+    if (!this.#beginListeners) return done;
     return done ? done.then(() => this.#begin(status)) : this.#begin(status);
   }
 
   #begin(status: number): void {
-    for (const listener of this.#beginners!) listener(status);
+    for (const listener of this.#beginListeners!) listener(status);
   }
 
   #prepareHead(status: number): void | Promise<void> {

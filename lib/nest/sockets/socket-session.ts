@@ -24,7 +24,7 @@ export interface SocketServices {
 /** What is done with a socket whose session is over. */
 export interface Closer {
   /** Called for all that share the connection before any of them is closed, which closes the others. */
-  tell(end: SessionEnd): void;
+  announce(end: SessionEnd): void;
   close(end: SessionEnd): void;
 }
 
@@ -207,7 +207,7 @@ export class SocketSession implements HandlerSession {
 
 /** One that throws, by a listener of the application, keeps no other socket open. */
 function closeAll(closers: readonly Closer[], end: SessionEnd): void {
-  for (const step of ['tell', 'close'] as const)
+  for (const step of ['announce', 'close'] as const)
     for (const closer of closers)
       callSafely(
         () => closer[step](end),

@@ -12,7 +12,7 @@ import { Handshake } from '../transports/handshake.js';
 import { gatewayPolicies, type GatewayPolicies } from './gateway-policies.js';
 import { attachEntry, entryOf, SocketEntry } from './socket-entry.js';
 import { SocketSession, type SocketServices } from './socket-session.js';
-import { closeSocket, onClosed, onGone, tellEnd, tellsOfClosing } from './socket-shapes.js';
+import { closeSocket, onClosed, onGone, emitEnd, emitsClose } from './socket-shapes.js';
 
 /** Calls back when a connection is closed. */
 type Closing = (listener: () => void) => void;
@@ -95,7 +95,7 @@ export class SocketSessions {
     entry.ready.then(
       (session) => {
         const unbind = session.onEnd({
-          tell: (end) => tellEnd(client, end),
+          announce: (end) => emitEnd(client, end),
           close: (end) => closeSocket(client, end),
         });
         onGone(client, unbind);
@@ -136,7 +136,7 @@ export class SocketSessions {
 
 /** Of polling, the request comes and goes by a connection that is not the one of the requests after it. */
 export const closingOf = (request: IncomingMessage, client: object): Closing =>
-  tellsOfClosing(client)
+  emitsClose(client)
     ? (listener) => onClosed(client, listener)
     : (listener) => onConnectionClosed(request, listener);
 

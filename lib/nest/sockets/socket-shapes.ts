@@ -86,7 +86,7 @@ export function handshakeOf(client: unknown, request: unknown): IncomingMessage 
 export const ENDED_EVENT = 'session-ended';
 
 /** Tells a client why it will be closed, if its close code does not. */
-export function tellEnd(client: unknown, end: SessionEnd): void {
+export function emitEnd(client: unknown, end: SessionEnd): void {
   if (isIoSocket(client)) client.emit(ENDED_EVENT, end);
 }
 
@@ -103,10 +103,10 @@ export function closeSocket(client: unknown, end: SessionEnd): void {
   } else closePlainly(client, end.code, end.reason);
 }
 
-/** {@link tellEnd} and {@link closeSocket}. */
+/** {@link emitEnd} and {@link closeSocket}. */
 export function endSocket(client: unknown, end: SessionEnd): void {
   try {
-    tellEnd(client, end);
+    emitEnd(client, end);
   } finally {
     closeSocket(client, end);
   }
@@ -124,7 +124,7 @@ export function onGone(client: unknown, listener: () => void): void {
 }
 
 /** Whether {@link onClosed} calls back. */
-export const tellsOfClosing = (client: unknown): boolean =>
+export const emitsClose = (client: unknown): boolean =>
   isIoSocket(client) || (isPlainSocket(client) && typeof client.once === 'function');
 
 /** Calls back when the connection is closed; at once if it is already. */

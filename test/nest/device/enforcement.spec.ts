@@ -152,7 +152,7 @@ describe.each(platforms)('a device-bound session on %s', (platform) => {
     expect((await browser.get('/me')).status).toBe(200);
   });
 
-  it('is told that a device is missing, with require: always, and sent to no login page', async () => {
+  it('gets ERR_DEVICE_REQUIRED with require: always, and no redirect to the login page', async () => {
     const sink = new LogSink();
     const { url, clock } = await startBound(
       platform,
@@ -262,7 +262,7 @@ const comparedIn = (attributes: string): string[] =>
     .filter((one) => !/^(max-age|priority)=/i.test(one))
     .sort();
 
-describe.each(platforms)('what a browser is told of a device-bound session on %s', (platform) => {
+describe.each(platforms)('what a browser receives for a device-bound session on %s', (platform) => {
   it.each<[SessionModuleOptions['cookie'], string?]>([
     [{}],
     [{ sameSite: 'strict' }],
@@ -316,7 +316,7 @@ describe.each(platforms)('what a browser is told of a device-bound session on %s
     });
   });
 
-  it('is told over HTTPS alone: a login over plain HTTP invites nobody', async () => {
+  it('is sent over HTTPS alone: a login over plain HTTP sends no registration header', async () => {
     const { browser } = await startBound(platform, {}, { trustProxy: true });
     const logIn = (scheme: string) =>
       browser.post(
