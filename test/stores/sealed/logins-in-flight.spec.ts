@@ -10,14 +10,21 @@ import { hosts, startHost, type RevocationHost } from '../../support/revocation-
 
 const LIMITS = { idle: 30 * 60_000, lifetime: 31 * 86_400_000 };
 
-/** An index whose create can be held. */
+/** An index whose create and list can be held. */
 class SlowIndex extends MemoryStore {
   held: Gate | undefined;
+  heldList: Gate | undefined;
 
   override create(...args: Parameters<MemoryStore['create']>): ReturnType<MemoryStore['create']> {
     const { held } = this;
     if (!held) return super.create(...args);
     return held.pass().then(() => super.create(...args)) as never;
+  }
+
+  override list(...args: Parameters<MemoryStore['list']>): ReturnType<MemoryStore['list']> {
+    const { heldList } = this;
+    if (!heldList) return super.list(...args);
+    return heldList.pass().then(() => super.list(...args)) as never;
   }
 }
 
@@ -211,5 +218,38 @@ describe.each(hosts)('logins while all sessions are revoked, over a list in %s',
     index.held.open();
     await expect(pending).rejects.toMatchObject(refused);
     expect(await one.list(subject)).toEqual([]);
+  });
+
+  it('a login of the same millisecond, later than the revocation that removes it from the index, is ended', async () => {
+    const index = new SlowIndex();
+    const [one, two] = [await node(index), await node(index)];
+    const subject = newSubject();
+    index.heldList = gate();
+    const ended: string[] = [];
+    const revoking = one.destroyAll(subject, [], ({ id }) => ended.push(id));
+    await index.heldList.reached;
+    const token = await login(two, subject);
+    index.heldList.open();
+    await revoking;
+    index.heldList = undefined;
+    expect([await opens(one, token), await opens(two, token)]).toEqual([false, false]);
+    expect(await one.list(subject)).toEqual([]);
+    expect(ended).toHaveLength(1);
+  });
+
+  it('a login of a later millisecond stays, and is listed', async () => {
+    const index = new SlowIndex();
+    const [one, two] = [await node(index), await node(index)];
+    const subject = newSubject();
+    index.heldList = gate();
+    const revoking = one.destroyAll(subject, [], () => undefined);
+    await index.heldList.reached;
+    clock.advance(1);
+    const token = await login(two, subject);
+    index.heldList.open();
+    await revoking;
+    index.heldList = undefined;
+    expect([await opens(one, token), await opens(two, token)]).toEqual([true, true]);
+    expect(await one.list(subject)).toHaveLength(1);
   });
 });

@@ -1,4 +1,4 @@
-import { provedBy } from '../../../core/model/policy.js';
+import { authenticatedAt, provedBy } from '../../../core/model/policy.js';
 import type { SessionRecord } from '../../../core/model/record.js';
 import type { EndedSession } from '../../../core/storage/backend.js';
 import type { Tombstone } from '../../../core/storage/store.js';
@@ -89,8 +89,17 @@ export async function endAll(
   for (const record of await index.list(subject)) {
     // The index also lists logins that came later.
     if (except.includes(record.id) || !provedBy(record, at)) continue;
+    if (mayHaveFollowed(record, at)) await list.add(sessionEntry(context, record, { why: 'ended', grace: 0 }));
     if (await index.remove(record.id)) onEnded(record);
   }
+}
+
+/**
+ * Whether it cannot be told if the subject authenticated before or after a time: records have whole milliseconds. If it
+ * was after, the revocation of the subject does not void the token, and what leaves the index has to end.
+ */
+function mayHaveFollowed({ factors }: SessionRecord, at: number): boolean {
+  return (authenticatedAt(factors) ?? -Infinity) + 1 > at;
 }
 
 /**
