@@ -8,7 +8,7 @@ const part = (name, mutate, specs) => [
     jest: {
       configFile: 'jest.mutation.config.js',
       config: { testMatch: specs.map((spec) => `<rootDir>/test/${spec}.spec.ts`) },
-      enableFindRelatedTests: true,
+      enableFindRelatedTests: false,
     },
     // What the unit layer decides alone.
     mutate: [...mutate, ...unit.mutate.map((path) => `!${path}`)],

@@ -95,7 +95,7 @@ export interface Link {
   hash: string;
   index: number;
   since: number;
-  replaced?: { at: number; honoured: boolean };
+  replaced?: { at: number; honoured: boolean; step: number };
   /** Of sealed cookies: the number of the list's write that made it, and who wrote it. */
   write?: { seq: number; by: Actor };
   /** When a request that came with it was opened first. */
@@ -285,7 +285,7 @@ export class Oracle {
       this.fail('successor', `${view.name} was rotated ${at - tip.since} ms after the rotation before`);
     if (honoured && tip.index > 0 && tip.presented === undefined)
       this.fail('successor', `${view.name} was rotated while the rotation before was pending`);
-    tip.replaced = { at, honoured };
+    tip.replaced = { at, honoured, step: this.step };
     view.chain.push({ hash: rotate.to, index: tip.index + 1, since: at });
     if (honoured) return;
     view.epoch++;
@@ -311,7 +311,7 @@ export class Oracle {
     const expired = own && actor.seen?.record !== undefined && this.isExpired(actor.seen.record);
     if (expired || view.expired(this.now()) || made.has(view.id)) return true;
     const link = own ? view.link(token.hash) : undefined;
-    if (link && this.alarmIsDue(view, link)) return true;
+    if (link && this.alarmIsDue(view, link, actor.seen?.step ?? this.step)) return true;
     switch (op.kind) {
       case 'logout':
       case '@Logout':
@@ -346,21 +346,25 @@ export class Oracle {
       return this.fail('alarms', `an alarm about ${this.nameOf(id)} that nobody presented`);
     actor.alarmed = true;
     const link = view.link(actor.token.hash);
-    if (!link || !this.alarmIsDue(view, link))
+    if (!link || !this.alarmIsDue(view, link, actor.seen?.step ?? this.step))
       this.fail(
         'alarms',
         `${actor.name} was taken for a thief with token ${String(link?.index)} of ${view.name}`,
       );
   }
 
-  /** Whether what followed was presented and the grace is over, and the token was not valid within the last grace. */
-  protected alarmIsDue(view: SessionView, link: Link): boolean {
+  /**
+   * Whether what followed was presented and the grace is over, and the token was not valid within the last grace.
+   *
+   * @param step when the request read the session: a rotation that came later gives no other grace
+   */
+  protected alarmIsDue(view: SessionView, link: Link, step: number): boolean {
     const now = this.now();
     const presented = view.after(link).map((one) => one.presented ?? Infinity);
     if (!(now >= Math.min(...presented) + GRACE)) return false;
     const { replaced } = link;
     const next = view.chain[link.index + 1]?.replaced;
-    if (!replaced?.honoured || !next) return true;
+    if (!replaced?.honoured || !next || next.step > step) return true;
     const goodTill = this.honouredTill(view, link);
     return next.at >= goodTill || now >= next.at + GRACE;
   }

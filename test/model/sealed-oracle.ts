@@ -132,7 +132,7 @@ export class SealedOracle extends Oracle {
     // A renewal that takes very long ends with a periodic rotation, of a token that nobody has.
     if (honoured && isRenewal(actor) && tip.write?.by !== actor)
       this.fail('endings', `the predecessor of a ${actor.op.kind} of ${view.name} is honoured`);
-    tip.replaced = { at: savedAt, honoured };
+    tip.replaced = { at: savedAt, honoured, step: this.step };
     const hash = SealedOracle.hashOf(rank);
     view.chain.push({ hash, index: rank, since: this.now(), write: { seq, by: actor } });
     if (!honoured) view.epoch++;

@@ -15,3 +15,16 @@ export const sessionIsLive = (verdict: Verdict & { live: false }): boolean =>
 /** Whether the successor of the rotation has not been presented yet. */
 export const isPending = (rotation: SessionTerms | undefined): rotation is SessionTerms =>
   rotation?.why === 'rotated' && rotation.confirmed === undefined;
+
+/**
+ * Reads the list before a rotation, whose entry takes the place of the one before. That one says how long older tokens are no
+ * sign of theft. A copy of the list may be too old to have it, if another node rotated; a present one lacks it only if these
+ * tokens have expired.
+ */
+export async function readBeforeRotation(context: SealedContext, content: Content): Promise<void> {
+  const { list } = context;
+  await list?.fresh();
+  if (!list || content.version === 0) return;
+  const verdict = verdictOf(context, content);
+  if (verdict.live && !verdict.rotation) await list.sync();
+}

@@ -5,7 +5,7 @@ import type { SealedContext } from '../context.js';
 import type { SealedHandle } from '../handle.js';
 import type { Content } from '../payload.js';
 import { sessionEntry } from '../revocation-entries.js';
-import { verdictOf } from '../verdict.js';
+import { readBeforeRotation, verdictOf } from '../verdict.js';
 import { olderGrace } from './saving.js';
 
 /** How long an answered challenge is remembered after it is too old, in milliseconds: clocks differ. */
@@ -34,8 +34,8 @@ export class SealedBound implements BoundSessions<SealedHandle> {
     grace: number,
   ): Promise<SaveResult<SealedHandle>> {
     const { list, sealer, index } = this.#context;
-    await list?.fresh();
     const { content, binding, presented } = handle;
+    await readBeforeRotation(this.#context, content);
     const verdict = verdictOf(this.#context, content);
     if (!verdict.live) return { outcome: 'gone' };
     const change: KeyChange = { bind: key };
@@ -46,8 +46,9 @@ export class SealedBound implements BoundSessions<SealedHandle> {
     const older = olderGrace(verdict.rotation, presented, now, grace);
     const terms = {
       why: 'rotated',
-      // A predecessor is as much bound as its successor, so it may open the session for as long as it lasts.
-      grace: Math.ceil(now + this.#context.limitsOf(record).idle),
+      // A predecessor is as much bound as its successor, so it may open the session for as long as it lasts: a node that has
+      // not read this entry yet may still roll it.
+      grace: Math.ceil(now + this.#context.limitsOf(record).idle + (list?.lag ?? 0)),
       honoured: true,
       device: key,
       ...(older !== undefined && { older }),

@@ -5,7 +5,7 @@ import type { SealedContext } from '../context.js';
 import type { SealedHandle } from '../handle.js';
 import type { Content } from '../payload.js';
 import { sessionEntry } from '../revocation-entries.js';
-import { isPending, sessionIsLive, verdictOf } from '../verdict.js';
+import { isPending, readBeforeRotation, sessionIsLive, verdictOf } from '../verdict.js';
 import { withDevice } from '../with-device.js';
 
 /**
@@ -21,12 +21,12 @@ export async function saveSession(
   now: number,
   ttl?: number,
 ): Promise<SaveResult<SealedHandle>> {
-  await context.list?.fresh();
   const { content } = before;
+  const rotation = enforced(context, change.rotate);
+  await (rotation ? readBeforeRotation(context, content) : context.list?.fresh());
   const verdict = verdictOf(context, content);
   if (!verdict.live) return { outcome: 'gone' };
   const { version } = verdict;
-  const rotation = enforced(context, change.rotate);
   // Another request rotated first, and this one holds the predecessor within its grace.
   if (rotation && version !== content.version) return { outcome: 'conflict' };
   const current = withDevice(before, verdict);
@@ -132,7 +132,8 @@ async function confirm(
  * Until when a token older than the predecessor of the next rotation is not a sign of theft: the tokens that are valid
  * now get another grace. `undefined` if this starts with the presentation of the successor, as for the predecessor.
  *
- * @param rotation the previous one, if the list still holds it; otherwise all older tokens have expired
+ * @param rotation the previous one, if the list still holds it; otherwise all older tokens have expired: see
+ *   {@link readBeforeRotation}
  */
 export function olderGrace(
   rotation: SessionTerms | undefined,
