@@ -149,7 +149,8 @@ export class SharedRevocations implements RevocationList {
   async #merge({ rank, until, terms }: Revocation): Promise<void> {
     if (terms.kind !== 'subject') return;
     this.#merged.note();
-    const all = hashedSubjectRevocationOf(terms.subject, rank, until);
+    // With a time, so that it takes over the latest one of what it replaces.
+    const all = hashedSubjectRevocationOf(terms.subject, rank, until, { at: terms.at ?? 0 });
     // The revocation itself is recorded, so a failure is ignored: the next entry of this subject tries again.
     const merged = await inTime(this.#source.add(all), this.#context.timeout).catch(() => undefined);
     if (merged) this.#table.apply(merged.standing);

@@ -52,7 +52,7 @@ export function scopeOf({ terms }: Revocation): { subject: string; scope: 'all' 
 const LONGEST_BODY = 64 * 1024;
 
 /** The latest time of a `Date`, in milliseconds since the epoch. */
-const LAST_TIME = 8.64e15;
+export const LAST_TIME = 8.64e15;
 
 const WHYS: Record<SessionTerms['why'], true> = { ended: true, replaced: true, evicted: true, rotated: true };
 

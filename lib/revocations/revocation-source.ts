@@ -38,7 +38,8 @@ export interface RevocationSource {
   /**
    * Writes the revocation unless a readable entry with the same key has the same rank or a higher one. A confirmed
    * rotation also replaces one of the same rank that is unconfirmed or ends later. A revocation of all sessions of a
-   * subject replaces the subject's entries that void no more than it does.
+   * subject replaces the subject's entries that void no more than it does. What is stored has the latest `at` of the
+   * revocation and of all that it replaces.
    */
   add(revocation: Revocation): Promise<Added>;
   /** What is wrong at start, as `SessionStore.diagnose`. */

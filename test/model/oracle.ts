@@ -136,6 +136,8 @@ export class SessionView {
   issued = false;
   lastSeenAt: number;
   startedAt: number;
+  /** The last step at which a request under way extended it although its time was over. */
+  extended = -Infinity;
 
   constructor(
     readonly name: string,
@@ -494,9 +496,10 @@ export class Oracle {
     this.revocations.push(actor.revocation);
   }
 
-  /** A revoke found no session: it claims nothing of one whose time was over, which a request under way may still extend. */
+  /** A revoke found no session: it claims nothing of one whose time was over meanwhile, which a request under way may still extend. */
   revokedNone(actor: Actor, id: string): void {
-    if (this.sessions.get(id)?.expired(this.now())) actor.named.delete(id);
+    const view = this.sessions.get(id);
+    if (view && (view.expired(this.now()) || view.extended >= actor.start)) actor.named.delete(id);
   }
 
   /** A 2xx: what it says must be so. @param issued the token in its cookie */

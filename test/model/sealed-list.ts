@@ -31,7 +31,7 @@ export class SharedList {
     const entry = stored(revocation);
     const old = this.#entries.get(entry.key)?.revocation;
     if (old && !supersedes(entry, old)) return { added: false, standing: old, crowded: false };
-    if (old) entry.until = Math.max(entry.until, old.until);
+    if (old) take(entry, old);
     this.#dropWhatItVoids(entry);
     const written = { revocation: entry };
     this.#log.push(written);
@@ -45,10 +45,18 @@ export class SharedList {
     if (scope !== 'all') return;
     for (const [key, { revocation }] of this.#entries) {
       if (scopeOf(revocation).subject !== subject || revocation.rank > entry.rank) continue;
-      entry.until = Math.max(entry.until, revocation.until);
+      take(entry, revocation);
       this.#entries.delete(key);
     }
   }
+}
+
+/** What an entry keeps of one that it replaces. */
+function take(entry: Revocation, replaced: Revocation): void {
+  entry.until = Math.max(entry.until, replaced.until);
+  if (entry.terms.kind !== 'subject' || replaced.terms.kind !== 'subject') return;
+  const { at } = replaced.terms;
+  if (at !== undefined && entry.terms.at !== undefined) entry.terms.at = Math.max(entry.terms.at, at);
 }
 
 /** As it comes back from a server. */

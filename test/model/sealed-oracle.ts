@@ -76,6 +76,7 @@ export class SealedOracle extends Oracle {
   saved(actor: Actor, before: Content, { id, version, record }: Content): void {
     const view = this.sessions.get(id);
     if (!view) return this.fail('endings', `${actor.name} saved an unknown session`);
+    if (view.expired(this.now())) view.extended = this.step;
     view.lastSeenAt = Math.max(view.lastSeenAt, record.lastSeenAt);
     view.startedAt = Math.max(view.startedAt, record.startedAt);
     this.#owns(view, record);

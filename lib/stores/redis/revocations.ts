@@ -18,7 +18,13 @@ import { examineRedis, NOT_RECEIVED } from './examination.js';
 import { examineChannel } from '../../core/events/arrival.js';
 import { LATE } from '../../revocations/revocation-source.js';
 import { Script } from './connection/script.js';
-import { confirmedOf, readRevocation, scopeOf, writeRevocation } from '../../revocations/revocation-codec.js';
+import {
+  confirmedOf,
+  LAST_TIME,
+  readRevocation,
+  scopeOf,
+  writeRevocation,
+} from '../../revocations/revocation-codec.js';
 import {
   SharedRevocations,
   type Added,
@@ -84,9 +90,19 @@ end`;
  * may be replaced, or an empty text; the end of the rotation that is confirmed, or an empty text.
  *
  * Returns 1 if the entry was added, the entry in effect, and the number of entries of the subject. An entry that
- * ends all sessions of a subject replaces those of the same or a lower rank.
+ * ends all sessions of a subject replaces those of the same or a lower rank. Of the times at which these began, the latest
+ * is kept: a node may not have read an entry that it replaces, and logins from before that one are still under way.
  */
 const ADD = new Script(`${KEYS}
+local function beganAt(text)
+  local at = tonumber(string.match(text, '"at":(%d+%.?%d*)[,}]') or '')
+  return at and at <= ${LAST_TIME} and at or nil
+end
+local function withLatestStart(text, replaced)
+  local ours, theirs = beganAt(text), beganAt(replaced)
+  if not ours or not theirs or theirs <= ours then return text end
+  return (string.gsub(text, '"at":%d+%.?%d*', string.match(replaced, '"at":%d+%.?%d*'), 1))
+end
 local key, rank, till, body, channel, epoch, subject, scope, broken, confirmed = unpack(ARGV, 1, 10)
 redis.call('HSETNX', base, 'epoch', epoch)
 local added = '1'
@@ -94,8 +110,8 @@ local old = redis.call('HGET', entries, key)
 if old and old ~= broken then
   local oldRank, oldTill, oldBody = string.match(old, '^(%d+)|(%d+)|(.*)$')
   if oldRank then
-    -- A driver that lost the reply resends the command: this is the same write.
-    if oldBody == body then return {'1', old, '0'} end
+    -- A driver that lost the reply resends the command: this is the same write, which ends with its nonce.
+    if string.match(oldBody, '"[%w_-]+"%]$') == string.match(body, '"[%w_-]+"%]$') then return {'1', old, '0'} end
     local stays = tonumber(oldRank) >= tonumber(rank)
     if stays and confirmed ~= '' and tonumber(oldRank) == tonumber(rank) then
       local oldConfirmed = string.match(oldBody, '"confirmed":(%d+)')
@@ -104,6 +120,7 @@ if old and old ~= broken then
     if stays then return {'0', old, '0'} end
     if tonumber(oldTill) > tonumber(till) then till = oldTill end
     if scope == 'only' then added = '0' end
+    body = withLatestStart(body, oldBody)
   end
 end
 if scope == 'all' then
@@ -114,6 +131,7 @@ if scope == 'all' then
       drop(other)
     elseif tonumber(otherRank) <= tonumber(rank) then
       if tonumber(otherTill) > tonumber(till) then till = otherTill end
+      body = withLatestStart(body, entry)
       drop(other)
     end
   end

@@ -1,3 +1,4 @@
+import { LAST_TIME } from '../../../revocations/revocation-codec.js';
 import { MOST_PER_SUBJECT } from '../../../revocations/revocation-table.js';
 import { channelOf, quoted, withoutSchema } from './table-name.js';
 
@@ -52,22 +53,25 @@ export class RevocationStatements {
    *
    * $1 key, $2 rank, $3 until, $4 body, $5 channel; $6 and $7 the bounds of the subject's keys, $8 the scope; $9 an
    * unreadable body that may be replaced; $10 the end of the rotation that is confirmed. An entry that ends all sessions
-   * of a subject replaces those of the same or a lower rank.
+   * of a subject replaces those of the same or a lower rank. Of the times at which these began, the latest is kept: a node
+   * may not have read an entry that it replaces, and logins from before that one are still under way.
    */
   get add(): string {
     const ofSubject = 'one.key >= $6::text AND one.key < $7::text';
+    const latest = `SELECT max(${beganAt('body')}) FROM merged`;
     return `
       WITH meta AS (UPDATE ${this.#meta} SET seq = seq + 1 RETURNING seq),
       merged AS (
         DELETE FROM ${this.#table} AS one USING meta
         WHERE $8::text = 'all' AND ${ofSubject} AND one.key <> $1 AND one.rank <= $2
           AND NOT EXISTS (SELECT FROM ${this.#table} AS have WHERE have.key = $1 AND have.rank >= $2)
-        RETURNING one.until
+        RETURNING one.until, one.body
       ),
       written AS (
         INSERT INTO ${this.#table} AS have (key, seq, rank, until, body)
-        SELECT $1, seq, $2, greatest($3, (SELECT max(until) FROM merged)), $4 FROM meta
-        ON CONFLICT (key) DO UPDATE SET seq = excluded.seq, rank = excluded.rank, body = excluded.body,
+        SELECT $1, seq, $2, greatest($3, (SELECT max(until) FROM merged)), ${withStart('$4::text', latest)} FROM meta
+        ON CONFLICT (key) DO UPDATE SET seq = excluded.seq, rank = excluded.rank,
+          body = ${withStart('excluded.body', beganAt('have.body'))},
           until = greatest(have.until, excluded.until)
         WHERE have.rank < excluded.rank OR have.body = $9::text OR (
           have.rank = excluded.rank
@@ -98,3 +102,12 @@ export class RevocationStatements {
     return `DELETE FROM ${this.#table} WHERE until < coalesce($1, ${OWN_TIME})`;
   }
 }
+
+/** When a revocation of all sessions began, by its body; null for another body. */
+const beganAt = (body: string): string =>
+  `substring(${body} FROM '"at":([0-9]{1,16}(?:[.][0-9]{1,9})?)[,}]')::numeric`;
+
+/** A body with another time at which it began, if that is later. */
+const withStart = (body: string, at: string): string =>
+  `CASE WHEN (${at}) BETWEEN ${beganAt(body)} AND ${LAST_TIME}
+    THEN regexp_replace(${body}, '"at":[0-9.]+', '"at":' || (${at})) ELSE ${body} END`;

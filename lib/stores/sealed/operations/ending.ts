@@ -89,7 +89,8 @@ export async function endAll(
   for (const record of await index.list(subject)) {
     // The index also lists logins that came later.
     if (except.includes(record.id) || !provedBy(record, at)) continue;
-    if (mayHaveFollowed(record, at)) await list.add(sessionEntry(context, record, { why: 'ended', grace: 0 }));
+    if (mayHaveFollowed(record, at))
+      await list.add(sessionEntry(context, record, { why: 'ended', grace: 0 }));
     if (await index.remove(record.id)) onEnded(record);
   }
 }
