@@ -26,6 +26,8 @@ export class SealedOracle extends Oracle {
   readonly #issuedAt = new Map<string, number>();
   /** The logins that were begun, by the id of the session. */
   readonly #drafts = new Map<string, Actor>();
+  /** The last write of the list that the node of a request had read when it opened the session. */
+  readonly #knownTo = new Map<Actor, number>();
   readonly #ofSubjects: { rank: number; terms: SubjectTerms }[] = [];
   /** Whether a call failed: then an entry of the index may be left until it expires. */
   #hasFailed = false;
@@ -146,6 +148,7 @@ export class SealedOracle extends Oracle {
     const view = token && this.sessions.get(token.id);
     const link = view?.link(token!.hash);
     if (!view || !link) return;
+    this.#knownTo.set(actor, this.#list.read[node]!);
     const { record } = this.#contentOf(token);
     const isOver = this.#isExpired(token);
     const live = result.kind === 'live';
@@ -210,9 +213,9 @@ export class SealedOracle extends Oracle {
     return this.now() >= expiresAt || this.now() >= endsAt;
   }
 
-  /** Only a node that knows of the rotation writes down that it is confirmed. */
-  protected override confirms({ op, start }: Actor, { write }: Link): boolean {
-    return write === undefined || (start > 0 && write.seq <= this.#list.read[op.node]!);
+  /** Only a node that knew of the rotation when it opened the session writes down that it is confirmed. */
+  protected override confirms(actor: Actor, { write }: Link): boolean {
+    return write === undefined || write.seq <= (this.#knownTo.get(actor) ?? -1);
   }
 
   protected override mayRefuse(actor: Actor, id: string, code: string | undefined): boolean {
