@@ -61,7 +61,7 @@ export const SEALED_FAULTS: readonly SealedFault[] = [
   },
   {
     name: 'a write of the list that failed counts as done',
-    told: ['answers'],
+    told: ['answers', 'successor'],
     focus: 'endings',
     sabotage: { list: (list) => listWith(list, { add: (entry) => list.add(entry).catch(() => true) }) },
   },
