@@ -1,7 +1,8 @@
 // Mutation testing: changes the code in small ways, and expects that a test fails for each. Prints a score for each file.
 //
 //   node tools/mutation.js unit [--check] [file…]    the pure parts against their own specs
-//   node tools/mutation.js whole [part…]             each part of stryker.config.js against the specs named there, for hours
+//   node tools/mutation.js whole [part…]             each part of stryker.config.js against the specs named there, for hours:
+//                                                    first the cheap ones, then the others for what these do not notice
 //
 // Both write the scores to test/mutation/result.md, and what survives to test/mutation/survivors.md. With --check nothing is
 // written, and what differs from survivors.md fails. Other options are Stryker's, for example --concurrency=1.
@@ -14,7 +15,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { format } from 'prettier';
-import { PARTS } from '../stryker.config.js';
+import { configOf, PARTS } from '../stryker.config.js';
 import unit from '../stryker.unit.config.js';
 import * as survivors from './survivors.js';
 
@@ -37,17 +38,12 @@ else if (run === 'whole')
 else throw new Error(`There is no run "${run}": it is ${Object.keys(LAYERS).join(' or ')}.`);
 
 async function measure(layer, files, part) {
-  const report = join(root, (part === undefined ? unit : PARTS[part]).jsonReporter.fileName);
-  rmSync(report, { force: true });
   const incremental = layer === 'unit' && files.length === 0;
   if (incremental) unpack();
-  const { status } = spawnSync(process.execPath, stryker(layer, files, incremental), {
-    cwd: root,
-    stdio: 'inherit',
-    env: { ...process.env, MUTATION_PART: part },
-  });
-  if (!existsSync(report)) throw new Error(`Stryker has ended with ${status}, and without a report.`);
-  const { files: measured } = JSON.parse(readFileSync(report, 'utf8'));
+  const measured =
+    part === undefined
+      ? filesOfReport(unit, runOf('stryker.unit.config.js', files, incremental))
+      : stagesOf(part);
   const rows = Object.entries(measured).map(([path, { mutants }]) => ({ path, layer, ...count(mutants) }));
   const all = sumOf(rows);
   console.log([...rows, all].map(lineOf).join('\n'));
@@ -66,6 +62,50 @@ async function measure(layer, files, part) {
   process.exitCode = 1;
 }
 
+/** Each stage gets what the one before did not detect. */
+function stagesOf(part) {
+  let files;
+  for (const stage of PARTS[part].stages.keys()) {
+    const left =
+      files &&
+      Object.entries(files).flatMap(([path, { mutants }]) =>
+        mutants.filter(isLeft).map((mutant) => [path, mutant]),
+      );
+    if (left?.length === 0) break;
+    const found = filesOfReport(
+      configOf(part, stage),
+      runOf('stryker.config.js', left?.map(([path, { location }]) => rangeOf(path, location)) ?? [], false),
+      { MUTATION_PART: part, MUTATION_STAGE: String(stage) },
+    );
+    files ??= found;
+    for (const [path, mutant] of left ?? [])
+      Object.assign(mutant, {
+        status: found[path]?.mutants.find((other) => isSame(mutant, other))?.status ?? mutant.status,
+      });
+  }
+  return files;
+}
+
+const isLeft = ({ status }) => status === 'Survived' || status === 'NoCoverage';
+
+const isSame = (one, other) =>
+  one.replacement === other.replacement && JSON.stringify(one.location) === JSON.stringify(other.location);
+
+const rangeOf = (path, { start, end }) =>
+  `${path}:${start.line}:${start.column - 1}-${end.line}:${end.column - 1}`;
+
+function filesOfReport({ jsonReporter }, args, env) {
+  const report = join(root, jsonReporter.fileName);
+  rmSync(report, { force: true });
+  const { status } = spawnSync(process.execPath, args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, ...env },
+  });
+  if (!existsSync(report)) throw new Error(`Stryker has ended with ${status}, and without a report.`);
+  return JSON.parse(readFileSync(report, 'utf8')).files;
+}
+
 /** What Stryker knows from the last measurement. */
 function unpack() {
   mkdirSync(dirname(INCREMENTAL), { recursive: true });
@@ -82,8 +122,7 @@ function pack() {
   );
 }
 
-function stryker(layer, files, incremental) {
-  const config = layer === 'unit' ? 'stryker.unit.config.js' : 'stryker.config.js';
+function runOf(config, files, incremental) {
   const mutate = files.length > 0 ? ['--mutate', files.join(',')] : [];
   const kept = incremental ? ['--incremental', '--incrementalFile', INCREMENTAL] : [];
   return ['node_modules/@stryker-mutator/core/bin/stryker.js', 'run', config, ...mutate, ...kept, ...flags];

@@ -28,6 +28,8 @@ export class SealedOracle extends Oracle {
   readonly #drafts = new Map<string, Actor>();
   /** The last write of the list that the node of a request had read when it opened the session. */
   readonly #knownTo = new Map<Actor, number>();
+  /** Who ended sessions that the index listed before their cookies were issued. */
+  readonly #endedDrafts = new Map<string, Actor>();
   readonly #ofSubjects: { rank: number; terms: SubjectTerms }[] = [];
   /** Whether a call failed: then an entry of the index may be left until it expires. */
   #hasFailed = false;
@@ -68,6 +70,8 @@ export class SealedOracle extends Oracle {
     actor.epochs.set(id, 0);
     if (actor.op.kind === 'login') view.proofs.push(actor.acted);
     this.#owns(view, record);
+    const ender = this.#endedDrafts.get(id);
+    if (ender) return this.#ends(ender, view);
     if (!this.#ofSubjects.some(({ rank, terms }) => this.#voids(view, rank, terms))) return;
     view.alive = false;
     if (!this.wasRevoked(actor))
@@ -103,7 +107,10 @@ export class SealedOracle extends Oracle {
   revoked(actor: Actor, { rank, terms }: Revocation, seq: number, savedAt: number): void {
     if (terms.kind === 'subject') return this.#revokedAll(actor, rank, terms);
     const view = this.sessions.get(terms.id);
-    if (!view) return;
+    if (!view) {
+      if (rank === ALL_VERSIONS && this.#drafts.has(terms.id)) this.#endedDrafts.set(terms.id, actor);
+      return;
+    }
     if (rank === ALL_VERSIONS) this.#ends(actor, view);
     else if (rank > view.tip.index) this.#rotated({ actor, seq, savedAt }, view, rank, terms);
   }
