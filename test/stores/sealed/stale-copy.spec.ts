@@ -32,16 +32,20 @@ describe.each(platforms)('a node whose copy of the list lags behind, on %s', (pl
   let events: SessionEvent[];
   let copies: Copy[];
   let urls: string[];
+  let services: SessionService[];
 
   beforeEach(async () => {
     const log: Revocation[] = [];
     events = [];
     copies = [new Copy(log), new Copy(log)];
     urls = [];
+    services = [];
     for (const revocations of copies) {
       const store = new SealedCookie({ revocations, enforceRotation: true });
       const { app, url } = await start(platform, { controllers: [AppController], options: { clock, store } });
-      app.get(SessionService).events.subscribe((event) => events.push(event));
+      const sessions = app.get(SessionService);
+      sessions.events.subscribe((event) => events.push(event));
+      services.push(sessions);
       urls.push(url);
     }
   });
@@ -68,6 +72,18 @@ describe.each(platforms)('a node whose copy of the list lags behind, on %s', (pl
       expect((await at(0, renewed.setCookies[0]!.split(';')[0]!)).status).toBe(200);
     });
   }
+
+  it('ends a session by its id that began at another node after a revocation that this one has not read', async () => {
+    const here = new Browser(urls[0]!);
+    await here.post('/login', { user: 'alice' });
+    await services[1]!.revokeAll('alice');
+    const there = new Browser(urls[1]!);
+    const id = (await there.post('/login', { user: 'alice' })).json()['id'] as string;
+    expect((await at(1, there.cookie)).status).toBe(200);
+    expect((await here.post(`/revoke/${id}`)).status).toBe(200);
+    for (const copy of copies) await copy.sync();
+    expect([(await at(0, there.cookie)).status, (await at(1, there.cookie)).status]).toEqual([401, 401]);
+  });
 
   it('knows a thief all the same once the grace is over', async () => {
     const browser = new Browser(urls[0]!);

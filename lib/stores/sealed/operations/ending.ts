@@ -54,11 +54,12 @@ export async function endById(
   const known = await index.find(id);
   if (known && subject !== undefined && known.subject !== subject) return [];
   if (!known && index.enabled) return [];
-  await list.fresh();
-  const entry =
-    known || subject === undefined
-      ? sessionEntry(context, known ?? { id }, { why: 'ended', grace: 0 })
-      : subjectEntry(context, list, subject, { only: [id] });
+  const bySubject = known === undefined && subject !== undefined;
+  // The time of the session may be later than now, after a revocation that a copy of some age does not have.
+  await (bySubject ? list.sync() : list.fresh());
+  const entry = bySubject
+    ? subjectEntry(context, list, subject, { only: [id] })
+    : sessionEntry(context, known ?? { id }, { why: 'ended', grace: 0 });
   const added = await list.add(entry);
   await index.remove(id);
   return added ? [known ?? { id, ...(subject !== undefined && { subject }) }] : [];
