@@ -88,8 +88,12 @@ export type Verdict =
     }
   /** `replaced`: ended a moment ago by a login of the same client. */
   | { live: false; why: Extract<RejectReason, 'ended' | 'replaced' | 'evicted' | 'reused'> }
-  /** The session is live with a later version. `lately`: the client may have the later cookie, or is about to receive it. */
-  | { live: false; why: Extract<RejectReason, 'superseded'>; lately: boolean };
+  /**
+   * The session is live with a later version. `lately`: the client may have the later cookie, or is about to receive it.
+   * `version`: the later one. Without it (a list of your own) a challenge of a device that two nodes whose clocks differ make one after
+   * the other may take another round trip.
+   */
+  | { live: false; why: Extract<RejectReason, 'superseded'>; lately: boolean; version?: number };
 
 /** What a list needs of the module's options. */
 export interface RevocationContext extends StoreContext {

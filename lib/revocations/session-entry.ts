@@ -74,7 +74,7 @@ function verdictOfPredecessor(rank: number, terms: SessionTerms, version: number
   const end = immediate ? confirmed : (terms.older ?? confirmed);
   if (end !== undefined && !(now < end)) return { live: false, why: 'reused' };
   const lately = early || (confirmed !== undefined && now < confirmed);
-  return { live: false, why: 'superseded', lately };
+  return { live: false, why: 'superseded', lately, version: rank };
 }
 
 /** @param a the one that stands: only it binds, since a rotation that came second was refused */

@@ -15,7 +15,7 @@ describe('the verdict on a token', () => {
   const rotation = terms('rotated', { honoured: true });
   const confirmed = terms('rotated', { honoured: true, confirmed: 150, older: 120 });
   const waiting = terms('rotated', { confirmed: 150, older: 300 });
-  const superseded = (lately: boolean): Verdict => ({ live: false, why: 'superseded', lately });
+  const superseded = (lately: boolean): Verdict => ({ live: false, why: 'superseded', lately, version: 3 });
   const dead = (why: 'ended' | 'replaced' | 'evicted' | 'reused'): Verdict => ({ live: false, why });
 
   it.each<[string, number, SessionTerms, number, number, Verdict]>([

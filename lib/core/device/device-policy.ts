@@ -1,4 +1,4 @@
-import { DEVICE_CHALLENGE, DEVICE_KEY, type SessionRecord } from '../model/record.js';
+import { DEVICE_KEY, type SessionRecord } from '../model/record.js';
 import { cookieValues, expireCookie, setCookie, type ResolvedCookie } from '../token/cookie.js';
 import { BoundCookies } from './bound-cookies.js';
 import { deviceKeyOf, type DeviceAlgorithm, type DeviceKey } from './device-key.js';
@@ -145,11 +145,9 @@ export class DevicePolicy {
     return cookieValues(cookieHeader, this.#terms.cookie.name).length > 0;
   }
 
-  /** A challenge to register, for a session without a key, or to refresh. Later than the one that was answered last. */
-  challenge(record: SessionRecord, key: DeviceKey | undefined, now: number): string {
-    const answered = Number(record.extra?.[DEVICE_CHALLENGE] ?? 0);
-    const at = Math.max(now, answered + 1);
-    return this.#terms.tokens.challenge(purposeFor(key), record.id, key?.thumbprint, at);
+  /** A challenge to register, for a session without a key, or to refresh. @param at its time, in milliseconds since the epoch */
+  challenge({ id }: SessionRecord, key: DeviceKey | undefined, at: number): string {
+    return this.#terms.tokens.challenge(purposeFor(key), id, key?.thumbprint, at);
   }
 
   /** `undefined` for what is not a challenge of ours, for this session and key, or is too old. */

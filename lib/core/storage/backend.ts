@@ -209,21 +209,25 @@ export interface SessionBackend<H extends SessionHandle = SessionHandle> {
 /** What is kept of the devices to which sessions are bound. */
 export interface BoundSessions<H extends SessionHandle = SessionHandle> {
   /**
-   * Binds a session. Of several concurrent calls exactly one succeeds; a key is never replaced.
+   * Binds a session. Of several concurrent calls exactly one succeeds; a key is never replaced. A call that fails may take effect all
+   * the same, now or later. The same call again succeeds where the session has this key by then, so it makes a failure good.
    *
-   * @param key JSON text of the public key, different at each call
+   * @param key JSON text of the public key, different for each registration
    * @param grace milliseconds for which requests that are on their way still pass
-   * @returns `conflict` if the session has another key, or was rotated by another request
+   * @returns `conflict` if the session has another key, or other requests rotate it again and again
    */
   bind(handle: H, key: string, now: number, grace: number): Promise<SaveResult<H>>;
   /** Notes that a challenge was answered. @returns `conflict` if it was before, or a later one was */
   answer(handle: H, challenge: AnsweredChallenge, now: number): Promise<SaveResult<H>>;
+  /**
+   * When the latest challenge was made that was answered, in milliseconds since the epoch, as far as this node knows; 0 for none. Queries
+   * nothing.
+   */
+  answeredAt(record: SessionRecord): number;
 }
 
 /** Times are milliseconds since the epoch. */
 export interface AnsweredChallenge {
-  /** Random 128 bit, in the form of an id. */
-  nonce: string;
   /** When it was made. */
   at: number;
   /** When it will be too old to be answered. */

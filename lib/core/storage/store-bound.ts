@@ -1,4 +1,4 @@
-import { DEVICE_KEY, type SessionRecord } from '../model/record.js';
+import { DEVICE_CHALLENGE, DEVICE_KEY, type SessionRecord } from '../model/record.js';
 import type { AnsweredChallenge, BackendContext, BoundSessions, SaveResult } from './backend.js';
 import type { StoreCalls } from './store-calls.js';
 import type { StoreHandle } from './store-handle.js';
@@ -26,10 +26,13 @@ export class StoreBound implements BoundSessions<StoreHandle> {
     try {
       saved = await this.#writer.save(handle, { key: { bind: key } }, now, undefined);
     } catch (error) {
-      return this.#boundAllTheSame(handle, key, error);
+      const bound = await this.#boundAllTheSame(handle, key).catch(() => undefined);
+      if (bound) return bound;
+      throw error;
     }
-    if (saved.outcome !== 'saved') return saved;
-    return this.#readBack(saved, key);
+    if (saved.outcome === 'saved') return this.#readBack(saved, key);
+    // The session may have been logged in again since an earlier call that bound it, although it failed.
+    return (saved.outcome === 'gone' && (await this.#boundAllTheSame(handle, key))) || saved;
   }
 
   async #readBack(
@@ -52,14 +55,13 @@ export class StoreBound implements BoundSessions<StoreHandle> {
 
   /**
    * The store may have kept the key although its call failed. A browser forgets the key of a registration that failed, so the
-   * session would be bound to one that nobody has.
-   *
-   * @throws the error, if it did not or cannot be asked
+   * session would be bound to one that nobody has. `undefined` if it has not.
    */
-  async #boundAllTheSame(handle: StoreHandle, key: string, error: unknown): Promise<SaveResult<StoreHandle>> {
-    const found = await this.#load(handle).catch(() => undefined);
-    if (found?.extra?.[DEVICE_KEY] !== key) throw error;
-    return { outcome: 'saved', handle: handle.withRecord(found) };
+  async #boundAllTheSame(handle: StoreHandle, key: string): Promise<SaveResult<StoreHandle> | undefined> {
+    const found = await this.#load(handle);
+    return found?.extra?.[DEVICE_KEY] === key
+      ? { outcome: 'saved', handle: handle.withRecord(found) }
+      : undefined;
   }
 
   async #load({ record }: StoreHandle): Promise<SessionRecord | undefined> {
@@ -70,6 +72,10 @@ export class StoreBound implements BoundSessions<StoreHandle> {
   /** The time tells the order: what was answered, and all that was made before it, is answered no more. */
   answer(handle: StoreHandle, { at }: AnsweredChallenge, now: number): Promise<SaveResult<StoreHandle>> {
     return this.#writer.save(handle, { key: { challenge: at } }, now, undefined);
+  }
+
+  answeredAt({ extra }: SessionRecord): number {
+    return Number(extra?.[DEVICE_CHALLENGE] ?? 0);
   }
 
   #warnOfStore(): void {

@@ -8,6 +8,7 @@ import type { SessionRecord } from '../../core/model/record.js';
 import type { RequestState } from '../../core/request/request-state.js';
 import { isUnavailable } from '../../core/util/errors.js';
 import type { FrameworkRequest } from '../../http/request-facts.js';
+import { isGone } from '../../http/response/response-calls.js';
 import type { DeviceProofs } from './device-proof.js';
 import { challengeHeader, configuration, deviceRequestOf, termination } from './device-headers.js';
 import type { DeviceSettings } from './device.settings.js';
@@ -60,7 +61,7 @@ export class DeviceEndpoint {
     response: ServerResponse,
   ): Promise<void> {
     state.access();
-    const { status, body, headers } = await this.#answerTo(call, state, request);
+    const { status, body, headers } = await this.#answerTo(call, state, request, () => !isGone(response));
     response.writeHead(status, {
       'Content-Type': 'application/json',
       'Content-Length': Buffer.byteLength(body),
@@ -70,13 +71,20 @@ export class DeviceEndpoint {
     response.end(body);
   }
 
-  async #answerTo(call: DeviceCall, state: RequestState, request: FrameworkRequest): Promise<Answer> {
+  async #answerTo(
+    call: DeviceCall,
+    state: RequestState,
+    request: FrameworkRequest,
+    isAwaited: () => boolean,
+  ): Promise<Answer> {
     // A browser keeps its device session on a 5xx, and comes again.
     if (state.refusal !== undefined) return UNAVAILABLE;
     const { sessionId, proof } = deviceRequestOf(request.headers);
     try {
       return await state.inTurn(() =>
-        call === 'registration' ? this.#register(state, proof) : this.#refresh(state, sessionId, proof),
+        call === 'registration'
+          ? this.#register(state, proof, isAwaited)
+          : this.#refresh(state, sessionId, proof),
       );
     } catch (error) {
       // The store's health has logged an outage.
@@ -85,7 +93,11 @@ export class DeviceEndpoint {
     }
   }
 
-  async #register(state: RequestState, jwt: string | undefined): Promise<Answer> {
+  async #register(
+    state: RequestState,
+    jwt: string | undefined,
+    isAwaited: () => boolean,
+  ): Promise<Answer> {
     const record = state.live?.handle.record;
     if (record?.subject === undefined) return this.#refuse(state, 'no-session');
     if (jwt === undefined) return this.#refuse(state, 'no-proof');
@@ -95,7 +107,9 @@ export class DeviceEndpoint {
     const { policy } = this.#settings;
     if (!policy.acceptable(proof.challenge, record.id, undefined, state.now()))
       return this.#refuse(state, 'challenge');
-    const key = await this.#engine.device.bind(state, proof.key);
+    // Nobody would have the key.
+    if (!isAwaited()) return UNAVAILABLE;
+    const key = await this.#engine.device.bind(state, proof.key, isAwaited);
     return key ? this.#grant(state, key) : this.#refuse(state, 'bound');
   }
 
@@ -136,23 +150,25 @@ export class DeviceEndpoint {
 
   /** The bound cookie, and a challenge for the next time, which then takes one round trip. */
   #grant(state: RequestState, key: DeviceKey): Answer {
-    const { policy } = this.#settings;
     const { record } = state.live!.handle;
     const { id } = record;
-    const now = state.now();
     return {
       status: 200,
       body: configuration(this.#settings, id),
       headers: {
-        'Set-Cookie': policy.setCookie(id, key, now),
-        'Secure-Session-Challenge': challengeHeader(policy.challenge(record, key, now), id),
+        'Set-Cookie': this.#settings.policy.setCookie(id, key, state.now()),
+        'Secure-Session-Challenge': this.#nextChallenge(state, record, key),
       },
     };
   }
 
   #challenge(state: RequestState, record: SessionRecord, key: DeviceKey): Answer {
-    const challenge = this.#settings.policy.challenge(record, key, state.now());
-    return { ...REFUSED, headers: { 'Secure-Session-Challenge': challengeHeader(challenge, record.id) } };
+    return { ...REFUSED, headers: { 'Secure-Session-Challenge': this.#nextChallenge(state, record, key) } };
+  }
+
+  #nextChallenge(state: RequestState, record: SessionRecord, key: DeviceKey): string {
+    const at = this.#engine.device.challengeTime(record, state.now());
+    return challengeHeader(this.#settings.policy.challenge(record, key, at), record.id);
   }
 
   #challengeAgain(state: RequestState, record: SessionRecord, key: DeviceKey, reason: DeviceRefusal): Answer {

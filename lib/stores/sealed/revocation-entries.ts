@@ -1,4 +1,7 @@
+import { hash } from 'node:crypto';
 import type { SessionRecord } from '../../core/model/record.js';
+import type { AnsweredChallenge } from '../../core/storage/backend.js';
+import { ID_LENGTH } from '../../core/token/ids.js';
 import {
   revocationOf,
   subjectRevocationOf,
@@ -33,6 +36,30 @@ export function sessionEntry(
     remember === undefined ? longestExpiry(context) : expiryOf(context, context.limitsOf({ remember }).idle);
   return revocationOf(id, until, { honoured: false, ...terms }, version);
 }
+
+/**
+ * An entry that voids the challenges of a session's device up to one that was answered: the time of a challenge is its version, so
+ * that a session has one such entry, however often its device answers. No session has this id: others are random.
+ */
+export function answeredEntry(
+  { list }: SealedContext,
+  sessionId: string,
+  { at, until }: AnsweredChallenge,
+): Revocation {
+  const kept = Math.ceil(until + (list?.lag ?? 0) + MARGIN);
+  return revocationOf(challengesOf(sessionId), kept, { why: 'rotated', grace: 0, honoured: false }, at + 1);
+}
+
+/** When the latest challenge was made that was answered, as far as the copy of the list in memory has it; 0 for none. */
+export function answeredAt({ list }: SealedContext, sessionId: string): number {
+  if (!list) return 0;
+  const first = { id: challengesOf(sessionId), version: 0, issuedAt: 0, epoch: list.epoch };
+  const verdict = list.check(first);
+  return !verdict.live && verdict.why === 'superseded' ? (verdict.version ?? 1) - 1 : 0;
+}
+
+const challengesOf = (sessionId: string): string =>
+  hash('sha256', `nest-sessions/challenges|${sessionId}`, 'base64url').slice(0, ID_LENGTH);
 
 /**
  * An entry that voids the tokens of a subject which were issued up to now. Its time is slightly ahead, for nodes whose

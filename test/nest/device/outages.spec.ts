@@ -71,7 +71,7 @@ const STORES: [
     (fault) => new FaultyStore(fault),
     [
       ['load', false, 'not'],
-      ['commit', false, 'not'],
+      ['commit', false, 'bound'],
       ['commit', true, 'bound'],
     ],
   ],
@@ -79,7 +79,7 @@ const STORES: [
     'sealed cookies',
     (fault) => new SealedCookie({ revocations: new FaultyList(fault), index: new FaultyStore(fault) }),
     [
-      ['add', false, 'not'],
+      ['add', false, 'bound'],
       ['add', true, 'bound'],
       ['commit', false, 'bound'],
       ['commit', true, 'bound'],

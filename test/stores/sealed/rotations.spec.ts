@@ -118,9 +118,9 @@ describe.each(hosts)('a list in %s', (name) => {
         return lists[1].check({ id, version: 1, issuedAt: now, epoch: lists[1].epoch });
       };
       await lists[0].add(entry({}));
-      expect(await verdict()).toEqual({ live: false, why: 'superseded', lately: false });
+      expect(await verdict()).toEqual({ live: false, why: 'superseded', lately: false, version: 2 });
       await lists[0].add(entry({ confirmed: now + 5_000, older: now + 5_000 }));
-      expect(await verdict()).toEqual({ live: false, why: 'superseded', lately: true });
+      expect(await verdict()).toEqual({ live: false, why: 'superseded', lately: true, version: 2 });
       expect(await lists[0].add(entry({ confirmed: now + 9_000, older: now + 9_000 }))).toBe(false);
       // Neither does an unconfirmed one.
       expect(await lists[0].add(entry({}))).toBe(false);

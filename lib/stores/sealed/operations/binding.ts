@@ -1,21 +1,22 @@
-import { applyDelta, keyConflicts, type KeyChange } from '../../../core/model/record.js';
+import { applyDelta, DEVICE_KEY, keyConflicts, type SessionRecord } from '../../../core/model/record.js';
 import type { AnsweredChallenge, BoundSessions, SaveResult } from '../../../core/storage/backend.js';
-import { revocationOf, type Revocation, type RevocationList } from '../../../revocations/revocation-list.js';
+import type { Revocation, RevocationList } from '../../../revocations/revocation-list.js';
 import type { SealedContext } from '../context.js';
 import type { SealedHandle } from '../handle.js';
 import type { Content } from '../payload.js';
-import { sessionEntry } from '../revocation-entries.js';
+import { answeredAt, answeredEntry, sessionEntry } from '../revocation-entries.js';
 import { readBeforeRotation, verdictOf } from '../verdict.js';
+import { reloadSession } from './opening.js';
 import { olderGrace } from './saving.js';
 
-/** How long an answered challenge is remembered after it is too old, in milliseconds: clocks differ. */
-const MARGIN = 60_000;
+/** Attempts to bind. An attempt fails if another request rotates the session at the same time. */
+const ATTEMPTS = 5;
 
 /**
  * The keys of devices in sealed cookies. The key is in the cookie itself, because the one of a refresh is all that the server
  * has to verify a signature with. The cookies before it, which lack the key, are not to be worth more than the one with it:
  * so the binding is a rotation that the list knows, with the key in its entry, and a request with a predecessor is bound by
- * that. Answered challenges are entries of the list as well.
+ * that. The challenge that was answered last is an entry of the list as well, one for each session.
  *
  * Without a list the cookies of before the binding stay unbound until they expire, and a challenge can be answered again
  * until it is too old.
@@ -27,21 +28,41 @@ export class SealedBound implements BoundSessions<SealedHandle> {
     this.#context = context;
   }
 
+  /** A rotation that comes first is no reason to refuse: its successor is bound. */
   async bind(
     handle: SealedHandle,
     key: string,
     now: number,
     grace: number,
   ): Promise<SaveResult<SealedHandle>> {
-    const { list, sealer, index } = this.#context;
-    const { content, binding, presented } = handle;
-    await readBeforeRotation(this.#context, content);
+    let current = handle;
+    for (let attempt = 1; ; attempt++) {
+      await readBeforeRotation(this.#context, current.content);
+      const reloaded = await reloadSession(this.#context, current);
+      if (!reloaded) return { outcome: 'gone' };
+      current = reloaded;
+      const { record } = current.content;
+      if (keyConflicts(record, { bind: key })) return CONFLICT;
+      // An earlier call, or attempt, was recorded although it failed.
+      if (record.extra?.[DEVICE_KEY] === key) return this.#recorded(current, key);
+      const bound = await this.#bindAt(current, key, now, grace);
+      if (bound.outcome !== 'conflict' || attempt === ATTEMPTS) return bound;
+    }
+  }
+
+  /** `conflict` if another request rotates the session, or binds it, at this moment. */
+  async #bindAt(
+    { content, binding, presented }: SealedHandle,
+    key: string,
+    now: number,
+    grace: number,
+  ): Promise<SaveResult<SealedHandle>> {
+    const { list, sealer } = this.#context;
     const verdict = verdictOf(this.#context, content);
     if (!verdict.live) return { outcome: 'gone' };
-    const change: KeyChange = { bind: key };
-    if (verdict.version !== content.version || keyConflicts(content.record, change)) return CONFLICT;
+    if (verdict.version !== content.version) return CONFLICT;
     const version = content.version + 1;
-    const record = applyDelta(content.record, { key: change });
+    const record = applyDelta(content.record, { key: { bind: key } });
     const after = sealer.seal({ ...content, version, record }, binding, content.record.data);
     const older = olderGrace(verdict.rotation, presented, now, grace);
     const terms = {
@@ -55,9 +76,13 @@ export class SealedBound implements BoundSessions<SealedHandle> {
     } as const;
     if (list && !(await this.#add(list, sessionEntry(this.#context, record, terms, version), content, key)))
       return CONFLICT;
-    // The session is bound, and its browser has to learn of it. The index only says since when.
-    await index.bind(record, change).catch(() => undefined);
-    return { outcome: 'saved', handle: after };
+    return this.#recorded(after, key);
+  }
+
+  /** The session is bound, and its browser has to learn of it. The index only says since when. */
+  async #recorded(handle: SealedHandle, key: string): Promise<SaveResult<SealedHandle>> {
+    await this.#context.index.bind(handle.record, { bind: key }).catch(() => undefined);
+    return { outcome: 'saved', handle };
   }
 
   /**
@@ -77,18 +102,20 @@ export class SealedBound implements BoundSessions<SealedHandle> {
 
   async answer(
     handle: SealedHandle,
-    { nonce, until }: AnsweredChallenge,
+    challenge: AnsweredChallenge,
     _now: number,
   ): Promise<SaveResult<SealedHandle>> {
     const { list } = this.#context;
     await list?.fresh();
     if (!verdictOf(this.#context, handle.content).live) return { outcome: 'gone' };
-    // No session has this id: both are random.
-    const entry = revocationOf(nonce, Math.ceil(until + (list?.lag ?? 0) + MARGIN), ANSWERED);
+    const entry = answeredEntry(this.#context, handle.content.id, challenge);
     if (list && !(await list.add(entry))) return CONFLICT;
     return { outcome: 'saved', handle };
+  }
+
+  answeredAt({ id }: SessionRecord): number {
+    return answeredAt(this.#context, id);
   }
 }
 
 const CONFLICT = { outcome: 'conflict' } as const;
-const ANSWERED = { why: 'ended', grace: 0, honoured: false } as const;
