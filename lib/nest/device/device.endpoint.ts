@@ -93,11 +93,7 @@ export class DeviceEndpoint {
     }
   }
 
-  async #register(
-    state: RequestState,
-    jwt: string | undefined,
-    isAwaited: () => boolean,
-  ): Promise<Answer> {
+  async #register(state: RequestState, jwt: string | undefined, isAwaited: () => boolean): Promise<Answer> {
     const record = state.live?.handle.record;
     if (record?.subject === undefined) return this.#refuse(state, 'no-session');
     if (jwt === undefined) return this.#refuse(state, 'no-proof');
