@@ -26,7 +26,7 @@ import { lineOf, storeUnfit } from '../core/storage/health/store-problems.js';
 import type { SessionStore } from '../core/storage/store.js';
 import { MemoryStore } from '../stores/memory/index.js';
 import { preallocateExpress } from './request/express-preallocation.js';
-import { reportUnbound } from './device/unbound-report.js';
+import { reportInitiators, reportRefusals } from './device/refusal-report.js';
 import { LoginGuard } from './guards/login.guard.js';
 import { ReloginGuard } from './guards/relogin.guard.js';
 import { SessionGuard } from './guards/session.guard.js';
@@ -182,7 +182,10 @@ function storeOf(options: ConcealedOptions): Store {
 /** @internal */
 export function createEngine(store: Store, settings: SessionSettings): SessionEngine {
   const events = new EventHub((error) => logger.error('A listener threw.', traceOf(error)));
-  if (settings.engine.device?.required) reportUnbound(events);
+  if (settings.device) {
+    reportRefusals(events);
+    reportInitiators(settings.allowedOrigins, settings.device.scope.initiators);
+  }
   return new SessionEngine(settings.engine, createBackend(store, settings, events), events);
 }
 

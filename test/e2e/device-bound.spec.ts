@@ -1,5 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import type { Server } from 'node:https';
+import { createServer, type ServerResponse } from 'node:http';
+import { createServer as createHttpsServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -96,14 +97,14 @@ class Site {
   url = '';
   #app: INestApplication | undefined;
 
-  async start(platform: PlatformName): Promise<void> {
+  async start(platform: PlatformName, host = 'localhost', initiators: string[] = []): Promise<void> {
     const module = await Test.createTestingModule({
       imports: [
         SessionModule.forRoot({
           secret: SECRET,
           clock: this.clock,
           store: this.store,
-          deviceBound: { scope: { exclude: ['/static'] } },
+          deviceBound: { scope: { exclude: ['/static'], initiators } },
           idle: '2h',
         }),
       ],
@@ -127,7 +128,7 @@ class Site {
       response.on('finish', () => (seen.status = response.statusCode));
     });
     await app.listen(0);
-    this.url = `https://localhost:${(server.address() as AddressInfo).port}`;
+    this.url = `https://${host}:${(server.address() as AddressInfo).port}`;
     app.get(SessionService).events.subscribe((event) => this.events.push(event));
   }
 
@@ -143,6 +144,27 @@ class Site {
   count(line: string): number {
     return this.seen.filter((one) => one.line === line).length;
   }
+}
+
+/** A page of another origin, by HTTPS where a certificate is given. */
+async function startPage(
+  html: string,
+  options?: { key: string; cert: string },
+): Promise<{ port: number; stop(): Promise<void> }> {
+  const answer = (_request: unknown, response: ServerResponse): void => {
+    response.setHeader('Content-Type', HTML);
+    response.end(html);
+  };
+  const server = options ? createHttpsServer(options, answer) : createServer(answer);
+  await new Promise<void>((resolve) => server.listen(0, resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
 }
 
 let certificate: ReturnType<typeof makeCertificate>;
@@ -182,8 +204,8 @@ function inChromium(platform: PlatformName): void {
     await rm(profile, { recursive: true, force: true, maxRetries: 5 });
   });
 
-  const launch = async (binds = true): Promise<void> => {
-    context = await launchBindingChromium(profile, certificate.spki, binds);
+  const launch = async (binds = true, args: string[] = []): Promise<void> => {
+    context = await launchBindingChromium(profile, certificate.spki, binds, args);
     page = context.pages()[0] ?? (await context.newPage());
   };
 
@@ -267,6 +289,41 @@ function inChromium(platform: PlatformName): void {
     await until(async () => (await bound())!.value !== cookie.value);
     expect(await statusOf()).toBe(200);
     expect(site.events.filter(({ type }) => type === 'refused')).toEqual([]);
+  });
+
+  it('comes again, and then refreshes, by a link of another site', async () => {
+    await launch();
+    await bind();
+    await dropBound();
+    const mail = await startPage(`<a href="${site.url}/account">Your account</a>`);
+    await page.goto(`http://127.0.0.1:${mail.port}/`);
+    await page.getByText('Your account').click();
+    await page.getByText('Account of alice').waitFor();
+    const seen = site.take();
+    expect([seen[0], seen.at(-1)]).toEqual(['GET /account 401', 'GET /account 200']);
+    expect(seen).toContain(`${REFRESH} 200`);
+    await mail.stop();
+  });
+
+  it.each([
+    ['is renewed for a page of another host that is named', ['app.example.org'], 200],
+    ['is not renewed for a page of another host that is not named', ['www.example.org'], 401],
+  ])('the bound cookie %s', async (_what, initiators, status) => {
+    await site.stop();
+    site = new Site();
+    await site.start(platform, 'api.example.org', initiators);
+    await launch(true, ['--host-resolver-rules=MAP *.example.org 127.0.0.1']);
+    await bind();
+    await dropBound();
+    const frontend = await startPage('<h1>Frontend</h1>', certificate);
+    await page.goto(`https://app.example.org:${frontend.port}/`);
+    const url = `${site.url}/api`;
+    // Its page may not read the response, and need not.
+    await page.evaluate((to) => fetch(to, { credentials: 'include', mode: 'no-cors' }), url);
+    const seen = site.take();
+    expect(seen.at(-1)).toBe(`GET /api ${status}`);
+    expect(seen.includes(`${REFRESH} 200`)).toBe(status === 200);
+    await frontend.stop();
   });
 
   it('refreshes once for eight requests at a time', async () => {

@@ -38,6 +38,7 @@ export async function launchBindingChromium(
   profile: string,
   spki: string,
   binds = true,
+  args: readonly string[] = [],
 ): Promise<BrowserContext> {
   const features = 'DeviceBoundSessions,EnableBoundSessionCredentialsSoftwareKeysForManualTesting';
   const context = await chromium.launchPersistentContext(profile, {
@@ -46,6 +47,7 @@ export async function launchBindingChromium(
       ...OPTIONS.args,
       `--ignore-certificate-errors-spki-list=${spki}`,
       ...(binds ? [`--enable-features=${features}`] : []),
+      ...args,
     ],
   });
   if (binds) await deviceSessionsOf(context);

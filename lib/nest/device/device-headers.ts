@@ -50,6 +50,7 @@ export function configuration({ refreshPath, scope, policy }: DeviceSettings, id
       include_site: scope.includeSite,
       scope_specification: scope.exclude.map((path) => ({ type: 'exclude', domain: '*', path })),
     },
+    ...(scope.initiators.length > 0 && { allowed_refresh_initiators: scope.initiators }),
     credentials: [{ type: 'cookie', name: policy.cookie.name, attributes: attributesOf(policy.cookie) }],
   });
 }
@@ -59,7 +60,7 @@ export const termination = (id: string): string =>
   JSON.stringify({ session_identifier: id, continue: false });
 
 /** They have to agree with those of the cookie as it is set: otherwise the browser refreshes before every request. */
-function attributesOf({ path, domain, secure, sameSite, partitioned }: ResolvedCookie): string {
+function attributesOf({ path, domain, secure, sameSite }: ResolvedCookie): string {
   const site = { strict: 'Strict', lax: 'Lax', none: 'None' }[sameSite];
   return [
     `Path=${path}`,
@@ -67,6 +68,5 @@ function attributesOf({ path, domain, secure, sameSite, partitioned }: ResolvedC
     ...(secure ? ['Secure'] : []),
     'HttpOnly',
     `SameSite=${site}`,
-    ...(partitioned ? ['Partitioned'] : []),
   ].join('; ');
 }

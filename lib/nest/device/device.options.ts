@@ -11,6 +11,13 @@ export interface DeviceScope {
   includeSite?: boolean;
   /** Paths below which no request waits: static files. They get no session that is bound, either. @default none */
   exclude?: readonly string[];
+  /**
+   * Hosts of other origins of the same site whose pages send requests here, such as 'app.example.com' for an API at
+   * api.example.com: for these, too, the browser renews the bound cookie first. For a page of another host it does not, so its
+   * requests have no session once the bound cookie is over.
+   * @default none
+   */
+  initiators?: readonly string[];
 }
 
 /** What the option `deviceBound` takes. */

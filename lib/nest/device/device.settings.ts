@@ -35,7 +35,11 @@ export function deviceSettings(
   if (!given) return undefined;
   const options = given === true ? {} : given;
   const path = options.path ?? '/session/device';
-  const scope = { includeSite: options.scope?.includeSite ?? false, exclude: options.scope?.exclude ?? [] };
+  const scope = {
+    includeSite: options.scope?.includeSite ?? false,
+    exclude: options.scope?.exclude ?? [],
+    initiators: options.scope?.initiators ?? [],
+  };
   assertFits(path, scope, cookie);
   const policy = new DevicePolicy({
     tokens: new DeviceTokens(new Signer(secrets, cookie.name, TOKEN_LENGTH).derived('device')),
@@ -51,6 +55,10 @@ export function deviceSettings(
 function assertFits(path: string, { includeSite }: Required<DeviceScope>, cookie: ResolvedCookie): void {
   if (!cookie.secure)
     throw wrong('deviceBound: browsers bind sessions over HTTPS alone. Leave cookie.secure true.');
+  if (cookie.partitioned)
+    throw wrong(
+      'deviceBound: browsers refuse a bound cookie that is partitioned, and its users would be logged out after cookieLifetime. Leave out cookie.partitioned, or deviceBound.',
+    );
   if (!pathMatches(path, cookie.path))
     throw wrong(
       `deviceBound.path: browsers do not send the session cookie to '${path}', since cookie.path is '${cookie.path}'. Give a path within it.`,

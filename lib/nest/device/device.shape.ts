@@ -14,6 +14,12 @@ import type { DeviceBoundOptions, DeviceScope } from './device.options.js';
 /** A path that can stand in a header within quotes, without query, and without a slash at its end. */
 const PATH = /^(?:\/[\w.~!$&'()*+,;=:@%-]+)+$/;
 
+/** Nest's patterns mean nothing to a browser. */
+const isPlain = (path: string): boolean => PATH.test(path) && !/[*:]/.test(path);
+
+/** Another site's page would make the browser ask without the session cookie, which ends the device session. */
+const HOST = /^(?!-)[a-z0-9-]+(?:\.[a-z0-9-]+)*$/;
+
 const isPath: OptionCheck = must(
   (value) => typeof value === 'string' && PATH.test(value),
   "a path such as '/session/device', without a slash at its end.",
@@ -38,8 +44,14 @@ const SCOPE: OptionChecks<DeviceScope> = {
   includeSite: optionalOrNull(isBoolean),
   exclude: optionalOrNull(
     must(
-      (value) => Array.isArray(value) && value.every((path) => typeof path === 'string' && PATH.test(path)),
-      "a list of paths such as ['/assets'], without wildcards.",
+      (value) => Array.isArray(value) && value.every((path) => typeof path === 'string' && isPlain(path)),
+      "a list of paths such as ['/assets'], without wildcards: what is below them is meant, too.",
+    ),
+  ),
+  initiators: optionalOrNull(
+    must(
+      (value) => Array.isArray(value) && value.every((host) => typeof host === 'string' && HOST.test(host)),
+      "a list of hosts of the same site, such as ['app.example.com'], without scheme, port and wildcards.",
     ),
   ),
 };

@@ -8,6 +8,7 @@ import { hookResponse } from '../../http/response/response-hook.js';
 import type { SessionSettings } from '../options/session.settings.js';
 import { SESSION_ENGINE, SESSION_SETTINGS } from '../options/tokens.js';
 import { DeviceEndpoint, type DeviceCall } from '../device/device.endpoint.js';
+import { askAgain, comesAgain } from '../device/navigation-again.js';
 import { CookieArrival } from './cookie-arrival.js';
 import { CookiePath } from '../routes/cookie-path.js';
 import { FailureResponse } from './failure-content.js';
@@ -123,6 +124,7 @@ export class SessionEntry implements NestMiddleware<FrameworkRequest, ServerResp
     const session = new RequestSession(this.#services, state, client.seen, response);
     attach(client.request, session);
     hookResponse(response, session);
+    if (this.#device && comesAgain(state, client.request)) return askAgain(state, response);
     if (this.#context) storage.run(session, next);
     else next();
   }

@@ -266,7 +266,7 @@ describe.each(platforms)('what a browser receives for a device-bound session on 
   it.each<[SessionModuleOptions['cookie'], string?]>([
     [{}],
     [{ sameSite: 'strict' }],
-    [{ sameSite: 'none', partitioned: true }],
+    [{ sameSite: 'none' }],
     [{ priority: 'high', path: '/app', name: '__Secure-session' }, '/app/device'],
     [{ domain: 'example.org', name: '__Secure-session', sameSite: 'none' }],
   ])('has the attributes of the bound cookie as it is set: %j', async (cookie, path = DEVICE_PATH) => {
@@ -289,6 +289,12 @@ describe.each(platforms)('what a browser receives for a device-bound session on 
         comparedIn(told!.attributes),
       ]);
     }
+  });
+
+  it('names the hosts whose pages may have the bound cookie renewed, if any are given', async () => {
+    const scope = { initiators: ['app.example.com', 'localhost'] };
+    const { browser } = await startBound(platform, { deviceBound: { scope } });
+    expect((await browser.bind()).json()).toMatchObject({ allowed_refresh_initiators: scope.initiators });
   });
 
   it('is with each refresh what the options say now', async () => {

@@ -33,6 +33,12 @@ const WRONG: [unknown, RegExp][] = [
   [{ scope: { includeSite: 'yes' } }, /deviceBound\.scope\.includeSite: true or false/],
   [{ scope: { includeSite: true } }, /deviceBound\.scope\.includeSite: .*cookie\.domain/],
   [{ scope: { exclude: '/assets' } }, /deviceBound\.scope\.exclude: a list of paths/],
+  [{ scope: { exclude: ['/assets/*path'] } }, /deviceBound\.scope\.exclude: .*without wildcards/],
+  [{ scope: { exclude: ['/files/:id'] } }, /deviceBound\.scope\.exclude: .*without wildcards/],
+  [{ scope: { initiators: 'app.example.com' } }, /deviceBound\.scope\.initiators: a list of hosts/],
+  [{ scope: { initiators: ['*'] } }, /deviceBound\.scope\.initiators: .*without scheme, port and wildcards/],
+  [{ scope: { initiators: ['https://app.example.com'] } }, /deviceBound\.scope\.initiators/],
+  [{ scope: { initiators: ['app.example.com:8443'] } }, /deviceBound\.scope\.initiators/],
   [{ require: 'never' }, /deviceBound\.require: one of 'supported' and 'always'/],
   [{ algorithms: [] }, /deviceBound\.algorithms: a list of 'ES256' and 'RS256'/],
   [{ algorithms: ['none'] }, /deviceBound\.algorithms/],
@@ -46,6 +52,10 @@ describe('the option deviceBound', () => {
 
   it.each([
     [{ cookie: { secure: false } }, /deviceBound: .*HTTPS.*cookie\.secure/],
+    [
+      { cookie: { sameSite: 'none', partitioned: true } },
+      /deviceBound: browsers refuse .*cookie\.partitioned/,
+    ],
     [{ cookie: { path: '/app' } }, /deviceBound\.path: .*cookie\.path is '\/app'/],
   ])('does not go with %j', async (options, message) => {
     expect(await complaint({ deviceBound: true, ...options })).toMatch(message);
