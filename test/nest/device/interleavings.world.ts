@@ -11,8 +11,9 @@ import {
   registrationIn,
 } from '../../support/device.js';
 import type { startBound } from './device.app.js';
+import type { FaultKind, Faults } from './interleavings.faults.js';
 
-type Node = Awaited<ReturnType<typeof startBound>>;
+type Node = Awaited<ReturnType<typeof startBound>> & { readonly faults: Faults };
 
 /** A bound cookie and requests that race a binding are good for so long, in milliseconds, as docs/device-bound.md has it. */
 const LIFETIME = 10 * 60_000 + 30_000;
@@ -65,12 +66,30 @@ const others = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('revoke', 'revoke all'), who, node }) },
 );
 
+/** The store of one node fails when something of a device is written, once or twice, and what is late takes effect. */
+const faults = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('fail'),
+      kind: fc.constantFrom<FaultKind>('before', 'after', 'late'),
+      times: fc.integer({ min: 1, max: 2 }),
+      node,
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('settle'), node }) },
+);
+
 const time = fc.record({
   do: fc.constant('advance'),
   by: fc.constantFrom('1s', '9s', '11s', '61s', '2m', '6m', '11m', '31m', '3h'),
 });
 
-const alone = fc.oneof({ weight: 5, arbitrary: honest }, { weight: 3, arbitrary: others });
+const alone: fc.Arbitrary<Op> = fc.oneof(
+  { weight: 10, arbitrary: honest },
+  { weight: 6, arbitrary: others },
+  { weight: 2, arbitrary: faults },
+);
 
 /** What happens, one after the other, and now and then two at once. */
 export const story = fc.array(
@@ -82,7 +101,15 @@ export const story = fc.array(
   { maxLength: 40, size: 'max' },
 );
 
-export type Op = Partial<{ do: string; who: number; node: number; copy: number; by: string }>;
+export type Op = Partial<{
+  do: string;
+  who: number;
+  node: number;
+  copy: number;
+  by: string;
+  kind: FaultKind;
+  times: number;
+}>;
 
 interface Invitation {
   challenge: string;
@@ -98,8 +125,9 @@ class Person {
   session: string | undefined;
   invitation: Invitation | undefined;
   challenge = '';
-  /** The latest proof that it has sent. */
+  /** The latest proof that it has sent, and the session that it was for. */
   proof = '';
+  proofFor = '';
   /** Two responses at once may have set its cookies in either order. */
   unsure = false;
 
@@ -153,6 +181,7 @@ export class World {
 
   async run(ops: readonly Op[]): Promise<void> {
     this.#sequential = ops.length === 1;
+    for (const { faults } of this.#nodes) faults.fired = 0;
     if (!this.#sequential) this.#touchShared(ops);
     // Clocks differ: what began in the moment of a revocation of all sessions may be over, or not.
     const revokes = ops.some(({ do: what }) => what === 'revoke all');
@@ -191,6 +220,10 @@ export class World {
       case 'advance':
         for (const { clock } of this.#nodes) clock.advance(op.by as '1s');
         return;
+      case 'fail':
+        return this.#nodes[at]!.faults.plan(op.kind!, op.times!);
+      case 'settle':
+        return this.#nodes[at]!.faults.settle();
       case 'login':
         return this.#login(person!, at);
       case 'register':
@@ -284,12 +317,15 @@ export class World {
     let answer: Answer | undefined;
     for (let attempt = 0; attempt < 5; attempt++) {
       person.proof = signer.refresh(person.challenge);
+      person.proofFor = session;
       answer = await this.#ask(person, at, REFRESH_PATH, undefined, {
         'sec-secure-session-id': session,
         'secure-session-response': person.proof,
       });
       if (answer.headers['secure-session-challenge'] !== undefined)
         person.challenge = challengeIn(answer).challenge;
+      // It comes again after an outage, too.
+      if (answer.status === 503) continue;
       if (answer.status !== 403) break;
       if (challengeIn(answer).id !== session) throw new Violation('a challenge for another session');
     }
@@ -319,9 +355,10 @@ export class World {
   }
 
   async #replayProof(person: Person, at: number): Promise<void> {
-    if (!person.proof || !person.session) return;
+    // With that of another session it would sign with another key, as a thief does.
+    if (!person.proof || person.session !== person.proofFor) return;
     const answer = await this.#ask(person, at, REFRESH_PATH, undefined, {
-      'sec-secure-session-id': person.session,
+      'sec-secure-session-id': person.proofFor,
       'secure-session-response': person.proof,
     });
     if (this.#sequential && this.#bindingIn(answer) !== undefined)
@@ -445,6 +482,7 @@ export class World {
     const method = path === '/who' ? 'GET' : 'POST';
     const answer = this.#checked(
       await send(this.#nodes[at]!.url + path, method, { ...headers, ...(cookie && { cookie }) }, body),
+      path,
     );
     for (const one of answer.setCookies)
       await person.jar.setCookie(one, 'https://127.0.0.1', { ignoreError: true });
@@ -457,8 +495,11 @@ export class World {
     return answer;
   }
 
-  #checked(answer: Answer): Answer {
-    if (answer.status >= 500) throw new Violation(`${answer.status}: ${answer.body}`);
+  /** Only a refresh may be turned away by an outage: a registration is repeated. */
+  #checked(answer: Answer, path = ''): Answer {
+    const failed = path === REFRESH_PATH && this.#nodes.some(({ faults }) => faults.fired > 0);
+    if (answer.status >= 500 && !(failed && answer.status === 503))
+      throw new Violation(`${answer.status}: ${answer.body}`);
     return answer;
   }
 
