@@ -35,6 +35,8 @@ const MOMENTS: [Moment][] = [['opening'], ['writing'], ['written']];
 class Held {
   gate: Gate | undefined;
   at: Moment | undefined;
+  /** Whether each write of a key fails. */
+  fails = false;
 
   hold(at: Moment): Gate {
     this.at = at;
@@ -43,9 +45,11 @@ class Held {
 
   /** Done with the call once the gate is open. */
   async pass(at: Moment): Promise<void> {
-    if (this.at !== at) return;
-    this.at = undefined;
-    await this.gate!.pass();
+    if (this.at === at) {
+      this.at = undefined;
+      await this.gate!.pass();
+    }
+    if (this.fails && at === 'writing') throw new Error('the connection was lost');
   }
 }
 
@@ -138,6 +142,19 @@ function cancelSpecs(platform: PlatformName, make: MakeHeld): void {
     clock.advance('1m');
     expect((await browser.get('/me')).status).toBe(200);
     // Its browser may still register, where it comes again.
+    expect((await browser.register(browser.device.registration(challenge))).status).toBe(200);
+  });
+
+  it('while its registration is repeated, since the store fails: it is repeated no more', async () => {
+    const { browser, held, cancel, told } = await run();
+    const { challenge } = registrationIn(await browser.login());
+    held.fails = true;
+    // Otherwise it would go on for a hundred seconds.
+    await cancel(DEVICE_PATH, 'writing', {
+      'secure-session-response': browser.device.registration(challenge),
+    });
+    held.fails = false;
+    expect(told('bound')).toEqual([]);
     expect((await browser.register(browser.device.registration(challenge))).status).toBe(200);
   });
 

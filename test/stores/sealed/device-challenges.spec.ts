@@ -10,7 +10,7 @@ const lists = ['memory', ...hosts.flat()] as const;
 const table = platforms.flatMap(([platform]) => lists.map((list) => [list, platform] as const));
 
 describe.each(table)('the challenges of devices over a list in %s, on %s', (name, platform: PlatformName) => {
-  const refreshes = name === 'memory' ? 1_000 : 200;
+  const refreshes = name === 'memory' ? 1_000 : 100;
   let host: RevocationHost | undefined;
   let memory: MemoryRevocations;
 
