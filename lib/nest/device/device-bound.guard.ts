@@ -1,10 +1,20 @@
-import { Inject, Injectable, Logger, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  Optional,
+  type CanActivate,
+  type ExecutionContext,
+} from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { SessionError } from '../../core/util/errors.js';
 import { LoginGuard } from '../guards/login.guard.js';
+import { isExempt } from '../guards/without-session.js';
 import type { SessionSettings } from '../options/session.settings.js';
 import { SESSION_SETTINGS } from '../options/tokens.js';
 import { deviceRequired } from '../request/session.exceptions.js';
 import { ASKS_FOR, policyOf, type Asked } from '../request/session.metadata.js';
+import { decided } from '../transports/adapters.js';
 import { isActivity, sessionOf } from '../transports/session-of.js';
 
 const logger = new Logger('nest-sessions');
@@ -22,7 +32,8 @@ function warnOnce(settings: SessionSettings): void {
 /**
  * Accepts requests of sessions that are bound to a device and prove it. {@link LoginGuard}, or the provider that the
  * application puts in its place, checks first whether there is a login; one without a device is rejected with
- * `ERR_DEVICE_REQUIRED` (403).
+ * `ERR_DEVICE_REQUIRED` (403). Where it is global it lets the messages of microservices pass, which have no session, as
+ * {@link LoginGuard} does.
  */
 @Injectable()
 export class DeviceBoundGuard implements CanActivate {
@@ -31,10 +42,16 @@ export class DeviceBoundGuard implements CanActivate {
 
   readonly #settings: SessionSettings;
   readonly #login: LoginGuard;
+  readonly #container: ModulesContainer | undefined;
 
   /** @throws SessionError `ERR_OPTIONS` without the option `deviceBound`. With `false` every request is rejected. */
-  constructor(@Inject(SESSION_SETTINGS) settings: SessionSettings, @Inject(LoginGuard) login: LoginGuard) {
+  constructor(
+    @Inject(SESSION_SETTINGS) settings: SessionSettings,
+    @Inject(LoginGuard) login: LoginGuard,
+    @Optional() @Inject(ModulesContainer) container?: ModulesContainer,
+  ) {
     this.#login = login;
+    this.#container = container;
     this.#settings = settings;
     if (settings.device || settings.deviceOff) return;
     throw new SessionError(
@@ -56,6 +73,10 @@ export class DeviceBoundGuard implements CanActivate {
    * @throws SessionError `ERR_NO_SESSION` as {@link LoginGuard}
    */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    return decided(context, () => this.#decide(context));
+  }
+
+  #decide(context: ExecutionContext): boolean | Promise<boolean> {
     const policy = policyOf(context);
     if (policy.spared.login) return true;
     const admitted = this.#login.canActivate(context);
@@ -67,6 +88,7 @@ export class DeviceBoundGuard implements CanActivate {
   #isBound(context: ExecutionContext): boolean {
     const current = sessionOf(context);
     if (current?.state.provesDevice) return true;
+    if (!current && isExempt(context, 'login', this.#container)) return true;
     current?.deny(isActivity(context, policyOf(context)));
     throw deviceRequired();
   }
