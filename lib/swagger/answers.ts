@@ -10,7 +10,7 @@ export interface Answer extends Pick<ApiResponseSchemaHost, 'description' | 'sch
 /** What a client may get from a handler in place of the handler's own answer. */
 export function answersOf(
   { policy, asked, unsafe, deviceBound }: Handler,
-  { crossOrigin, discloseEviction }: SessionSettings,
+  { crossOrigin, discloseEviction, device }: SessionSettings,
 ): Answer[] {
   const answers: Answer[] = [];
   const logins = ['ERR_LOGIN_REQUIRED', ...(discloseEviction ? ['ERR_SESSION_EVICTED'] : [])];
@@ -26,7 +26,7 @@ export function answersOf(
     );
   const forbidden = [
     ...(crossOrigin === 'block' && !policy.allowCrossOrigin && (unsafe || policy.logout) ? [FOREIGN] : []),
-    ...(deviceBound ? [UNBOUND] : []),
+    ...(deviceBound || (asked && device?.policy.required) ? [UNBOUND] : []),
   ];
   if (forbidden.length > 0) {
     const [reasons, codes] = [0, 1].map((i) => forbidden.map((one) => one[i]!));

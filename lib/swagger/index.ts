@@ -15,7 +15,7 @@ export const SESSION_SCHEME = 'session';
 /**
  * In place of `SwaggerModule.createDocument()`: the OpenAPI document with the session cookie as a security scheme, and at each
  * handler with what the guards and decorators of this library ask for: 401 and the scheme where a login is needed, 403 where
- * requests from other sites are refused, 503 where a session is needed that the store may not give. An answer that a handler
+ * requests from other sites or without a device-bound session are refused, 503 where a session is needed that the store may not give. An answer that a handler
  * declares itself stays as it is. Call it when all global guards are set.
  *
  * @param config the result of `DocumentBuilder`

@@ -282,6 +282,21 @@ describe.each(platforms)('an OpenAPI document on %s', (platform) => {
     expect(told(document, 'get', '/bound/public').statuses).toEqual([]);
   });
 
+  it('tells it of every handler that needs a login, with require: always', async () => {
+    const { document } = await documentOf(platform, { options: { deviceBound: { require: 'always' } } });
+    const required = ['ERR_DEVICE_REQUIRED'];
+    expect(codes(document, 'get', '/account', 403).code.enum).toEqual(required);
+    expect(codes(document, 'get', '/mine', 403).code.enum).toEqual(required);
+    expect(codes(document, 'get', '/bound', 403).code.enum).toEqual(required);
+    expect(codes(document, 'post', '/transfer', 403).code.enum).toEqual([
+      'ERR_CROSS_ORIGIN',
+      'ERR_DEVICE_REQUIRED',
+    ]);
+    expect(codes(document, 'post', '/login', 403).code.enum).toEqual(['ERR_CROSS_ORIGIN']);
+    expect(told(document, 'get', '/open').statuses).toEqual([]);
+    expect(told(document, 'get', '/any').statuses).toEqual([]);
+  });
+
   it('leaves alone what a handler declares itself', async () => {
     const { document } = await documentOf(platform);
     expect(document.paths['/told']!.get!.responses['401']).toEqual({ description: 'In my own words.' });
