@@ -85,7 +85,7 @@ export class SessionTable {
   #useFormerColumns(): void {
     this.#sql = new PostgresStatements(this.#name, false);
     this.#warn(
-      'The table of sessions in PostgreSQL lacks columns of this version. Sessions work, but a re-login loses the time when the session began. Run `await store.migrate()` once, or apply the statements of `PostgresStore.ddl()`, and restart this node.',
+      'The table of sessions in PostgreSQL lacks columns of this version. Sessions work, but a re-login loses the time when the session began, and no session is bound to a device (deviceBound). Run `await store.migrate()` once, or apply the statements of `PostgresStore.ddl()`, and restart this node.',
     );
   }
 }

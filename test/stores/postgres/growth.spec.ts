@@ -2,8 +2,10 @@ import { jest } from '@jest/globals';
 import { PostgresStore } from 'nest-sessions/postgres';
 import { Browser } from '../../support/browser.js';
 import { GROWING, infoOf, NEWER_FIELDS, STEPS } from '../../support/newer-fields.js';
+import { LogSink } from '../../support/log-sink.js';
 import { closeAll, platforms, start, type PlatformName } from '../../support/platforms.js';
 import { describePostgres } from '../../support/postgres.js';
+import { startBound } from '../../nest/device/device.app.js';
 
 // Processes are started and waited for, on machines that have other things to do.
 jest.setTimeout(60_000);
@@ -107,6 +109,24 @@ describePostgres('a record in PostgreSQL', (server) => {
       expect((await browser.post('/logout')).status).toBe(200);
       expect((await browser.get('/me')).status).toBe(401);
       expect(warnings).toEqual([expect.stringMatching(/await store\.migrate\(\)/)]);
+    });
+
+    it('is not bound to a device there, and the log says why', async () => {
+      const table = aTable();
+      await server().ask(FORMER_TABLE(table));
+      const sink = new LogSink();
+      const { browser, told } = await startBound(
+        platform,
+        { store: storeOn(table) },
+        { prepare: sink.attach },
+      );
+      expect((await browser.bind()).status).toBe(403);
+      expect(told('bound')).toEqual([]);
+      expect((await browser.get('/me')).status).toBe(200);
+      expect(sink.text).toMatch(/lacks columns of this version: began_at, extra\. .*migrate\(\)/);
+      expect(sink.text).toMatch(
+        /no session is bound to a device \(deviceBound\)\. Run `await store\.migrate/,
+      );
     });
 
     it('is limited in number there, too', async () => {
