@@ -11,12 +11,9 @@ import type { FrameworkRequest } from '../../http/request-facts.js';
 import { isGone } from '../../http/response/response-calls.js';
 import type { DeviceProofs } from './device-proof.js';
 import { challengeHeader, configuration, deviceRequestOf, termination } from './device-headers.js';
-import type { DeviceSettings } from './device.settings.js';
+import type { DeviceCall, DeviceSettings } from './device.settings.js';
 
 const logger = new Logger('nest-sessions');
-
-/** What a device asks for, by the path of its request. */
-export type DeviceCall = 'registration' | 'refresh';
 
 interface Answer {
   status: 200 | 403 | 503;
@@ -45,12 +42,9 @@ export class DeviceEndpoint {
     { method, url = '' }: FrameworkRequest,
     { originalUrl = url }: FrameworkRequest,
   ): DeviceCall | undefined {
-    const { path, refreshPath } = this.#settings;
-    if (method !== 'POST' || !originalUrl.startsWith(path)) return undefined;
+    if (method !== 'POST') return undefined;
     const end = originalUrl.indexOf('?');
-    const asked = end === -1 ? originalUrl : originalUrl.slice(0, end);
-    if (asked === path) return 'registration';
-    return asked === refreshPath ? 'refresh' : undefined;
+    return this.#settings.calls.get(end === -1 ? originalUrl : originalUrl.slice(0, end));
   }
 
   /** @param state opened without the bound cookie, which is what the request is to get */

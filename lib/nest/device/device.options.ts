@@ -29,6 +29,12 @@ export interface DeviceBoundOptions {
    */
   path?: string;
   /**
+   * Other paths that are served like `path`: those of before a change of it, at which browsers go on to refresh until a response
+   * names the present one.
+   * @default none
+   */
+  formerPaths?: readonly string[];
+  /**
    * How long a bound cookie lasts: as long as a copy of all cookies is good. Between five minutes and an hour, since
    * browsers renew it two minutes before its end, and sign six times in nine minutes at most.
    * @default '10m'

@@ -9,10 +9,15 @@ import { wrongOption } from '../../core/util/options.js';
 import { pathMatches } from '../routes/cookie-path.js';
 import type { DeviceBoundOptions, DeviceScope } from './device.options.js';
 
+/** What a device asks for, by the path of its request. */
+export type DeviceCall = 'registration' | 'refresh';
+
 /** The option `deviceBound` with every default filled in. */
 export interface DeviceSettings {
   path: string;
   refreshPath: string;
+  /** By path: the present ones and the former ones. */
+  calls: ReadonlyMap<string, DeviceCall>;
   scope: Required<DeviceScope>;
   policy: DevicePolicy;
 }
@@ -40,7 +45,8 @@ export function deviceSettings(
     exclude: options.scope?.exclude ?? [],
     initiators: options.scope?.initiators ?? [],
   };
-  assertFits(path, scope, cookie);
+  const served = [path, ...(options.formerPaths ?? [])];
+  assertFits(served, scope, cookie);
   const policy = new DevicePolicy({
     tokens: new DeviceTokens(new Signer(secrets, cookie.name, TOKEN_LENGTH).derived('device')),
     cookie: { ...cookie, name: `${cookie.name}-bound` },
@@ -49,19 +55,35 @@ export function deviceSettings(
     required: options.require === 'always',
     algorithms: options.algorithms ?? ['ES256'],
   });
-  return { path, refreshPath: `${path}/refresh`, scope, policy };
+  return { path, refreshPath: refreshPathOf(path), calls: callsAt(served.toReversed()), scope, policy };
 }
 
-function assertFits(path: string, { includeSite }: Required<DeviceScope>, cookie: ResolvedCookie): void {
+const refreshPathOf = (path: string): string => `${path}/refresh`;
+
+/** The present paths come last, so that they count. */
+const callsAt = (paths: readonly string[]): Map<string, DeviceCall> =>
+  new Map(
+    paths.flatMap((path): [string, DeviceCall][] => [
+      [path, 'registration'],
+      [refreshPathOf(path), 'refresh'],
+    ]),
+  );
+
+function assertFits(
+  served: readonly string[],
+  { includeSite }: Required<DeviceScope>,
+  cookie: ResolvedCookie,
+): void {
   if (!cookie.secure)
     throw wrong('deviceBound: browsers bind sessions over HTTPS alone. Leave cookie.secure true.');
   if (cookie.partitioned)
     throw wrong(
       'deviceBound: browsers refuse a bound cookie that is partitioned, and its users would be logged out after cookieLifetime. Leave out cookie.partitioned, or deviceBound.',
     );
-  if (!pathMatches(path, cookie.path))
+  const missed = served.find((path) => !pathMatches(path, cookie.path));
+  if (missed !== undefined)
     throw wrong(
-      `deviceBound.path: browsers do not send the session cookie to '${path}', since cookie.path is '${cookie.path}'. Give a path within it.`,
+      `deviceBound.${missed === served[0] ? 'path' : 'formerPaths'}: browsers do not send the session cookie to '${missed}', since cookie.path is '${cookie.path}'. Give a path within it.`,
     );
   if (includeSite && cookie.domain === undefined)
     throw wrong(

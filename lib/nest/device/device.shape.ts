@@ -11,19 +11,32 @@ import {
 import { milliseconds, type Duration } from '../../core/util/durations.js';
 import type { DeviceBoundOptions, DeviceScope } from './device.options.js';
 
-/** A path that can stand in a header within quotes, without query, and without a slash at its end. */
-const PATH = /^(?:\/[\w.~!$&'()*+,;=:@%-]+)+$/;
+/**
+ * Segments of pchar (RFC 3986 §3.3), none of them empty: no query or fragment, and nothing that a header within quotes would
+ * have to escape. Of the encodings those of a slash and a backslash are left out, which proxies decode.
+ */
+const PATH = /^(?:\/(?:[\w.~!$&'()*+,;=:@-]|%(?!2f|5c)[\da-f]{2})+)+$/i;
+
+/** Requests are compared with the path as it is written here, so it has to be what browsers make of it: they resolve `..`. */
+const isAsSent = (value: unknown): boolean =>
+  typeof value === 'string' && PATH.test(value) && new URL(value, 'https://localhost').pathname === value;
 
 /** Nest's patterns mean nothing to a browser. */
-const isPlain = (path: string): boolean => PATH.test(path) && !/[*:]/.test(path);
+const isPlain = (path: string): boolean => !/[*:]/.test(path);
 
 /** Another site's page would make the browser ask without the session cookie, which ends the device session. */
 const HOST = /^(?!-)[a-z0-9-]+(?:\.[a-z0-9-]+)*$/;
 
 const isPath: OptionCheck = must(
-  (value) => typeof value === 'string' && PATH.test(value),
-  "a path such as '/session/device', without a slash at its end.",
+  isAsSent,
+  "a path such as '/session/device', as browsers send it: without query, fragment, '.', '..', '//', backslash, encoded slash, or a slash at its end, and other than ASCII percent-encoded.",
 );
+
+const arePaths = (example: string): OptionCheck =>
+  must(
+    (value) => Array.isArray(value) && value.every(isAsSent),
+    `a list of paths such as ${example}, as browsers send them, without wildcards.`,
+  );
 
 /** Browsers renew the cookie when less than two minutes remain, and sign six times in nine minutes at most. */
 const SHORTEST = 5 * 60_000;
@@ -44,8 +57,8 @@ const SCOPE: OptionChecks<DeviceScope> = {
   includeSite: optionalOrNull(isBoolean),
   exclude: optionalOrNull(
     must(
-      (value) => Array.isArray(value) && value.every((path) => typeof path === 'string' && isPlain(path)),
-      "a list of paths such as ['/assets'], without wildcards: what is below them is meant, too.",
+      (value) => Array.isArray(value) && value.every((path) => isAsSent(path) && isPlain(path as string)),
+      "a list of paths such as ['/assets'], as browsers send them, without wildcards: what is below them is meant, too.",
     ),
   ),
   initiators: optionalOrNull(
@@ -60,6 +73,7 @@ const ALGORITHMS = ['ES256', 'RS256'];
 
 const DEVICE_BOUND: OptionChecks<DeviceBoundOptions> = {
   path: optionalOrNull(isPath),
+  formerPaths: optionalOrNull(arePaths("['/former/device']")),
   cookieLifetime: optionalOrNull(lifetimeComplaint),
   scope: optionalOrNull(isNested(SCOPE, { meant: () => "{ exclude: ['/assets'] }" })),
   require: optionalOrNull(isOneOf('supported', 'always')),

@@ -7,7 +7,8 @@ import { RequestClient, type FrameworkRequest } from '../../http/request-facts.j
 import { hookResponse } from '../../http/response/response-hook.js';
 import type { SessionSettings } from '../options/session.settings.js';
 import { SESSION_ENGINE, SESSION_SETTINGS } from '../options/tokens.js';
-import { DeviceEndpoint, type DeviceCall } from '../device/device.endpoint.js';
+import { DeviceEndpoint } from '../device/device.endpoint.js';
+import type { DeviceCall } from '../device/device.settings.js';
 import { askAgain, comesAgain } from '../device/navigation-again.js';
 import { CookieArrival } from './cookie-arrival.js';
 import { CookiePath } from '../routes/cookie-path.js';
