@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { argumentsOf } from '../../lib/command/doctor/arguments.js';
 import { settingsFindings } from '../../lib/command/doctor/settings.js';
 import { siteFindings, type Site } from '../../lib/command/doctor/site.js';
 import type { DoctorReport } from '../../lib/command/doctor/report.js';
 import { resolveOwnSettings } from '../../lib/nest/options/session.settings.js';
+import { makeCertificate } from '../support/certificate.js';
 import { SECRET } from '../support/platforms.js';
 import { describePostgres } from '../support/postgres.js';
 import { describeWithRedis, startRedis, stopServers } from '../support/servers.js';
@@ -538,6 +540,24 @@ describe('what a running application sends', () => {
     expect(found).toMatchObject({
       level: 'problem',
       finding: expect.stringMatching(/ECONNREFUSED/) as string,
+      remedy: 'Start the application, and check the address.',
     });
+  });
+
+  it('names the remedy for a certificate that nobody has signed', async () => {
+    const { key, cert } = makeCertificate();
+    const tls = createTlsServer({ key, cert }).listen(0, 'localhost');
+    try {
+      await once(tls, 'listening');
+      const url = new URL(`https://localhost:${(tls.address() as AddressInfo).port}/`);
+      const [found] = await siteFindings({ url, post: undefined, cookie: undefined, timeout: 10_000 });
+      expect(found).toMatchObject({
+        level: 'problem',
+        finding: expect.stringMatching(/self-signed certificate/) as string,
+        remedy: 'Set NODE_EXTRA_CA_CERTS to its certificate.',
+      });
+    } finally {
+      tls.close();
+    }
   });
 });

@@ -90,4 +90,16 @@ function replyOf(message: IncomingMessage, body: string): Reply {
   return { status: message.statusCode ?? 0, headers, setCookies, body };
 }
 
+/** Codes of Node for a certificate that nobody it trusts has signed, as on a development machine. */
+const UNTRUSTED: ReadonlySet<unknown> = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+/** Whether a request failed because of a certificate that is not trusted. */
+export const isUntrusted = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && 'code' in error && UNTRUSTED.has(error.code);
+
 export const headerOf = (reply: Reply, name: string): string => (reply.headers.get(name) ?? []).join(', ');

@@ -1,7 +1,7 @@
 import { CheckError } from '../errors.js';
 import { atPointer, inTag } from '../http/find.js';
 import { isDeletion } from '../http/set-cookie.js';
-import type { Client, Outgoing, Reply } from '../http/client.js';
+import { isUntrusted, type Client, type Outgoing, type Reply } from '../http/client.js';
 import type { AttackConfig, CsrfSource, RequestTemplate, User } from '../config/config.js';
 import type { Secrets } from './secrets.js';
 import { fillRequest, meets, type Values } from './templates.js';
@@ -122,7 +122,10 @@ export class Visitor {
       return await this.around.client.send(outgoing);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      throw new CheckError(`${step.method} ${step.path}: ${message}`);
+      const remedy = isUntrusted(error)
+        ? '. Set NODE_EXTRA_CA_CERTS to its certificate; --insecure accepts that of loopback.'
+        : '';
+      throw new CheckError(`${step.method} ${step.path}: ${message}${remedy}`);
     }
   }
 

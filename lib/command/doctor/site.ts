@@ -1,5 +1,5 @@
 import { isLoopback } from '../../attack/config/hosts.js';
-import { Client, headerOf, type Outgoing, type Reply } from '../../attack/http/client.js';
+import { Client, headerOf, isUntrusted, type Outgoing, type Reply } from '../../attack/http/client.js';
 import { isDeletion, type SetCookie } from '../../attack/http/set-cookie.js';
 import { causeOf } from '../../core/storage/health/error-cause.js';
 import { MAX_COOKIE_OCTETS } from '../../core/token/cookie.js';
@@ -37,7 +37,9 @@ export async function siteFindings(site: Site): Promise<Finding[]> {
     return [
       problem(
         `${url.host} does not respond: ${causeOf(error)}.`,
-        'Start the application, and check the address.',
+        isUntrusted(error)
+          ? 'Set NODE_EXTRA_CA_CERTS to its certificate.'
+          : 'Start the application, and check the address.',
       ),
     ];
   } finally {
