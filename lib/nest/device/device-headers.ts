@@ -48,12 +48,19 @@ export function configuration({ refreshPath, scope, policy }: DeviceSettings, id
     refresh_url: refreshPath,
     scope: {
       include_site: scope.includeSite,
+      ...(scope.includeSite && { origin: siteOf(policy.cookie) }),
       scope_specification: scope.exclude.map((path) => ({ type: 'exclude', domain: '*', path })),
     },
     ...(scope.initiators.length > 0 && { allowed_refresh_initiators: scope.initiators }),
     credentials: [{ type: 'cookie', name: policy.cookie.name, attributes: attributesOf(policy.cookie) }],
   });
 }
+
+/**
+ * Browsers take the whole site only for an origin of the registrable domain itself, while the default is the origin that
+ * registers, which may be a subdomain.
+ */
+const siteOf = ({ domain = '' }: ResolvedCookie): string => `https://${domain.replace(/^\./, '')}`;
 
 /** The browser ends its device session. */
 export const termination = (id: string): string =>

@@ -224,6 +224,7 @@ describe.each(platforms)('a device-bound session on %s', (platform) => {
       refresh_url: '/auth/key/refresh',
       scope: {
         include_site: true,
+        origin: 'https://example.org',
         scope_specification: [
           { type: 'exclude', domain: '*', path: '/assets' },
           { type: 'exclude', domain: '*', path: '/img' },
