@@ -33,7 +33,7 @@ export function launchChromium(): Promise<Browser> {
  *
  * @param spki of the certificate that it accepts. `--ignore-certificate-errors` would turn device-bound sessions off
  * @param binds false for the control: as browsers without the feature
- * @param more arguments of its command line
+ * @param args more arguments of its command line
  */
 export async function launchBindingChromium(
   profile: string,

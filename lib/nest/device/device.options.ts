@@ -4,7 +4,7 @@ import type { Duration } from '../../core/util/durations.js';
 /** Which requests a browser defers until it has a new bound cookie. */
 export interface DeviceScope {
   /**
-   * Whether also requests to other hosts of the site: for a cookie with a `domain`. The browser then asks the site for
+   * Whether also requests to other hosts of the site: for a cookie whose `domain` is the registrable one. The browser then asks it for
    * `/.well-known/device-bound-sessions`, unless it registers at the registrable domain itself.
    * @default false: those to the origin alone
    */
@@ -35,7 +35,7 @@ export interface DeviceBoundOptions {
    */
   formerPaths?: readonly string[];
   /**
-   * How long a bound cookie lasts: as long as a copy of all cookies is good. Between five minutes and an hour, since
+   * How long a bound cookie lasts: as long as a copy of all cookies is good, and 30 seconds more. Between five minutes and an hour, since
    * browsers renew it two minutes before its end, and sign six times in nine minutes at most.
    * @default '10m'
    */
