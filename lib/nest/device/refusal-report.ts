@@ -33,11 +33,11 @@ const others = (count: number): string => (count === 1 ? '' : ` (one of ${count}
 
 /** Browsers renew the bound cookie only for the pages of hosts that they are told of. */
 export function reportInitiators(allowedOrigins: readonly string[], initiators: readonly string[]): void {
-  const others = allowedOrigins.filter(
+  const unnamed = allowedOrigins.filter(
     (origin) => URL.canParse(origin) && !initiators.includes(new URL(origin).hostname),
   );
-  if (others.length === 0) return;
+  if (unnamed.length === 0) return;
   logger.warn(
-    `deviceBound: crossOrigin.allow names ${others.join(', ')}. For requests of their pages browsers do not renew the bound cookie, so these have no session once it is over. Name the hosts that are of the same site in deviceBound.scope.initiators; pages of another site need an application without deviceBound.`,
+    `deviceBound: crossOrigin.allow names ${unnamed.join(', ')}. For requests of their pages browsers do not renew the bound cookie, so these have no session once it is over. Name the hosts that are of the same site in deviceBound.scope.initiators; pages of another site need an application without deviceBound.`,
   );
 }

@@ -7,6 +7,7 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
+import { takenRoutes } from '../device/taken-routes.js';
 import type { SessionSettings } from '../options/session.settings.js';
 import { SESSION_SETTINGS } from '../options/tokens.js';
 import { CookiePath } from './cookie-path.js';
@@ -54,6 +55,8 @@ export class RouteChecks implements OnApplicationBootstrap {
       ),
       ...guardedExclusions(this.#modules, routes, ({ method, path }) => isExcluded(method, path)),
     ];
+    const { device } = this.#settings;
+    if (device) warnings.push(...takenRoutes(device, routes));
     for (const warning of warnings) if (warning !== undefined) logger.warn(warning);
   }
 }

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { reportInitiators } from '../../../lib/nest/device/refusal-report.js';
+import { Browser } from '../../support/browser.js';
 import { LogSink } from '../../support/log-sink.js';
 import { closeAll, platforms } from '../../support/platforms.js';
 import { startBound } from './device.app.js';
@@ -32,6 +33,22 @@ describe.each(platforms)('what is logged of device-bound sessions on %s', (platf
     expect((await browser.get('/me')).status).toBe(403);
     expect(said('warn').join()).toMatch(/not bound to a device was refused, .*ERR_DEVICE_REQUIRED \(403\)/);
     expect(said('debug').join()).not.toContain('without a valid bound cookie');
+  });
+});
+
+describe.each(platforms)('a route at the path of devices on %s', (platform) => {
+  const warned = (): string[] =>
+    said('warn').filter((line) => line.includes('is a route of this application'));
+
+  it('is warned of at boot: its requests do not reach it', async () => {
+    const { url } = await startBound(platform, { deviceBound: { path: '/login' } }, { prepare: sink.attach });
+    expect(warned()).toEqual([expect.stringContaining('deviceBound: POST /login is a route')]);
+    expect((await new Browser(url).post('/login', { user: 'alice' })).status).toBe(403);
+  });
+
+  it('is none where the path is free, or only another method has it', async () => {
+    await startBound(platform, { deviceBound: { path: '/me' } }, { prepare: sink.attach });
+    expect(warned()).toEqual([]);
   });
 });
 
