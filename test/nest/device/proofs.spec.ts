@@ -233,7 +233,9 @@ describe.each(platforms)('crafted proofs on %s', (platform) => {
     const { browser } = await startBound(platform, { store });
     const { challenge } = registrationIn(await browser.login());
     const { jwk, sign, secret } = signer();
-    const proof = sign(REGISTRATION({ ...jwk, d: secret, kid: 'key of the client', oth: ['x'] }), { jti: challenge });
+    const proof = sign(REGISTRATION({ ...jwk, d: secret, kid: 'key of the client', oth: ['x'] }), {
+      jti: challenge,
+    });
     expect((await browser.register(proof)).status).toBe(200);
     expect(store.dump()).toContain(String(jwk['x']));
     expect(store.dump()).not.toContain(secret);
