@@ -130,15 +130,19 @@ export const incidents: readonly Case[] = [
     needs: ['regenerate'],
     async run(lab) {
       const bench = await lab.start();
-      const client = await bench.loggedIn();
-      const { cookie } = client;
-      const answers = await Promise.all(
-        Array.from({ length: 5 }, () => client.post('/regenerate', {}, { cookie })),
-      );
-      const given = answers.map((answer) => cookieFrom(answer, bench.cookieName)).filter(Boolean);
-      expect(given.length).toBeGreaterThan(0);
-      for (const one of given) await bench.expectIn(one);
-      for (const answer of answers) expect(setCookiesOf(answer, bench.cookieName).some(removes)).toBe(false);
+      // A race that goes well once shows nothing.
+      for (let round = 0; round < 8; round++) {
+        const client = await bench.loggedIn();
+        const { cookie } = client;
+        const answers = await Promise.all(
+          Array.from({ length: 5 }, () => client.post('/regenerate', {}, { cookie })),
+        );
+        const given = answers.map((answer) => cookieFrom(answer, bench.cookieName)).filter(Boolean);
+        expect(given.length).toBeGreaterThan(0);
+        for (const one of given) await bench.expectIn(one);
+        for (const answer of answers)
+          expect(setCookiesOf(answer, bench.cookieName).some(removes)).toBe(false);
+      }
     },
   },
   {
