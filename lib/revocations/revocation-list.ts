@@ -197,4 +197,5 @@ export function hashedSubjectRevocationOf(
 
 const sorted = (ids: readonly string[]): string => [...ids].sort().join(',');
 
-const digest = (text: string): string => hash('sha256', text, 'base64url').slice(0, 22);
+/** 22 characters, in the form of an id. */
+export const digest = (text: string): string => hash('sha256', text, 'base64url').slice(0, 22);

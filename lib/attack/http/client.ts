@@ -90,7 +90,7 @@ function replyOf(message: IncomingMessage, body: string): Reply {
   return { status: message.statusCode ?? 0, headers, setCookies, body };
 }
 
-/** Codes of Node for a certificate that nobody it trusts has signed, as on a development machine. */
+/** Codes of Node for a certificate without a trusted signer, as on a development machine. */
 const UNTRUSTED: ReadonlySet<unknown> = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',

@@ -52,7 +52,7 @@ export class DeviceOperations {
 
   /**
    * A browser forgets the key of a registration that fails, while a call that failed may bind the session to it all the same, even
-   * later: then nobody could open it. So the call is repeated until it is known what came of it, as long as somebody waits.
+   * later: then no client could open it. So the call is repeated until its outcome is known, as long as the client is connected.
    */
   async #untilKnown<T>(isAwaited: () => boolean, call: () => Promise<T>): Promise<T> {
     const last = performance.now() + PATIENCE * this.#context.config.storeTimeout;

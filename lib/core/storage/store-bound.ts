@@ -55,7 +55,7 @@ export class StoreBound implements BoundSessions<StoreHandle> {
 
   /**
    * The store may have kept the key although its call failed. A browser forgets the key of a registration that failed, so the
-   * session would be bound to one that nobody has. `undefined` if it has not.
+   * session would be bound to a lost key. `undefined` if it has not.
    */
   async #boundAllTheSame(handle: StoreHandle, key: string): Promise<SaveResult<StoreHandle> | undefined> {
     const found = await this.#load(handle);

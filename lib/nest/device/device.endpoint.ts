@@ -97,7 +97,7 @@ export class DeviceEndpoint {
     const { policy } = this.#settings;
     if (!policy.acceptable(proof.challenge, record.id, undefined, state.now()))
       return this.#refuse(state, 'challenge');
-    // Nobody would have the key.
+    // The browser would not keep the key.
     if (!isAwaited()) return UNAVAILABLE;
     const key = await this.#engine.device.bind(state, proof.key, isAwaited);
     return key ? this.#grant(state, key) : this.#refuse(state, 'bound');

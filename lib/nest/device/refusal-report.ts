@@ -31,7 +31,7 @@ const ofUnproved = (count: number): string =>
 
 const others = (count: number): string => (count === 1 ? '' : ` (one of ${count} since the last message)`);
 
-/** Browsers renew the bound cookie only for the pages of hosts that they are told of. */
+/** Browsers renew the bound cookie only for pages of the hosts that the configuration names. */
 export function reportInitiators(allowedOrigins: readonly string[], initiators: readonly string[]): void {
   const unnamed = allowedOrigins.filter(
     (origin) => URL.canParse(origin) && !initiators.includes(new URL(origin).hostname),

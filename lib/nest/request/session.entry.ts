@@ -9,7 +9,7 @@ import type { SessionSettings } from '../options/session.settings.js';
 import { SESSION_ENGINE, SESSION_SETTINGS } from '../options/tokens.js';
 import { DeviceEndpoint } from '../device/device.endpoint.js';
 import type { DeviceCall } from '../device/device.settings.js';
-import { askAgain, comesAgain } from '../device/navigation-again.js';
+import { needsReload, sendReloadPage } from '../device/reload-page.js';
 import { CookieArrival } from './cookie-arrival.js';
 import { CookiePath } from '../routes/cookie-path.js';
 import { FailureResponse } from './failure-content.js';
@@ -125,7 +125,7 @@ export class SessionEntry implements NestMiddleware<FrameworkRequest, ServerResp
     const session = new RequestSession(this.#services, state, client.seen, response);
     attach(client.request, session);
     hookResponse(response, session);
-    if (this.#device && comesAgain(state, client.request)) return askAgain(state, response);
+    if (this.#device && needsReload(state, client.request)) return sendReloadPage(state, response);
     if (this.#context) storage.run(session, next);
     else next();
   }

@@ -1,8 +1,7 @@
-import { hash } from 'node:crypto';
 import type { SessionRecord } from '../../core/model/record.js';
 import type { AnsweredChallenge } from '../../core/storage/backend.js';
-import { ID_LENGTH } from '../../core/token/ids.js';
 import {
+  digest,
   revocationOf,
   subjectRevocationOf,
   type Revocation,
@@ -58,8 +57,7 @@ export function answeredAt({ list }: SealedContext, sessionId: string): number {
   return !verdict.live && verdict.why === 'superseded' ? (verdict.version ?? 1) - 1 : 0;
 }
 
-const challengesOf = (sessionId: string): string =>
-  hash('sha256', `nest-sessions/challenges|${sessionId}`, 'base64url').slice(0, ID_LENGTH);
+const challengesOf = (sessionId: string): string => digest(`nest-sessions/challenges|${sessionId}`);
 
 /**
  * An entry that voids the tokens of a subject which were issued up to now. Its time is slightly ahead, for nodes whose

@@ -71,7 +71,7 @@ export class RevocationStatements {
         INSERT INTO ${this.#table} AS have (key, seq, rank, until, body)
         SELECT $1, seq, $2, greatest($3, (SELECT max(until) FROM merged)), ${withStart('$4::text', latest)} FROM meta
         ON CONFLICT (key) DO UPDATE SET seq = excluded.seq, rank = excluded.rank,
-          body = ${withStart('excluded.body', beganAt('have.body'))},
+          body = ${withStart('excluded.body', beganAt('nullif(have.body, $9::text)'))},
           until = greatest(have.until, excluded.until)
         WHERE have.rank < excluded.rank OR have.body = $9::text OR (
           have.rank = excluded.rank

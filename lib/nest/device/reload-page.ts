@@ -3,20 +3,20 @@ import type { RequestState } from '../../core/request/request-state.js';
 import type { FrameworkRequest } from '../../http/request-facts.js';
 
 /**
- * Whether a browser should send this request once more. It renews the bound cookie only for requests that a page of the
- * session's origin begins, or its user in the address bar. Who comes by a link of another site, from a mail say, comes without
- * it, and would do so again on a reload. What our own page begins is renewed first.
+ * Whether a browser has to repeat this navigation to get its bound cookie renewed. Browsers renew it only for requests that a
+ * page of the session's origin or the address bar initiates: a link on another site, in a mail say, arrives without it, and so
+ * does a reload of that page. A page of our own that reloads itself is the initiator.
  *
- * No loop: the request that comes again is `same-origin`.
+ * There is no loop: the repeated request is `same-origin`.
  */
-export function comesAgain({ rejectReason }: RequestState, { method, headers }: FrameworkRequest): boolean {
+export function needsReload({ rejectReason }: RequestState, { method, headers }: FrameworkRequest): boolean {
   if (rejectReason !== 'unproved' || method !== 'GET') return false;
   const { 'sec-fetch-mode': mode, 'sec-fetch-site': site } = headers;
   return mode === 'navigate' && (site === 'cross-site' || site === 'same-site');
 }
 
-/** A 401, as the request has no session; not to be cached, and read only where nothing loads it again. */
-export function askAgain(state: RequestState, response: ServerResponse): void {
+/** A 401, as the request has no session, with a page that reloads itself at once. It is not cached. */
+export function sendReloadPage(state: RequestState, response: ServerResponse): void {
   state.access();
   response.writeHead(401, {
     'Content-Type': 'text/html; charset=utf-8',
