@@ -86,13 +86,20 @@ function stagesOf(part) {
   return files;
 }
 
-const isLeft = ({ status }) => status === 'Survived' || status === 'NoCoverage';
+// Declarations, since the run begins above them.
+function isLeft({ status }) {
+  return status === 'Survived' || status === 'NoCoverage';
+}
 
-const isSame = (one, other) =>
-  one.replacement === other.replacement && JSON.stringify(one.location) === JSON.stringify(other.location);
+function isSame(one, other) {
+  return (
+    one.replacement === other.replacement && JSON.stringify(one.location) === JSON.stringify(other.location)
+  );
+}
 
-const rangeOf = (path, { start, end }) =>
-  `${path}:${start.line}:${start.column - 1}-${end.line}:${end.column - 1}`;
+function rangeOf(path, { start, end }) {
+  return `${path}:${start.line}:${start.column - 1}-${end.line}:${end.column - 1}`;
+}
 
 function filesOfReport({ jsonReporter }, args, env) {
   const report = join(root, jsonReporter.fileName);
