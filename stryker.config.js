@@ -1,78 +1,140 @@
-import unit from './stryker.unit.config.js';
+import { readdirSync, statSync } from 'node:fs';
 
-/**
- * Files, and the specs that decide about them in two stages: all mutants are put to the specs of the first stage, which load no
- * application, and those that survive to the ones of the second. All that reach them would take days.
- */
-const part = (name, mutate, ...stages) => [
-  name,
-  // What the unit layer decides alone is left out.
-  { mutate: [...mutate, ...unit.mutate.map((path) => `!${path}`)], stages },
-];
+/** Decided by exact cases and the unit layer alone, in CI. */
+const UNIT = {
+  mutate: [
+    'lib/core/operations/plan.ts',
+    'lib/core/model/policy.ts',
+    'lib/core/model/predecessors.ts',
+    'lib/core/request/transitions.ts',
+    'lib/core/token/cookie.ts',
+    'lib/http/csrf.ts',
+    'lib/http/headers/cache-headers.ts',
+    'lib/revocations/revocation-table.ts',
+    'lib/revocations/session-entry.ts',
+    'lib/revocations/subject-entry.ts',
+  ],
+  specs: [
+    'core/model/policy',
+    'core/model/predecessors',
+    'core/operations/plan',
+    'core/request/transitions',
+    'core/token/cookie',
+    'http/csrf',
+    'http/headers/cache-headers',
+    'revocations/revocation-table',
+    'revocations/session-entry',
+    'revocations/subject-entry',
+  ],
+};
+
+/** What loads no application, and some interleavings. */
+const ENGINE = ['core/operations', 'core/request', 'core/model', 'mutation/interleavings'];
 
 /** Applications on both adapters, over the memory store: the engine knows no other, and these need no server. */
 const BEHAVIOUR = [
+  'nest/session/login',
+  'nest/session/ending',
+  'nest/session/timeouts',
+  'concurrency/races',
+  'concurrency/late-answers',
   'conformance/memory',
-  'concurrency/{races,late-answers}',
-  'nest/session/{login,ending,timeouts}',
 ];
 
-const ENGINE = ['core/{operations,request,model}/*', 'mutation/interleavings'];
+/** Of a folder or a single file, and the specs that decide about it, in the order in which they are tried: the cheap ones first. */
+const part = (folder, ...specs) => ({
+  mutate: [`lib/${folder}/**/*.ts`, ...UNIT.mutate.map((path) => `!${path}`)],
+  specs,
+});
 
-export const PARTS = Object.fromEntries([
-  part('operations', ['lib/core/operations/**/*.ts'], ENGINE, [
+export const PARTS = {
+  unit: UNIT,
+  operations: part(
+    'core/operations',
+    ...ENGINE,
     ...BEHAVIOUR,
-    'nest/device/{protocol,proofs,enforcement}',
+    'nest/device/protocol',
+    'nest/device/proofs',
+    'nest/device/enforcement',
     'migrate/device-bound',
-  ]),
-  part('request', ['lib/core/request/**/*.ts'], ENGINE, [...BEHAVIOUR, 'nest/session/data*']),
-  part('formats', ['lib/stores/sealed/formats/**/*.ts'], ['stores/sealed/{formats,payload}']),
-  part(
+  ),
+  request: part('core/request', ...ENGINE, 'nest/session/data', ...BEHAVIOUR),
+  formats: part('stores/sealed/formats', 'stores/sealed/formats', 'stores/sealed/payload'),
+  revocations: part(
     'revocations',
-    ['lib/revocations/**/*.ts'],
-    ['revocations/{revocation-table,session-entry,subject-entry,revocation-codec}', 'mutation/interleavings'],
-    ['revocations/{replicated,poison,list-reader}', 'stores/sealed/behaviour'],
+    'revocations/revocation-table',
+    'revocations/session-entry',
+    'revocations/subject-entry',
+    'revocations/revocation-codec',
+    'mutation/interleavings',
+    'revocations/replicated',
+    'revocations/poison',
+    'revocations/list-reader',
+    'stores/sealed/behaviour',
   ),
-  part(
+  http: part(
     'http',
-    ['lib/http/**/*.ts'],
-    ['http/{csrf,request-facts,transport}', 'http/headers/*', 'http/response/response-hook'],
-    ['nest/request/{exits,caching,failure-content}'],
+    'http/csrf',
+    'http/request-facts',
+    'http/transport',
+    'http/headers',
+    'http/response/response-hook',
+    'nest/request/exits',
+    'nest/request/caching',
+    'nest/request/failure-content',
   ),
-  part(
-    'model',
-    ['lib/core/model/**/*.ts'],
-    ['core/model/*', 'mutation/interleavings'],
-    ['nest/session/{data,data-*,timeouts}'],
+  model: part(
+    'core/model',
+    'core/model',
+    'mutation/interleavings',
+    'nest/session/data',
+    'nest/session/data-json',
+    'nest/session/data-schema',
+    'nest/session/data-session',
+    'nest/session/timeouts',
   ),
-  part('token', ['lib/core/token/**/*.ts'], ['core/token/*'], ['nest/session/{tokens,cookies}']),
-]);
+  token: part(
+    'core/token',
+    'core/token',
+    'mutation/interleavings',
+    'nest/session/tokens',
+    'nest/session/cookies',
+  ),
+};
 
-export function configOf(name, stage) {
-  const { mutate, stages } = PARTS[name];
+export function configOf(name) {
+  const { mutate, specs } = PARTS[name];
   return {
-    ...unit,
-    jest: {
-      configFile: 'jest.mutation.config.js',
-      config: {
-        testMatch: stages[stage].map((spec) => `<rootDir>/test/${spec}.spec.ts`),
-        testSequencer: '<rootDir>/test/mutation/cheapest-first.js',
-      },
-      // Jest finds no relation through the name of the package, by which most specs import it.
-      enableFindRelatedTests: false,
-    },
+    plugins: ['./tools/mutation/runner.js'],
+    testRunner: 'in-process',
+    inProcess: { specs: specs.flatMap(filesOf) },
+    coverageAnalysis: 'perTest',
     mutate,
-    // Begins where the last run of this part ended: only what changed is tested again.
-    incremental: true,
-    incrementalFile: `.cache/mutation/${name}-${stage}.incremental.json`,
-    jsonReporter: { fileName: `.cache/mutation/${name}-${stage}.json` },
-    // The modules of applications stay in memory: see jest.config.js.
-    maxTestRunnerReuse: 40,
+    // Stryker's own factor is of the time that the tests take alone. What never ends is found by its count of steps.
+    timeoutFactor: 4,
+    timeoutMS: 30_000,
+    tempDirName: '.cache/stryker',
+    reporters: ['clear-text', 'json', 'progress-append-only'],
+    clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
+    jsonReporter: { fileName: `.cache/mutation/${name}.json` },
+    // tools/mutation decides, by the score and by what is explained.
+    thresholds: { high: 95, low: 90, break: null },
+    concurrency: 2,
+    allowConsoleColors: false,
+    ignorePatterns: ['dist', 'docs', 'bench', 'coverage', '.cache', 'sample/*/node_modules'],
+    warnings: { unknownOptions: false, slow: false },
   };
 }
 
-/** Mutates the decisions of the library, one stage of one part at a time: `npm run mutation`, for hours. */
-export default configOf(
-  process.env['MUTATION_PART'] ?? 'operations',
-  Number(process.env['MUTATION_STAGE'] ?? 0),
-);
+/** Of a folder, all. */
+function filesOf(name) {
+  const path = `test/${name}`;
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory()
+    ? readdirSync(path)
+        .filter((file) => file.endsWith('.spec.ts'))
+        .map((file) => `${path}/${file}`)
+    : [`${path}.spec.ts`];
+}
+
+/** Mutates one part of the library: `npm run mutation`, see tools/mutation. */
+export default configOf(process.env['MUTATION_PART'] ?? 'unit');

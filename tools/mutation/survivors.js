@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const PAGE = fileURLToPath(new URL('../test/mutation/survivors.md', import.meta.url));
+const PAGE = fileURLToPath(new URL('../../test/mutation/survivors.md', import.meta.url));
 const INTRODUCTION = `# Mutants that survive
 
 Changes of the code that no test notices, and why none has to. \`npm run mutation:unit\` writes this page; the reasons are written by

@@ -1,0 +1,134 @@
+// Mutation testing: changes the code in small ways, and expects that a test fails for each. Prints a score for each file.
+//
+//   node tools/mutation [--check] [part…]    each part of stryker.config.js against the specs named there
+//
+// Writes the scores to test/mutation/result.md, and what survives to test/mutation/survivors.md. With --check nothing is written,
+// and what differs from survivors.md fails. Other options are Stryker's, for example --concurrency=1 or --mutate=lib/core/….ts.
+//
+// The part "unit" takes a minute, all of them hours.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { format } from 'prettier';
+import { configOf, PARTS } from '../../stryker.config.js';
+import * as survivors from './survivors.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const RESULT = join(root, 'test/mutation/result.md');
+const LEAST = 90;
+
+const [flags, chosen] = [true, false].map((wanted) =>
+  process.argv.slice(2).filter((argument) => argument.startsWith('--') === wanted),
+);
+const check = flags.includes('--check');
+
+// One after the other: what is done is kept if the night ends earlier.
+for (const part of chosen.length > 0 ? chosen : Object.keys(PARTS)) await measure(part);
+
+async function measure(part) {
+  const measured = filesOfReport(part);
+  const layer = part === 'unit' ? 'the unit layer' : 'behaviour';
+  const rows = Object.entries(measured).map(([path, { mutants }]) => ({ path, layer, ...count(mutants) }));
+  const all = sumOf(rows);
+  console.log([...rows, all].map(lineOf).join('\n'));
+
+  const { entries, faults } = survivors.compare(measured);
+  // Of a single file many may be equivalent.
+  const isWhole = !flags.some((flag) => flag.startsWith('--mutate'));
+  if (isWhole && 100 * all.detected < LEAST * all.valid) faults.push(`The score is below ${LEAST} %.`);
+  if (!check) {
+    survivors.write(entries);
+    writeFileSync(RESULT, await format(page(merged(rows)), { parser: 'markdown' }));
+  }
+  if (faults.length === 0) return;
+  console.error(`\n${faults.join('\n\n')}\n`);
+  process.exitCode = 1;
+}
+
+function filesOfReport(part) {
+  const report = join(root, configOf(part).jsonReporter.fileName);
+  rmSync(report, { force: true });
+  const stryker = 'node_modules/@stryker-mutator/core/bin/stryker.js';
+  const { status } = spawnSync(
+    process.execPath,
+    [stryker, 'run', 'stryker.config.js', ...flags.filter((flag) => flag !== '--check')],
+    { cwd: root, stdio: 'inherit', env: { ...process.env, MUTATION_PART: part } },
+  );
+  if (!existsSync(report)) throw new Error(`Stryker has ended with ${status}, and without a report.`);
+  return JSON.parse(readFileSync(report, 'utf8')).files;
+}
+
+/** What does not compile, or was left out with a reason, is no mutant. A test that never ends has noticed, too. */
+function count(mutants) {
+  const of = (...states) => mutants.filter((mutant) => states.includes(mutant.status)).length;
+  const detected = of('Killed', 'Timeout');
+  return { detected, valid: detected + of('Survived', 'NoCoverage') };
+}
+
+function sumOf(rows) {
+  const total = (key) => rows.reduce((sum, row) => sum + row[key], 0);
+  return { path: 'all', layer: '', detected: total('detected'), valid: total('valid') };
+}
+
+function scoreOf({ detected, valid }) {
+  return valid === 0 ? '–' : `${((100 * detected) / valid).toFixed(1)} %`;
+}
+
+function lineOf(row) {
+  return `${row.path.padEnd(52)} ${scoreOf(row).padStart(7)}  ${row.detected} of ${row.valid}`;
+}
+
+/** These take the place of what the page says of the same files. */
+function merged(rows) {
+  const known = existsSync(RESULT) ? readFileSync(RESULT, 'utf8') : '';
+  const kept = [...known.matchAll(/^\| (lib\S+) +\| ([^|]+?) +\| +\S+(?: %)? +\| +(\d+) +\| +(\d+) +\|$/gm)]
+    .map(([, path, layer, detected, valid]) => ({
+      path,
+      layer,
+      detected: Number(detected),
+      valid: Number(valid),
+    }))
+    .filter(({ path }) => existsSync(join(root, path)) && !rows.some((row) => row.path === path));
+  return [...kept, ...rows].sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function page(rows) {
+  const table = [...rows, sumOf(rows)].map(
+    (row) => `| ${row.path} | ${row.layer} | ${scoreOf(row)} | ${row.detected} | ${row.valid} |`,
+  );
+  const missing = filesOf(Object.values(PARTS).flatMap(({ mutate }) => mutate)).filter(
+    (path) => !rows.some((row) => row.path === path),
+  );
+  return [
+    '# Mutation testing',
+    '',
+    'The last measurement of each file, which `npm run mutation` writes. What survives is in',
+    '[survivors.md](survivors.md).',
+    '',
+    '| file | against | score | detected | mutants |',
+    '| --- | --- | --: | --: | --: |',
+    ...table,
+    '',
+    '## Not measured',
+    '',
+    missing.length === 0 ? 'Nothing.' : missing.map((path) => `- ${path}`).join('\n'),
+    '',
+  ].join('\n');
+}
+
+/** Of patterns that end in a folder's whole, or name a file. */
+function filesOf(patterns) {
+  return patterns
+    .filter((pattern) => !pattern.startsWith('!'))
+    .map((pattern) => pattern.replace('/**/*.ts', ''))
+    .flatMap((path) =>
+      path.endsWith('.ts')
+        ? [path]
+        : readdirSync(join(root, path), { recursive: true })
+            .filter((name) => name.endsWith('.ts'))
+            .map((name) => `${path}/${name}`),
+    )
+    .filter((path, at, all) => all.indexOf(path) === at)
+    .sort();
+}
