@@ -3,8 +3,8 @@ import { pathToFileURL } from 'node:url';
 import { jestExpect } from '@jest/expect';
 import circus, { addEventHandler, getState, resetState, run, setState } from 'jest-circus';
 
-/** A hook or a test that takes longer hangs. */
-const TIMEOUT = 10_000;
+/** In ms: a hook or a test that takes longer hangs, if it does not say otherwise. */
+const TIMEOUT = 3_000;
 const SETUP = ['test/support/no-disclosure.ts', 'test/mutation/fixed-seed.ts'];
 
 Object.assign(globalThis, circus, { expect: jestExpect });
