@@ -15,7 +15,8 @@ const ENTRY =
 /**
  * Compares the page with the files of a report of Stryker.
  *
- * @returns the entries of the page as they should be, and what is wrong with it
+ * @returns the entries of the page as they should be, and what is wrong with it: `open` are those without a reason, `gone` those
+ * that do not survive
  */
 export function compare(files) {
   const survivors = mutantsOf(files, 'Survived', 'NoCoverage');
@@ -23,18 +24,18 @@ export function compare(files) {
   const late = mutantsOf(files, 'Timeout');
   const [others, known] = [[], []];
   for (const entry of entries()) (Object.hasOwn(files, entry.path) ? known : others).push(entry);
-  const faults = [];
+  const [open, gone] = [[], []];
   const kept = survivors.map((survivor) => {
     const at = known.findIndex((entry) => isSame(entry, survivor));
     const [entry] = at === -1 ? [] : known.splice(at, 1);
-    if (!entry || entry.why === OPEN) faults.push(`survives unexplained: ${shown(survivor)}`);
+    if (!entry || entry.why === OPEN) open.push(`survives unexplained: ${shown(survivor)}`);
     return { ...survivor, why: entry?.why ?? OPEN };
   });
   for (const entry of known) {
     if (late.some((mutant) => isSame(entry, mutant))) kept.push(entry);
-    else faults.push(`is on the page, and does not survive: ${shown(entry)}`);
+    else gone.push(`is on the page, and does not survive: ${shown(entry)}`);
   }
-  return { entries: [...others, ...kept], faults };
+  return { entries: [...others, ...kept], open, gone };
 }
 
 export function write(all) {

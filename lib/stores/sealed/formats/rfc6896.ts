@@ -102,7 +102,7 @@ export class ScsFormat implements SealedCodec {
   /** The inbound transform (§3.2.6): checks fields, TID, tag and age, then decrypts and inflates. `undefined` at any failure. */
   read(value: string, now: number): Buffer | undefined {
     const fields = value.split('|', 6);
-    if (fields.length !== 5 || fields.includes('')) return undefined;
+    if (fields.length !== 5) return undefined;
     const [eData, eAtime, eTid, eIv, eTag] = fields as [string, string, string, string, string];
     const set = this.#sets.get(eTid);
     if (!set || !authentic(`${eData}|${eAtime}|${eTid}|${eIv}`, eTag, set.hmacKey)) return undefined;
