@@ -35,6 +35,6 @@ const right = Buffer.alloc(DIGEST_LENGTH);
 /** Compares two digests, in base64 or base64url, without telling by its time where they differ. */
 export function sameDigest(a: string, b: string): boolean {
   if (a.length !== DIGEST_LENGTH || b.length !== DIGEST_LENGTH) return false;
-  // A text that is not all ASCII does not fit.
+  // A character of several octets does not fit at the end, and differs from a digest anywhere else.
   return left.write(a) === DIGEST_LENGTH && right.write(b) === DIGEST_LENGTH && timingSafeEqual(left, right);
 }

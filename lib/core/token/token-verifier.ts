@@ -18,8 +18,8 @@ export interface Verified {
 /** What is cached of a genuine token. The token cannot be derived from it. */
 type Known = Omit<Verified, 'secret'>;
 
-/** The longest value that is decoded: a token with every character percent-encoded. */
-const LONGEST = 3 * (TOKEN_LENGTH + DIGEST_LENGTH);
+/** The longest value that is decoded: `s:token.signature` with every character percent-encoded. */
+const LONGEST = 3 * (TOKEN_LENGTH + DIGEST_LENGTH + 's:.'.length);
 
 /** An id and a secret in base64url, and a digest in base64. */
 const TOKEN = /^[\w-]+\.[\w-]+$/;

@@ -29,6 +29,13 @@ describe('HMAC-SHA256 of texts of one length', () => {
     expect(hex(new FixedHmac(key, data.length).digest(data))).toBe(expected);
   });
 
+  it.each([0, 1, 63, 64, 65])('agrees with createHmac for a key of %d octets', (length) => {
+    const key = Buffer.alloc(length, 0xaa);
+    expect(new FixedHmac(key, 4).digest('text')).toBe(
+      createHmac('sha256', key).update('text').digest('base64'),
+    );
+  });
+
   it('agrees with createHmac for any key and any ASCII', () => {
     const ascii = fc.string({ unit: 'binary-ascii', minLength: 0, maxLength: 200 });
     fc.assert(
