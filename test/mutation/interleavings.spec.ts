@@ -5,23 +5,13 @@ import { StoreWorld } from '../model/store-world.js';
 
 /** Few enough that a mutant costs about a second; `test/model` has the many. */
 const SEEDS = 400;
-/** In ms, on a machine that does other things: it takes about one second. */
-const BUSY = 30_000;
 
 describe('some interleavings, which decide about most mutants of the engine without an application,', () => {
-  it(
-    'hold over memory',
-    async () => {
-      expect(await explore(new StoreWorld(new MemoryStore({ maxCount: 1_000 })), 0, SEEDS)).toBeUndefined();
-    },
-    BUSY,
-  );
+  it('hold over memory', async () => {
+    expect(await explore(new StoreWorld(new MemoryStore({ maxCount: 1_000 })), 0, SEEDS)).toBeUndefined();
+  });
 
-  it(
-    'hold over sealed cookies',
-    async () => {
-      expect(await explore(new SealedWorld(), 0, SEEDS / 2)).toBeUndefined();
-    },
-    BUSY,
-  );
+  it('hold over sealed cookies', async () => {
+    expect(await explore(new SealedWorld(), 0, SEEDS / 2)).toBeUndefined();
+  });
 });

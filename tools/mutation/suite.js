@@ -3,11 +3,15 @@ import { pathToFileURL } from 'node:url';
 import { jestExpect } from '@jest/expect';
 import circus, { addEventHandler, getState, resetState, run, setState } from 'jest-circus';
 
-/** In ms: a hook or a test that takes longer hangs, if it does not say otherwise. */
-const TIMEOUT = 3_000;
+/** In ms: a hook or a test that waits that long for nothing hangs. What a busy machine takes away does not count. */
+const IDLE = 1_500;
+const LONGEST = 60_000;
 const SETUP = ['test/support/no-disclosure.ts', 'test/mutation/fixed-seed.ts'];
 
 Object.assign(globalThis, circus, { expect: jestExpect });
+
+// Taken before a spec replaces them.
+const { clearInterval, performance, setInterval } = globalThis;
 
 /** Set while a suite runs. */
 let observer;
@@ -23,12 +27,13 @@ export class Suite {
   constructor(state) {
     this.#state = state;
     this.#tests = testsOf(state.rootDescribeBlock);
+    for (const one of [...this.#tests, ...hooksOf(state.rootDescribeBlock)]) one.fn = watched(one.fn);
   }
 
   /** `file` is relative to the working directory. All of ours is loaded once in each generation. */
   static async load(file, generation) {
     resetState();
-    Object.assign(getState(), { testTimeout: TIMEOUT });
+    Object.assign(getState(), { testTimeout: LONGEST });
     // Each gets the hooks of these for itself.
     for (const setup of SETUP) await import(urlOf(setup, { generation, for: file }));
     await import(urlOf(file, { generation }));
@@ -76,6 +81,28 @@ export class Suite {
 
 function testsOf(block) {
   return block.children.flatMap((child) => (child.type === 'test' ? [child] : testsOf(child)));
+}
+
+function hooksOf(block) {
+  const blocks = block.children.filter(({ type }) => type === 'describeBlock');
+  return [...block.hooks, ...blocks.flatMap(hooksOf)];
+}
+
+/** Fails where the function hangs. */
+function watched(fn) {
+  return async function (...args) {
+    const idle = () => performance.eventLoopUtilization().idle;
+    const before = idle();
+    let timer;
+    const hangs = new Promise((_resolve, reject) => {
+      timer = setInterval(() => idle() - before > IDLE && reject(new Error('hangs')), 100);
+    });
+    try {
+      await Promise.race([fn.apply(this, args), hangs]);
+    } finally {
+      clearInterval(timer);
+    }
+  };
 }
 
 /** As the pattern of names sees it. */
