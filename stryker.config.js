@@ -65,12 +65,7 @@ export const PARTS = {
     'migrate/device-bound',
   ]),
   request: part('core/request', [...ENGINE, 'nest/session/data', ...BEHAVIOUR]),
-  formats: part('stores/sealed/formats', [
-    'stores/sealed/format-forms',
-    'stores/sealed/format-vectors',
-    'stores/sealed/formats',
-    'stores/sealed/payload',
-  ]),
+  formats: part('stores/sealed/formats', ['stores/sealed/formats']),
   revocations: part('revocations', [
     'revocations/revocation-table',
     'revocations/session-entry',
