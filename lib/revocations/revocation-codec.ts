@@ -104,8 +104,8 @@ function readSubject(rank: number, until: number, terms: Fields): Revocation | u
 
 type Fields = Record<string, unknown>;
 
-const isObject = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+/** Also of a list, which has none of the fields that are looked for. */
+const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
 
 const isIds = (value: unknown): value is string[] =>
   Array.isArray(value) && value.length <= MOST_PER_SUBJECT && value.every(isId);
