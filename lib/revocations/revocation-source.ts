@@ -56,7 +56,9 @@ export interface RevocationSource {
 /** @throws SessionError `ERR_STORE_UNAVAILABLE` for a page with an invalid epoch, time or cursor */
 export function checkedPage(page: RevocationPage): RevocationPage {
   const { epoch, time, cursor } = page;
-  if (typeof epoch === 'string' && Number.isFinite(time) && Number.isSafeInteger(cursor)) return page;
+  // A list begins with zero: a reader takes a lower counter for a list that went back, and would read it again without end.
+  const isCursor = Number.isSafeInteger(cursor) && cursor >= 0;
+  if (typeof epoch === 'string' && Number.isFinite(time) && isCursor) return page;
   throw unavailable(new Error('the revocation list returned an invalid epoch, time or counter'));
 }
 

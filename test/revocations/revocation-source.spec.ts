@@ -26,11 +26,16 @@ describe('a page of a revocation list', () => {
     { time: '1000' },
     { cursor: NaN },
     { cursor: 1.5 },
+    { cursor: -1 },
     { cursor: Number.MAX_SAFE_INTEGER + 1 },
     { cursor: '7' },
   ])('is refused with %p', (change) => {
     expect(() => checkedPage({ ...valid, ...change } as RevocationPage)).toThrow(
-      expect.objectContaining({ code: 'ERR_STORE_UNAVAILABLE' }),
+      expect.objectContaining({
+        code: 'ERR_STORE_UNAVAILABLE',
+        // All that a log says of it.
+        cause: expect.objectContaining({ message: expect.stringContaining('revocation list') }),
+      }),
     );
   });
 });
