@@ -76,6 +76,7 @@ export const PARTS = {
     'revocations/list-reading',
     'revocations/list-in-memory',
     'revocations/shared-list',
+    'revocations/shared-list-calls',
   ]),
   http: part(
     'http',

@@ -1,80 +1,10 @@
 import { jest } from '@jest/globals';
-import { FakeClock } from 'nest-sessions/testing';
-import {
-  hashedSubjectRevocationOf,
-  revocationOf,
-  subjectRevocationOf,
-  type Revocation,
-  type RevocationContext,
-} from '../../lib/revocations/revocation-list.js';
-import { SharedRevocations, type RevocationSource } from '../../lib/revocations/replicated.js';
-import type { RevocationPage } from '../../lib/revocations/revocation-source.js';
+import { revocationOf, subjectRevocationOf } from '../../lib/revocations/revocation-list.js';
 import { MOST_PER_SUBJECT } from '../../lib/revocations/revocation-table.js';
+import { ended, hanging, LATER, settled, sharedList, START, token } from '../support/shared-list.js';
 
-const START = Date.UTC(2030, 0, 1);
-const LATER = 1e15;
-const TIMEOUT = 3_000;
-const ended = { why: 'ended', grace: 0, honoured: false } as const;
 const unavailable = expect.objectContaining({ code: 'ERR_STORE_UNAVAILABLE' });
-const token = (id: string) => ({ id, subject: 'alice', version: 0, issuedAt: 1, epoch: '' });
 const idsOf = (count: number) => Array.from({ length: count }, (_, i) => `session ${i}`);
-
-/** Lets what waits for a response go on, without time passing. */
-const settled = () => jest.advanceTimersByTimeAsync(0);
-const hanging = () => new Promise<never>(() => undefined);
-const refused = () => Promise.reject(new Error('refused'));
-
-/** A list on another machine, which does what the spec says. */
-function setup(
-  options: ConstructorParameters<typeof SharedRevocations>[1] = {},
-  source: Partial<RevocationSource> = {},
-) {
-  /** Times of a query, or undefined where the list's clock decides. */
-  const queries: (number | undefined)[] = [];
-  const added: Revocation[] = [];
-  const warnings: string[] = [];
-  const listeners = new Set<() => void>();
-  const clock = new FakeClock(START);
-  const server = {
-    changes: (page: RevocationPage): Promise<RevocationPage> => Promise.resolve(page),
-    add: (standing: Revocation) => Promise.resolve({ added: true, standing, crowded: false }),
-    ahead: 0,
-  };
-  const list = new SharedRevocations(
-    {
-      changes: (cursor, now) => {
-        queries.push(now);
-        const time = clock.now() + server.ahead;
-        return server.changes({ epoch: 'one', time, cursor, revocations: [], unreadable: 0, more: false });
-      },
-      add: (revocation) => {
-        added.push(revocation);
-        return server.add(revocation);
-      },
-      listen: (onNotice) => {
-        listeners.add(onNotice);
-        return () => void listeners.delete(onNotice);
-      },
-      ...source,
-    },
-    options,
-  );
-  const context = (change: Partial<RevocationContext> = {}): RevocationContext => ({
-    clock,
-    clockInjected: true,
-    timeout: TIMEOUT,
-    warn: (message) => warnings.push(message),
-    ...change,
-  });
-  /** The list in use by a module, and read. */
-  const bind = (change?: Partial<RevocationContext>) => {
-    list.bind(context(change));
-    return settled();
-  };
-  const reads = (change: Partial<RevocationPage>) =>
-    (server.changes = async (page) => ({ ...page, ...change }));
-  return { list, server, clock, queries, added, warnings, listeners, context, bind, reads };
-}
 
 beforeEach(() => jest.useFakeTimers({ now: 0 }));
 afterEach(() => jest.useRealTimers());
@@ -86,17 +16,17 @@ describe('the staleness of a shared list', () => {
     [{ staleness: '20s' }, 20_000],
     [{ staleness: 700 }, 700],
   ] as const)('of %j is its lag in milliseconds: %i', (options, lag) => {
-    expect(setup(options).list.lag).toBe(lag);
+    expect(sharedList(options).list.lag).toBe(lag);
   });
 
   it('is refused by name if it is no duration', () => {
-    expect(() => setup({ staleness: 'soon' as '5s' })).toThrow(
+    expect(() => sharedList({ staleness: 'soon' as '5s' })).toThrow(
       expect.objectContaining({ code: 'ERR_OPTIONS', message: expect.stringContaining('staleness') }),
     );
   });
 
   it('is how long the copy is current', async () => {
-    const { list, bind, server } = setup({ staleness: 900 });
+    const { list, bind, server } = sharedList({ staleness: 900 });
     await bind();
     server.changes = hanging;
     await jest.advanceTimersByTimeAsync(900);
@@ -110,7 +40,7 @@ describe('the staleness of a shared list', () => {
 
 describe('a shared list in use', () => {
   it('is queried at once, and then three times in the staleness', async () => {
-    const { bind, queries } = setup({ staleness: 9_000 });
+    const { bind, queries } = sharedList({ staleness: 9_000 });
     await bind();
     expect(queries).toHaveLength(1);
     await jest.advanceTimersByTimeAsync(2_999);
@@ -122,7 +52,7 @@ describe('a shared list in use', () => {
   });
 
   it('is queried after as long as a timer can wait if the staleness is longer', async () => {
-    const { bind, queries } = setup({ staleness: '1y' });
+    const { bind, queries } = sharedList({ staleness: '1y' });
     await bind();
     await jest.advanceTimersByTimeAsync(60_000);
     expect(queries).toHaveLength(1);
@@ -131,14 +61,14 @@ describe('a shared list in use', () => {
   });
 
   it('is queried after a notice', async () => {
-    const { bind, queries, listeners } = setup();
+    const { bind, queries, listeners } = sharedList();
     await bind();
     for (const notify of listeners) notify();
     expect(queries).toHaveLength(2);
   });
 
   it('is listened to and queried once for several modules, up to the last that closes it', async () => {
-    const { list, bind, queries, listeners } = setup({ staleness: 9_000 });
+    const { list, bind, queries, listeners } = sharedList({ staleness: 9_000 });
     await bind();
     await bind();
     expect([queries.length, listeners.size]).toEqual([1, 1]);
@@ -154,7 +84,7 @@ describe('a shared list in use', () => {
   });
 
   it('is not queried for a notice that waits when it is closed', async () => {
-    const { list, bind, queries, listeners } = setup();
+    const { list, bind, queries, listeners } = sharedList();
     await bind();
     for (let i = 0; i < 26; i++) {
       for (const notify of listeners) notify();
@@ -167,11 +97,11 @@ describe('a shared list in use', () => {
   });
 
   it('may be closed without having been used', () => {
-    expect(setup().list.close()).toBeUndefined();
+    expect(sharedList().list.close()).toBeUndefined();
   });
 
   it('may be used again after that', async () => {
-    const { list, bind, queries, listeners } = setup();
+    const { list, bind, queries, listeners } = sharedList();
     await bind();
     await list.close();
     await bind();
@@ -181,7 +111,7 @@ describe('a shared list in use', () => {
   });
 
   it('forgets with a query what has expired', async () => {
-    const { list, clock, bind, reads } = setup({ staleness: 9_000 });
+    const { list, clock, bind, reads } = sharedList({ staleness: 9_000 });
     reads({ revocations: [revocationOf('a', START + 60_000, ended), revocationOf('b', LATER, ended)] });
     await bind();
     expect(list.size).toBe(2);
@@ -194,7 +124,7 @@ describe('a shared list in use', () => {
 
 describe('the copy of a shared list', () => {
   it('says what is revoked', async () => {
-    const { list, bind, reads } = setup();
+    const { list, bind, reads } = sharedList();
     reads({
       revocations: [revocationOf('a', LATER, ended), subjectRevocationOf('bob', 5, LATER, { at: 4 })],
     });
@@ -210,7 +140,7 @@ describe('the copy of a shared list', () => {
     ['that of the list, which is ahead', false, 700],
     ['the one that the application injects', true, 0],
   ])('decides by this clock: %s', async (_, clockInjected, ahead) => {
-    const { list, server, clock, queries, bind, reads } = setup();
+    const { list, server, clock, queries, bind, reads } = sharedList();
     server.ahead = 700;
     const grace = START + 10_000;
     reads({ revocations: [revocationOf('a', LATER, { ...ended, why: 'replaced', grace })] });
@@ -223,7 +153,7 @@ describe('the copy of a shared list', () => {
   });
 
   it('is read before any module uses it, by the clock of the machine', async () => {
-    const { list, queries, reads, server } = setup();
+    const { list, queries, reads, server } = sharedList();
     const time = { time: 0 };
     reads({ ...time, revocations: [revocationOf('a', LATER, { ...ended, why: 'replaced', grace: 500 })] });
     await list.fresh();
@@ -241,7 +171,7 @@ describe('the copy of a shared list', () => {
   });
 
   it('keeps twice as many entries of a subject as the list, and merges more with a warning', async () => {
-    const { list, warnings, bind, reads } = setup();
+    const { list, warnings, bind, reads } = sharedList();
     const pageOf = (count: number) =>
       reads({
         revocations: [subjectRevocationOf('alice', 5, LATER, { only: idsOf(count) })],
@@ -256,172 +186,11 @@ describe('the copy of a shared list', () => {
   });
 
   it('warns of entries that nobody can read, with their number, and not without them', async () => {
-    const { list, warnings, bind, reads } = setup();
+    const { list, warnings, bind, reads } = sharedList();
     await bind();
     expect(warnings).toEqual([]);
     reads({ unreadable: 3 });
     await list.sync();
     expect(warnings).toEqual([expect.stringContaining('3')]);
-  });
-});
-
-describe('an addition to a shared list', () => {
-  it.each([true, false])('says what the list says, and takes over what stands there: %s', async (isNew) => {
-    const { list, server, added, bind } = setup();
-    await bind();
-    const [revocation, standing] = [revocationOf('a', LATER, ended), revocationOf('b', LATER, ended)];
-    server.add = () => Promise.resolve({ added: isNew, standing, crowded: false });
-    expect(await list.add(revocation)).toBe(isNew);
-    expect(added).toEqual([revocation]);
-    expect([list.check(token('a')).live, list.check(token('b')).live]).toEqual([true, false]);
-  });
-
-  it('fails with the list, and takes over nothing', async () => {
-    const { list, server, bind } = setup();
-    await bind();
-    server.add = refused;
-    await expect(list.add(revocationOf('a', LATER, ended))).rejects.toEqual(unavailable);
-    expect(list.size).toBe(0);
-  });
-
-  it('fails if the list does not respond in time', async () => {
-    const { list, server, bind } = setup();
-    await bind();
-    server.add = hanging;
-    let outcome: unknown = 'pending';
-    list.add(revocationOf('a', LATER, ended)).catch((error: unknown) => (outcome = error));
-    await jest.advanceTimersByTimeAsync(TIMEOUT - 1);
-    expect(outcome).toBe('pending');
-    await jest.advanceTimersByTimeAsync(1);
-    expect(outcome).toEqual(unavailable);
-  });
-});
-
-describe('an addition to a shared list that holds too many entries of the subject', () => {
-  const one = hashedSubjectRevocationOf('alice', 5, LATER, { only: ['a'] });
-  const crowded = (standing: Revocation) => Promise.resolve({ added: true, standing, crowded: true });
-
-  it.each([
-    ['without a time', one, 0],
-    ['with the time of it', subjectRevocationOf('alice', 5, LATER, { except: ['a'], at: 3 }), 3],
-  ])('replaces them by one for all of its sessions, %s', async (_, revocation, at) => {
-    const { list, server, added, warnings, bind } = setup();
-    await bind();
-    server.add = crowded;
-    expect(await list.add(revocation)).toBe(true);
-    const { subject } = revocation.terms as { subject: string };
-    expect(added).toStrictEqual([revocation, hashedSubjectRevocationOf(subject, 5, LATER, { at })]);
-    expect(warnings).toEqual([expect.stringContaining(`${MOST_PER_SUBJECT}`)]);
-  });
-
-  it('takes over what stands in the list then', async () => {
-    const { list, server, bind } = setup();
-    await bind();
-    const standing = subjectRevocationOf('alice', 8, LATER, { at: 6 });
-    server.add = (revocation) => {
-      server.add = () => Promise.resolve({ added: true, standing, crowded: false });
-      return crowded(revocation);
-    };
-    await list.add(subjectRevocationOf('alice', 5, LATER, { only: ['a'] }));
-    expect([list.revokedSince('alice'), list.revokedAt('alice')]).toEqual([8, 6]);
-  });
-
-  it.each([
-    ['fails', refused, 0],
-    ['gets no response', hanging, TIMEOUT],
-  ])('is recorded though the replacement %s', async (_, response, after) => {
-    const { list, server, bind } = setup();
-    await bind();
-    server.add = (revocation) => {
-      server.add = response;
-      return crowded(revocation);
-    };
-    let outcome: unknown = 'pending';
-    void list.add(subjectRevocationOf('alice', 5, LATER, { only: ['a'] })).then(
-      (added) => (outcome = added),
-      (error: unknown) => (outcome = error),
-    );
-    await jest.advanceTimersByTimeAsync(after);
-    expect(outcome).toBe(true);
-    expect([list.check(token('a')).live, list.check(token('b')).live]).toEqual([false, true]);
-  });
-
-  it('replaces nothing for a revocation of one session', async () => {
-    const { list, server, added, warnings, bind } = setup();
-    await bind();
-    server.add = crowded;
-    expect(await list.add(revocationOf('a', LATER, ended))).toBe(true);
-    expect([added.length, warnings]).toEqual([1, []]);
-  });
-});
-
-describe('what is wrong with a shared list', () => {
-  it('is what its source says', async () => {
-    const problem = { problem: 'it is read-only', remedy: 'write' };
-    const finding = { level: 'ok', finding: 'it is there' } as const;
-    const contexts: RevocationContext[] = [];
-    const diagnose = (context: RevocationContext) => {
-      contexts.push(context);
-      return Promise.resolve([problem]);
-    };
-    const { list, bind } = setup({}, { diagnose, examine: () => Promise.resolve([finding]) });
-    await bind();
-    expect(await list.diagnose()).toEqual([problem]);
-    expect(await list.examine()).toEqual([finding]);
-    expect(contexts).toEqual([expect.objectContaining({ timeout: TIMEOUT })]);
-  });
-
-  it('is nothing if its source does not say', async () => {
-    const { list } = setup();
-    expect([await list.diagnose(), await list.examine()]).toEqual([[], []]);
-  });
-});
-
-describe('a failure of a shared list between requests', () => {
-  it('is a warning with its cause, once until the list responds again', async () => {
-    const { list, server, warnings, bind, listeners } = setup();
-    const query = async (changes: typeof server.changes) => {
-      server.changes = changes;
-      for (const notify of listeners) notify();
-      await settled();
-    };
-    const works = server.changes;
-    await bind();
-    await query(refused);
-    expect(warnings).toEqual([expect.stringContaining('refused')]);
-    await query(refused);
-    expect(warnings).toHaveLength(1);
-    await query(works);
-    await query(refused);
-    expect(warnings).toHaveLength(2);
-    await list.close();
-  });
-
-  it('is a matter of the module that uses it, if it reports the health of what it calls', async () => {
-    const { server, warnings, bind, listeners } = setup();
-    const reported: unknown[] = [];
-    const report = {
-      failing: false,
-      succeeded: () => void reported.push('succeeded'),
-      failed: (error: unknown) => void reported.push(error),
-    };
-    const unused = { ...report, succeeded: () => undefined, failed: () => undefined };
-    await bind({ health: { read: report, write: unused } });
-    server.changes = refused;
-    for (const notify of listeners) notify();
-    await settled();
-    expect([reported, warnings]).toEqual([['succeeded', unavailable], []]);
-  });
-
-  it('is nobody’s matter once the list is closed', async () => {
-    const { list, server, warnings, bind, listeners } = setup();
-    await bind();
-    let fail = (): void => undefined;
-    server.changes = () => new Promise((_, reject) => (fail = () => reject(new Error('closed'))));
-    for (const notify of listeners) notify();
-    await list.close();
-    fail();
-    await settled();
-    expect(warnings).toEqual([]);
   });
 });

@@ -10,7 +10,6 @@ import {
   hashedSubjectRevocationOf,
   revocationOf,
   type Revocation,
-  type SubjectScope,
 } from '../../lib/revocations/revocation-list.js';
 import { MOST_PER_SUBJECT } from '../../lib/revocations/revocation-table.js';
 
@@ -27,7 +26,7 @@ const ofSession = (change: object, key = `s:${A}`): string =>
 
 /** The same for a subject, under the key of its scope. */
 function ofSubject(scope: object, change: object = {}, rank = 5): string {
-  const { key, terms } = hashedSubjectRevocationOf(SUBJECT, rank, 7, scope as SubjectScope);
+  const { key, terms } = hashedSubjectRevocationOf(SUBJECT, rank, 7, scope);
   return JSON.stringify([key, { ...terms, ...change }, 'nonce']);
 }
 
@@ -60,6 +59,15 @@ describe('an entry of a list', () => {
   ])('is read as it was written: %s', (_, revocation) => {
     const { rank, until, body } = writeRevocation(revocation, 'nonce');
     expect(readRevocation(rank, until, body)).toStrictEqual(revocation);
+  });
+
+  it('is not written if nobody could read it, with a cause that names it', () => {
+    expect(() => writeRevocation(revocationOf(A, NaN, ended), 'nonce')).toThrow(
+      expect.objectContaining({
+        code: 'ERR_STORE_UNAVAILABLE',
+        cause: expect.objectContaining({ message: expect.stringContaining(`s:${A}`) }),
+      }),
+    );
   });
 
   it('is read without the fields that this version does not know', () => {
