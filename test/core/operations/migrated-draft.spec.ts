@@ -57,7 +57,16 @@ describe('the session that begins with one of another library', () => {
     ['the beginning of the epoch as a date', new Date(0), 0],
     ['a time in the future, which proves nothing', NOW + 1, 0],
   ])('takes as the time of the login %s', (_, loggedInAt, proved) => {
-    expect(draftOf({ subject: 'alice', loggedInAt }).provedAt).toBe(proved);
+    const { draft, provedAt } = draftOf({ subject: 'alice', loggedInAt });
+    expect(provedAt).toBe(proved);
+    // The lifetime of a login at an unknown time begins now.
+    const since = proved === 0 ? NOW : proved;
+    expect(draft).toMatchObject({ factors: { pwd: proved }, createdAt: since, startedAt: since });
+  });
+
+  it('keeps what JSON writes in another way, such as a date, as what a schema reads', () => {
+    const at = new Date(FIRST);
+    expect(draftOf({ subject: null, data: { at } }).draft.data).toEqual({ at: JSON.stringify(at) });
   });
 
   it.each<[string, unknown]>([

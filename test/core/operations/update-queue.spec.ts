@@ -74,6 +74,37 @@ describe('the queue of updates', () => {
     await expect(nested).rejects.toMatchObject({ code: 'ERR_UPDATE_NESTED' });
   });
 
+  it('takes updates of other keys in within one', async () => {
+    const queue = new UpdateQueue(PATIENCE);
+    const inner = queue.run('a', 'k', () => queue.run('b', 'l', () => Promise.resolve('inner')));
+    expect(await inner).toBe('inner');
+  });
+
+  it('lets one that comes while the last of others runs wait for that one', async () => {
+    const queue = new UpdateQueue(PATIENCE);
+    const order: string[] = [];
+    const work = (name: string) =>
+      queue.run('a', 'k', async (waited) => {
+        order.push(`${name} ${waited ? 'waited' : 'at once'}`);
+        await within(10);
+        order.push(`${name} done`);
+      });
+    const [one, two] = [work('1'), work('2')];
+    await jest.advanceTimersByTimeAsync(10);
+    await one;
+    const three = work('3');
+    await jest.advanceTimersByTimeAsync(20);
+    await Promise.all([two, three]);
+    expect(order).toEqual(['1 at once', '1 done', '2 waited', '2 done', '3 waited', '3 done']);
+  });
+
+  it.each(['succeeded', 'failed'])('waits for nothing once the last one has %s', async (how) => {
+    const queue = new UpdateQueue(PATIENCE);
+    const work = () => (how === 'failed' ? Promise.reject(new Error('no')) : Promise.resolve());
+    await queue.run('a', 'k', work).catch(() => undefined);
+    expect(await queue.run('a', 'k', (waited) => Promise.resolve(waited))).toBe(false);
+  });
+
   it('takes in what an update began that is over by now', async () => {
     const queue = new UpdateQueue(PATIENCE);
     let later: Promise<string> | undefined;
