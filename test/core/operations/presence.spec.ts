@@ -11,11 +11,11 @@ const over = (reason: string | undefined) => ({ over: true, reason });
 async function connected(ip: string | undefined = IP, config = {}) {
   const node = switching([], config);
   const { engine, visit, cookieOf, context } = node;
-  const login = await visit({}, { ip: ip! });
+  const login = await visit({}, { ip: ip });
   await engine.login(login, 'alice');
   await engine.commit(login, true);
   const cookie = cookieOf(login);
-  const state = await visit({}, { cookie, ip: ip! });
+  const state = await visit({}, { cookie, ip: ip });
   node.told();
   const presences = new Presences(context);
   return {
@@ -25,7 +25,7 @@ async function connected(ip: string | undefined = IP, config = {}) {
     look: () => presences.look(state),
     /** Another request of the same browser, which may be at another address. */
     async request(work: (other: RequestState) => Promise<unknown>, from: string | undefined = ip) {
-      const other = await visit({}, { cookie, ip: from! });
+      const other = await visit({}, { cookie, ip: from });
       await work(other);
       await engine.commit(other, true);
       return other;

@@ -162,6 +162,20 @@ export function switching(sources: readonly MigrationSource[], over: Partial<Eng
   };
 }
 
+/** A node to which a session of the library has come over, and the Cookie header of its client. */
+export async function beside(library: OldLibrary) {
+  library.add('k', { subject: 'alice' });
+  const node = switching([library]);
+  const first = await node.visit({ old: 'k' });
+  const cookie = node.cookieOf(first);
+  // Its own cookie is presented, so that the old one opens it no longer.
+  const state = await node.visit({ old: 'k' }, { cookie });
+  await node.engine.commit(state, true);
+  library.calls.length = 0;
+  node.told();
+  return { ...node, library, cookie, id: first.id };
+}
+
 /** Whose the session of a request is; `null` of a visitor's, `undefined` without one. */
 export const subjectOf = (state: RequestState): string | null | undefined =>
   state.live && (state.live.handle.record.subject ?? null);
