@@ -51,6 +51,17 @@ describe('a look at the session of something that is open', () => {
     expect(await look()).toEqual(GOES_ON);
   });
 
+  it.each([
+    ['does not trust it again by itself', false],
+    ['trusts it again after its re-login', true],
+  ])('of a client that protection distrusts %s', async (_, relogs) => {
+    const { look, request, engine, state } = await connected(IP, { protect: () => 'relogin' });
+    expect(state.live!.suspicious).toBe(true);
+    if (relogs) await request((other) => engine.relogin(other));
+    expect(await look()).toEqual({ over: false, renewed: relogs });
+    expect(state.live!.suspicious).toBe(!relogs);
+  });
+
   it.each<[string, string | undefined, string | undefined]>([
     ['at another address', IP, '192.0.2.2'],
     ['at an unknown address', IP, ''],
@@ -127,6 +138,24 @@ describe('a look at the session of something that is open', () => {
       return before;
     };
     expect(await look()).toEqual(over('renewed'));
+  });
+});
+
+describe('a look at the session of a visitor', () => {
+  it('is over where there is none', async () => {
+    const { visit, context } = switching([]);
+    expect(await new Presences(context).look(await visit({}))).toEqual(over(undefined));
+  });
+
+  it('is over after a regenerate elsewhere, as it is not known by whom', async () => {
+    const { visit, context, engine, cookieOf } = switching([]);
+    const first = await visit({});
+    first.bag.proxy['cart'] = 1;
+    await engine.commit(first, true);
+    const cookie = cookieOf(first);
+    const state = await visit({}, { cookie });
+    await engine.regenerate(await visit({}, { cookie }));
+    expect(await new Presences(context).look(state)).toEqual(over('renewed'));
   });
 });
 

@@ -153,10 +153,10 @@ describe('a session whose creator has not settled it', () => {
   });
 
   it('does not end a later one that has taken its place', async () => {
-    const { context, retired, there, by, backend, create, claims, claim, opens } = await retiring();
+    const { context, retired, there, by, backend, create, claims, claim, opens, library } = await retiring();
     await backend.destroy(by);
     await create();
-    await claims.seal(claim, HOUR);
+    await claims.mark(claim, HOUR, (await create(library.claim('other'))).record);
     await new Retirement(context).decide(retired, by, there);
     expect(await opens()).toBe('unsettled');
   });
