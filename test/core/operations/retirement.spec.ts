@@ -6,8 +6,14 @@ const TIMEOUT = 5 * SECOND;
 /** As long as a browser keeps a cookie. */
 const LONGEST = 400 * DAY;
 
+interface Old {
+  keepOld?: boolean;
+  /** In milliseconds. */
+  expiresIn?: number | 'unknown';
+}
+
 /** A session of another library, and one here that took it over but has not been settled yet. */
-async function retiring({ keepOld = false, expiresIn = HOUR } = {}) {
+async function retiring({ keepOld = false, expiresIn = HOUR }: Old = {}) {
   const library = new OldLibrary({ keepOld });
   const node = switching([library]);
   const { clock, backend, store, context } = node;
@@ -73,7 +79,7 @@ describe('an old session that came over', () => {
     expect(kept()).toBe('sealed replaced');
   });
 
-  it.each<[string, { keepOld?: boolean; expiresIn?: number | 'unknown'; fails?: boolean }, number]>([
+  it.each<[string, Old & { fails?: boolean }, number]>([
     ['until it expires', {}, HOUR],
     ['for a minute more if it expires at once, as clocks differ', { expiresIn: 1 }, MINUTE],
     ['for a minute if it has just expired', { expiresIn: -HOUR }, MINUTE],
