@@ -45,7 +45,7 @@ const BEHAVIOUR = [
  * Neither decides for a mutant of what knows no store and no adapter: memory does, on Express.
  */
 const SERVERS = 'over (Redis|PostgreSQL)|in (redis|postgres)';
-const ADAPTERS = `${SERVERS}|on fastify|to fastify`;
+const ADAPTERS = `${SERVERS}|on fastify`;
 
 /** Of a folder, and the specs that decide about it, in the order in which they are tried: the cheap ones first. */
 const part = (folder, specs, skip = ADAPTERS) => ({
@@ -63,10 +63,6 @@ export const PARTS = {
     'nest/device/proofs',
     'nest/device/enforcement',
     'migrate/device-bound',
-    'core/presence',
-    'migrate/mistakes',
-    'migrate/interleavings',
-    'migrate/takeover',
   ]),
   request: part('core/request', [...ENGINE, 'nest/session/data', ...BEHAVIOUR]),
   formats: part('stores/sealed/formats', ['stores/sealed/formats']),

@@ -58,6 +58,13 @@ describe('an update of a session that is not stored yet', () => {
     expect('count' in state.bag.proxy).toBe(false);
   });
 
+  it('may come after the response where nothing was there and nothing is to be stored', async () => {
+    const { updating, state } = await unstored();
+    const late = (value: unknown) => () => (state.response.close(), value);
+    expect(await updating.update(state, 'count', late(undefined))).toBeUndefined();
+    await expect(updating.update(state, 'count', late(1))).rejects.toMatchObject({ code: 'ERR_HEAD_SENT' });
+  });
+
   it('changes nothing where the value cannot be stored', async () => {
     const { updating, state } = await unstored();
     state.bag.proxy['count'] = 1;
