@@ -79,7 +79,7 @@ export function proxyOf(handler: DataProxyHandler): Record<string, unknown> {
  * which bypasses the proxy.
  */
 const PROTOTYPE: object = Object.assign(byKey<unknown>(), {
-  [Symbol.toPrimitive]: (hint: string) => (hint === 'number' ? NaN : '[object Object]'),
+  [Symbol.toPrimitive]: () => '[object Object]',
   [inspect.custom](this: object, depth: number, options: InspectOptions): string {
     try {
       return inspect(Object.fromEntries(Object.entries(this)), { ...options, depth });

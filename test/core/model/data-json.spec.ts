@@ -1,4 +1,4 @@
-import { assertReadBack, jsonText } from '../../../lib/core/model/data-json.js';
+import { assertReadBack, jsonText, pathOf } from '../../../lib/core/model/data-json.js';
 
 class Item {
   readonly tags = ['a'];
@@ -13,6 +13,8 @@ class List extends Array<number> {
 
 const loop: { self?: unknown } = {};
 loop.self = { loop };
+
+const shared = { a: 1 };
 
 const LOST: [string, unknown, string][] = [
   ['NaN', { items: [1, { price: NaN }] }, 'cart.items[1].price'],
@@ -44,13 +46,37 @@ const LOST: [string, unknown, string][] = [
   ['a key that is no name', { 'a b': { '': NaN } }, 'cart["a b"][""]'],
 ];
 
+/** What the error says of a value, after its path. */
+const NAMED: [string, unknown, RegExp | string][] = [
+  ['a number by its value', -Infinity, 'This is -Infinity.'],
+  ['a BigInt', 1n, 'This is a bigint.'],
+  ['a function', () => 1, 'This is a function.'],
+  ['undefined in an array', [undefined], 'This is undefined in an array.'],
+  ['a property of an array', Object.assign([1], { total: 3 }), 'This is a property of an array.'],
+  ['a class by its name', new Set(), 'This is a Set.'],
+  ['a class whose article is "a"', new RangeError('x'), 'This is a RangeError.'],
+  ['a class whose article is "an"', new EvalError('x'), 'This is an EvalError.'],
+  ['a class without a name', new (class extends Map {}, class extends Map {})(), 'This is a class.'],
+  ['what is not made by a class', Object.assign(new Map(), { constructor: 'x' }), 'This is a class.'],
+  ['a plain object with a symbol as key', { [Symbol('a')]: 1 }, 'This is an Object with a symbol as key.'],
+  [
+    'an array with a symbol',
+    Object.assign([1], { [Symbol('b')]: 2 }),
+    'This is an Array with a symbol as key.',
+  ],
+  ['an object that contains itself', loop, 'This is an object that contains itself.'],
+];
+
 const KEPT: [string, unknown][] = [
   ['texts, numbers, booleans and null', ['', 'x', 0, -1.5, 1e300, true, null]],
   ['nested objects', { a: { b: [{ c: 1 }] } }],
   ['an object without a prototype', Object.assign(Object.create(null) as object, { a: 1 })],
   ['an instance of a class', new Item(1)],
   ['an optional property that is undefined', { a: 1, b: undefined }],
-  ['the same object twice', [loop.self === undefined, { a: 1 }]],
+  ['the same object twice', [shared, { shared }, shared]],
+  ['what is inherited and not written', Object.assign(Object.create({ inherited: NaN }) as object, { a: 1 })],
+  ['a key "toJSON" that is no function', { toJSON: 'a text' }],
+  ['empty arrays and objects', [[], {}]],
 ];
 
 describe('the JSON text of a value', () => {
@@ -67,6 +93,52 @@ describe('the JSON text of a value', () => {
 
   it.each(KEPT)('is that of JSON.stringify for %s', (_, value) => {
     expect(jsonText('cart', value, false)).toBe(JSON.stringify(value));
+  });
+
+  it.each(NAMED)('is refused with what the value is: %s', (_, value, named) => {
+    const text = messageOf(() => jsonText('cart', value, false));
+    expect(text).toContain(named);
+    // There is a remedy for what has a toJSON() alone.
+    expect(text).not.toContain('read as what toJSON() returns');
+  });
+
+  it.each<[string, unknown, boolean]>([
+    ['undefined', undefined, false],
+    ['an object whose toJSON() returns undefined', { toJSON: () => undefined }, true],
+  ])('is refused for %s, of which there is none', (_, value, schema) => {
+    expect(messageOf(() => jsonText('cart', value, schema))).toMatch(
+      /^session\.data\.cart cannot be written as JSON\. .* objects of these\.$/,
+    );
+  });
+
+  it('finds what cannot be written beside an object that is there twice', () => {
+    expect(messageOf(() => jsonText('cart', { a: shared, b: [shared], c: { n: 1n } }, false))).toMatch(
+      /cart\.c\.n cannot .*This is a bigint\.$/,
+    );
+  });
+
+  it('finds a cycle in an array by its index', () => {
+    const list: unknown[] = [1, null];
+    list[2] = { list };
+    expect(messageOf(() => jsonText('cart', { list }, false))).toMatch(/cart\.list\[2\]\.list cannot/);
+  });
+
+  it('is refused where reading the value throws, with what was thrown but nothing that it carries', () => {
+    const thrown = Object.assign(new RangeError('closed'), { row: 'Ada' });
+    const value = {
+      at: {
+        toJSON: () => {
+          throw thrown;
+        },
+      },
+    };
+    const error = errorOf(() => jsonText('cart', value, true)) as Error;
+    expect(error.message).toMatch(/^session\.data\.cart cannot .* objects of these\.$/);
+    expect(error.cause).toMatchObject({ name: 'RangeError', message: 'closed' });
+    expect(error.cause).not.toHaveProperty('row');
+    // Without a schema toJSON() itself is at fault.
+    expect(messageOf(() => jsonText('cart', value, false))).toMatch(/cart\.at cannot .* with a toJSON\(\)\./);
+    expect(errorOf(() => jsonText('cart', NaN, false))).toHaveProperty('cause', undefined);
   });
 
   it('takes -0 as 0, which equals it', () => {
@@ -101,11 +173,71 @@ describe('the JSON text of a value', () => {
   });
 });
 
-function messageOf(work: () => unknown): string {
+describe('a schema that reads what JSON wrote', () => {
+  class Money {
+    constructor(readonly cents: number) {}
+    toJSON() {
+      return this.cents;
+    }
+  }
+  class Euro extends Money {}
+  const date = new Date(0);
+  const list = List.from([1]);
+
+  it.each<[string, unknown, unknown]>([
+    ['plain values, whatever it makes of them', { a: [1, 'x', null] }, undefined],
+    ['a Date', date, new Date(5)],
+    ['an instance of the same class', { price: new Money(1) }, { price: new Money(2) }],
+    ['an array with a toJSON', { list }, { list }],
+    ['a Date in an array', [[date]], [[date]]],
+    ['a Date beside what it left out', { a: 1, at: date }, { at: date }],
+  ])('gives back %s', (_, value, back) => {
+    expect(() => assertReadBack('cart', value, back)).not.toThrow();
+  });
+
+  it.each<[string, unknown, unknown, string]>([
+    ['a Date as a text', date, '1970-01-01', 'cart'],
+    ['a Date as null', date, null, 'cart'],
+    ['a Date as a plain object', { at: date }, { at: {} }, 'cart.at'],
+    ['an instance of a subclass', new Euro(1), new Money(1), 'cart'],
+    ['an array with a toJSON as another', { list }, { list: [1] }, 'cart.list'],
+    ['a Date in what is a text', { a: { at: date } }, { a: 'x' }, 'cart.a.at'],
+    ['a Date in what is null', [{ at: date }], [null], 'cart[0].at'],
+    ['the second of two Dates', [date, date], [date, 0], 'cart[1]'],
+  ])('does not give back %s', (_, value, back, path) => {
+    expect(messageOf(() => assertReadBack('cart', value, back))).toContain(
+      `session.data.${path} cannot be written as JSON`,
+    );
+  });
+});
+
+describe('the path of a value', () => {
+  const steps = (count: number) => Array.from({ length: count }, () => 'a');
+
+  it.each<[string, (string | number)[], string]>([
+    ['cart', [], 'cart'],
+    ['cart', ['items', 3, 'price'], 'cart.items[3].price'],
+    ['cart', ['10', '0'], 'cart[10][0]'],
+    ['cart', ['1a', 'a1', 'a-b'], 'cart["1a"].a1["a-b"]'],
+    ['cart', ['größe', '_x', '$y', 'a$_1'], 'cart.größe._x.$y.a$_1'],
+    ['cart', ['', 'a b', ' a', 'a '], 'cart[""]["a b"][" a"]["a "]'],
+    ['cart', ['x'.repeat(64)], `cart.${'x'.repeat(64)}`],
+    ['cart', ['x'.repeat(65)], `cart["${'x'.repeat(65)}"]`],
+    ['a b', ['c'], '"a b".c'],
+    ['cart', steps(20), `cart${'.a'.repeat(20)}`],
+    ['cart', steps(21), `cart${'.a'.repeat(20)}…`],
+  ])('of %s, %j is %s', (key, below, path) => {
+    expect(pathOf(key, below)).toBe(path);
+  });
+});
+
+function errorOf(work: () => unknown): unknown {
   try {
     work();
   } catch (error) {
-    return (error as Error).message;
+    return error;
   }
-  return 'nothing was thrown';
+  throw new Error('nothing was thrown');
 }
+
+const messageOf = (work: () => unknown): string => (errorOf(work) as Error).message;

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { DataProxyHandler, proxyOf } from '../../../lib/core/model/data-proxy.js';
 
-/** Data as a map, with a list of what was done to it. */
+/** Data as a map, with a list of what was done to it. Is strict about its keys: texts, and to be read those that it has. */
 class MapData extends DataProxyHandler {
   readonly done: string[] = [];
   readonly #values: Map<string, unknown>;
@@ -13,8 +13,12 @@ class MapData extends DataProxyHandler {
   }
 
   ownKeys = (): string[] => [...this.#values.keys()];
-  protected hasKey = (key: string): boolean => this.#values.has(key);
-  protected read = (key: string): unknown => this.#values.get(key);
+  protected hasKey = (key: string): boolean => this.#values.has(key.normalize());
+
+  protected read(key: string): unknown {
+    if (!this.#values.has(key)) throw new Error(`has no ${key}`);
+    return this.#values.get(key);
+  }
 
   protected assign(key: string, value: unknown): void {
     this.done.push(value === undefined ? `delete ${key}` : `set ${key}`);
@@ -82,6 +86,10 @@ describe('session data as an object', () => {
       '[object Object]',
     ]);
     expect(Symbol.toPrimitive in data && !(Symbol.iterator in data)).toBe(true);
+    expect([Reflect.get(data, Symbol.iterator), Reflect.get(data, inspect.custom)]).toEqual([
+      undefined,
+      expect.any(Function),
+    ]);
   });
 
   it('is inspected as a plain object, with the options of the caller', () => {
@@ -125,16 +133,22 @@ describe('a change of session data', () => {
     expect([handler.done, data['a']]).toEqual([[], 1]);
   });
 
-  it.each<[string, (data: Record<string, unknown>) => unknown]>([
-    ['a symbol', (data) => Reflect.set(data, Symbol('a'), 1)],
-    ['an empty key', (data) => (data[''] = 1)],
-    ['"__proto__"', (data) => (data['__proto__'] = {})],
-    ['a getter', (data) => Object.defineProperty(data, 'b', { get: () => 1 })],
-    ['a setter', (data) => Object.defineProperty(data, 'b', { set: () => undefined })],
-    ['a getter of a symbol', (data) => Object.defineProperty(data, Symbol('b'), { get: () => 1 })],
-  ])('is refused of %s', (_, act) => {
+  it.each<[string, (data: Record<string, unknown>) => unknown, string]>([
+    ['a symbol', (data) => Reflect.set(data, Symbol('a'), 1), '"Symbol(a)"'],
+    ['an empty key', (data) => (data[''] = 1), 'session.data: ""'],
+    ['"__proto__"', (data) => (data['__proto__'] = {}), '"__proto__"'],
+    ['a getter', (data) => Object.defineProperty(data, 'b', { get: () => 1 }), 'session.data.b:'],
+    ['a setter', (data) => Object.defineProperty(data, 'b', { set: () => undefined }), 'session.data.b:'],
+    [
+      'a getter of a symbol',
+      (data) => Object.defineProperty(data, Symbol('b'), { get: () => 1 }),
+      '"Symbol(b)"',
+    ],
+  ])('is refused of %s, by its name', (_, act, named) => {
     const { handler, data } = dataOf({ a: 1 });
-    expect(() => act(data)).toThrow(expect.objectContaining({ code: 'ERR_DATA_KEY' }));
+    expect(() => act(data)).toThrow(
+      expect.objectContaining({ code: 'ERR_DATA_KEY', message: expect.stringContaining(named) }),
+    );
     expect(handler.ownKeys()).toEqual(['a']);
   });
 });
