@@ -99,6 +99,7 @@ describe('data to be written', () => {
     ['a key that does not fit', numbers, { a: 'x', b: 'y' }, ['b'], /: b does not fit.* \(b: rule\)/],
     ['all that do not fit', numbers, { a: 'x', b: 'y' }, ['a', 'b'], /: a, b do not fit/],
     ['a key for which it throws', throwing, { a: 'x', b: 'y' }, ['b'], /: b does not fit/],
+    ['a key, where it throws for all keys together', few, { a: 1, b: 2 }, ['b'], /: b does not fit/],
     ['a key that requires an absent one', paired, { end: 1 }, ['end'], /: start does not fit/],
     ['a key that another one requires', paired, { end: 1 }, ['start'], /: start does not fit/],
   ])('is refused for %s', (_, parse, data, written, names) => {
