@@ -181,7 +181,6 @@ export class SessionBag extends DataProxyHandler {
     const parsed = this.#load();
     const text = this.#storedText(key);
     const value = parsed ? parsed[key] : text === undefined ? undefined : this.#parse(key, text);
-    if (value === undefined) return undefined;
     if (parsed && typeof value === 'object' && value !== null) this.#noteAsRead(key, value, text);
     this.#held.read(key, value);
     return value;

@@ -81,6 +81,16 @@ describe('data that a schema reads', () => {
     expect(patch).toEqual({ set: { at: LATER }, remove: [] });
     bag.settle(patch);
     expect(bag.patch()).toBeUndefined();
+    // What the schema read at first is no longer what is stored.
+    data['at'].setTime(0);
+    expect(bag.patch()).toEqual({ set: { at: AT }, remove: [] });
+  });
+
+  it.each([['dark'], [null], [7]])('stores a default that is assigned: %j', (value) => {
+    const { bag, data } = bagOf({}, (stored) => ({ values: { theme: value, ...stored } }));
+    expect([data['theme'], bag.patch()]).toEqual([value, undefined]);
+    data['theme'] = value;
+    expect(bag.patch()).toEqual({ set: { theme: JSON.stringify(value) }, remove: [] });
   });
 
   it('lacks what a schema leaves undefined', () => {

@@ -3,7 +3,6 @@ import { SessionBag, type JsonByKey } from '../../../lib/core/model/data.js';
 
 class Corrupt extends Error {}
 
-/** A bag, and what it reported. */
 function bagOf(stored: JsonByKey | undefined, parse?: DataParser) {
   const reports: unknown[] = [];
   const bag = new SessionBag(stored, {
@@ -61,7 +60,7 @@ describe('the data of a session', () => {
     delete data['name'];
     data['visits'] = 8;
     data['later'] = 1;
-    expect(Object.keys(data)).toEqual(['cart', 'visits', 'later']);
+    expect(Reflect.ownKeys(data)).toEqual(['cart', 'visits', 'later']);
     expect(['name' in data, 'later' in data, data['name']]).toEqual([false, true, undefined]);
     data['name'] = 'Grace';
     expect(Object.keys(data)).toEqual(['cart', 'name', 'visits', 'later']);
@@ -110,9 +109,12 @@ describe('what a commit writes', () => {
     expect(commit(bag)).toBeUndefined();
   });
 
-  it('cannot be what JSON does not give back', () => {
+  it.each<[string, unknown]>([
+    ['NaN', NaN],
+    ['a Date', new Date(0)],
+  ])('cannot be %s, which JSON does not give back', (_, value) => {
     const { bag, data } = bagOf(STORED);
-    data['a'] = NaN;
+    data['a'] = value;
     expect(bag.changed).toBe(true);
     expect(() => bag.patch()).toThrow(expect.objectContaining({ code: 'ERR_DATA_NOT_SERIALIZABLE' }));
   });
@@ -130,6 +132,16 @@ describe('what a commit writes', () => {
     data['name'] = 'Ada';
     data['visits'] = 7;
     expect(bag.patch()).toEqual({ set: { name: '"Ada"', visits: '7' }, remove: [] });
+  });
+
+  it('is stored where the data was replaced meanwhile', () => {
+    const { bag, data } = bagOf(STORED);
+    data['name'] = 'Grace';
+    const patch = bag.patch()!;
+    bag.reset({ cart: '[5]' });
+    bag.settle(patch);
+    expect(data).toEqual({ cart: [5], name: 'Grace' });
+    expect(bag.patch()).toBeUndefined();
   });
 
   it('is written again where another patch was stored than the last one that was made', () => {
@@ -206,7 +218,7 @@ describe('what another request stored meanwhile', () => {
     const { bag, data } = bagOf(stored);
     const cart = data['cart'];
     bag.accept('cart', text);
-    expect(data).toEqual(expected);
+    expect({ ...data }).toStrictEqual(expected);
     expect([bag.patch(), Object.isFrozen(cart)]).toEqual([undefined, true]);
   });
 });

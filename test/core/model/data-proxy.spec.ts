@@ -80,7 +80,7 @@ describe('session data as an object', () => {
 
   it('is a text where a template needs one, and no number', () => {
     const { data } = dataOf({ a: 1 });
-    expect([`${data as never}`, Number(data), data + '']).toEqual([
+    expect([`${data as never}`, Number(data), (data as unknown as string) + '']).toEqual([
       '[object Object]',
       NaN,
       '[object Object]',
