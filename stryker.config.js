@@ -93,15 +93,7 @@ export const PARTS = {
     ],
     SERVERS,
   ),
-  model: part('core/model', [
-    'core/model',
-    'mutation/interleavings',
-    'nest/session/data',
-    'nest/session/data-json',
-    'nest/session/data-schema',
-    'nest/session/data-session',
-    'nest/session/timeouts',
-  ]),
+  model: part('core/model', ['core/model']),
   token: part('core/token', [
     'core/token',
     'mutation/interleavings',

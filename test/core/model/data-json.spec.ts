@@ -56,7 +56,7 @@ const NAMED: [string, unknown, RegExp | string][] = [
   ['a class by its name', new Set(), 'This is a Set.'],
   ['a class whose article is "a"', new RangeError('x'), 'This is a RangeError.'],
   ['a class whose article is "an"', new EvalError('x'), 'This is an EvalError.'],
-  ['a class without a name', new (class extends Map {}, class extends Map {})(), 'This is a class.'],
+  ['a class without a name', new ((() => class extends Map {})())(), 'This is a class.'],
   ['what is not made by a class', Object.assign(new Map(), { constructor: 'x' }), 'This is a class.'],
   ['a plain object with a symbol as key', { [Symbol('a')]: 1 }, 'This is an Object with a symbol as key.'],
   [
