@@ -64,7 +64,7 @@ export const PARTS = {
     'nest/device/enforcement',
     'migrate/device-bound',
   ]),
-  request: part('core/request', [...ENGINE, 'nest/session/data', ...BEHAVIOUR]),
+  request: part('core/request', ['core/request']),
   formats: part('stores/sealed/formats', ['stores/sealed/formats']),
   revocations: part('revocations', [
     'revocations/revocation-list',
