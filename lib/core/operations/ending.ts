@@ -17,7 +17,6 @@ export class Ending {
 
   /** Idempotent: without a session, nothing happens. */
   async end(state: RequestState, reason: 'logout' | 'cleared', everywhere = false): Promise<void> {
-    if (state.state.kind === 'ended' && !state.former) return;
     state.ending({ reason, everywhere });
     await this.finish(state);
   }
@@ -36,7 +35,7 @@ export class Ending {
     const { handle, former, end } = state.state;
     const subject = handle?.record.subject ?? former?.handle.record.subject;
     const everywhere = end.everywhere && subject !== undefined;
-    const entitled = handle?.record.subject !== undefined || (former?.everywhere ?? false);
+    const entitled = handle?.record.subject !== undefined || former?.everywhere;
     const own = [handle, former?.handle].filter((one) => one !== undefined);
     if (everywhere && entitled) await this.#endOthers(state, subject, own, end);
     for (const one of own) await this.#context.destroy(one, end.reason);
