@@ -33,7 +33,7 @@ export class Opening {
    *
    * @param proves whether a session that is bound to a device opens only with its bound cookie
    */
-  open(cookieHeader: string | undefined, client: Client, proves = true): Awaitable<RequestState> {
+  open(cookieHeader: string | undefined, client: Client, proves: boolean): Awaitable<RequestState> {
     const values = cookieValues(cookieHeader, this.#context.config.cookie.name);
     if (values.length === 0) return this.begin(client);
     const opened =
@@ -80,10 +80,11 @@ export class Opening {
     return this.#context.timeoutOf(record, opened.now) === undefined ? record : undefined;
   }
 
+  /** Of one that is not alive. */
   #rank(opened: OpenResult): number {
     const why =
-      opened.kind === 'rejected' ? opened.why : this.#context.timeoutOf(opened.handle.record, opened.now);
-    return why === undefined ? Infinity : REJECTIONS[why].rank;
+      opened.kind === 'rejected' ? opened.why : this.#context.timeoutOf(opened.handle.record, opened.now)!;
+    return REJECTIONS[why].rank;
   }
 
   /**

@@ -19,7 +19,7 @@ import {
 const failed = (commit: () => unknown) => (async () => commit())();
 
 /** A request of a user who logged in so long ago, and that counts as activity. */
-async function opened(ago: number, kind?: 'sealed', over = {}) {
+async function opened(ago: number, kind?: 'sealed' | 'sealed for each rotation', over = {}) {
   const nodes = node(over, kind);
   const cookie = await nodes.loggedIn('alice', { cart: 1 });
   if (ago > 0) nodes.clock.advance(ago);
@@ -103,6 +103,22 @@ describe('a commit', () => {
     state.bag.proxy['cart'] = 3;
     await Promise.all([engine.save(state), engine.commit(state, true)]);
     expect(told()).toEqual(['ended logout']);
+  });
+
+  it('of nothing waits for a login that is under way', async () => {
+    const { engine, request } = node();
+    const state = await request();
+    const login = engine.login(state, 'alice');
+    await engine.commit(state, true);
+    expect(state.live?.handle.record.subject).toBe('alice');
+    await login;
+  });
+
+  it('of a session that is gone does not load it again', async () => {
+    const { engine, state, backend, store } = await opened(MINUTE);
+    backend.save = () => Promise.resolve({ outcome: 'gone' });
+    await engine.commit(state, true);
+    expect([store.calls, state.state.kind]).toEqual([[], 'ended']);
   });
 
   it('stores what was there at its call', async () => {
@@ -420,6 +436,21 @@ describe('over sealed cookies', () => {
     stored.state.response.detach();
     await stored.engine.commit(stored.state, true);
     expect(isSuspect(stored.store.records()[0]!.factors)).toBe(true);
+  });
+
+  it('the arrival of a rotated cookie is confirmed without another one, so also without a response', async () => {
+    const { engine, request, state, cookie, cookieOf, clock } = await opened(
+      ROTATE_EVERY,
+      'sealed for each rotation',
+    );
+    await engine.commit(state, true);
+    const next = await request(cookieOf(state));
+    expect([next.live!.confirms, (await request(cookie)).live?.kind]).toEqual([true, 'live']);
+    next.response.detach();
+    await engine.commit(next, false);
+    expect([next.cookie, next.live!.confirms]).toEqual([CookieAction.Keep, false]);
+    clock.advance(GRACE);
+    expect((await request(cookie)).live).toBeUndefined();
   });
 
   it('data in a store is written without a response as well', async () => {

@@ -41,7 +41,7 @@ export const tokenIn = (cookie: string): string[] =>
 /** A node without an application: the engine over a memory store, or over sealed cookies, which some cannot revoke. */
 export function node(
   over: Partial<EngineConfig> = {},
-  kind: 'store' | 'sealed' | 'sealed without revocations' = 'store',
+  kind: 'store' | 'sealed' | 'sealed without revocations' | 'sealed for each rotation' = 'store',
 ) {
   const clock = new FakeClock();
   const store = new SpyStore();
@@ -74,12 +74,16 @@ export function node(
   const backend: SessionBackend =
     kind === 'store'
       ? (new StoreBackend(store, context) as unknown as SessionBackend)
-      : new SealedCookie(kind === 'sealed' ? {} : { revocations: false }).createBackend(context);
+      : new SealedCookie({
+          ...(kind === 'sealed without revocations' && { revocations: false }),
+          enforceRotation: kind === 'sealed for each rotation',
+        }).createBackend(context);
   const events = new EventHub((error) => {
     throw error;
   });
   const emitted: SessionEvent[] = [];
   events.listen((event) => emitted.push(event));
+  const parts = new EngineContext(config, backend, events);
   const engine = new SessionEngine(config, backend, events);
 
   /** The Cookie header of the client after the response; empty once the cookie is taken away. */
@@ -131,7 +135,8 @@ export function node(
     backend,
     engine,
     /** The operations alone, which do not wait for one another. */
-    operations: new SessionOperations(new EngineContext(config, backend, events)),
+    operations: new SessionOperations(parts),
+    context: parts,
     emitted,
     told,
     forget,

@@ -3,10 +3,13 @@ import type { IncomingMessage } from 'node:http';
 import { DevicePolicy } from '../../../lib/core/device/device-policy.js';
 import { DeviceTokens } from '../../../lib/core/device/device-tokens.js';
 import type { OpenedMessage } from '../../../lib/core/diagnostics/channels.js';
+import type { DataHooks } from '../../../lib/core/model/data.js';
+import { DEVICE_KEY } from '../../../lib/core/model/record.js';
+import { Opening } from '../../../lib/core/operations/open.js';
 import { isSuspect } from '../../../lib/core/model/policy.js';
 import { CookieAction } from '../../../lib/core/request/state.js';
 import type { Client } from '../../../lib/core/storage/backend.js';
-import { newId, newSecret, TOKEN_LENGTH } from '../../../lib/core/token/ids.js';
+import { hashSecret, newId, newSecret, TOKEN_LENGTH } from '../../../lib/core/token/ids.js';
 import { Signer } from '../../../lib/core/token/signer.js';
 import { SessionError } from '../../../lib/core/util/errors.js';
 import { coded, cookieWith, GRACE, HOUR, LIMITS, MINUTE, node, tokenIn } from './node.js';
@@ -125,7 +128,7 @@ describe('a request', () => {
     forget();
     backend.destroy = () => Promise.resolve(undefined);
     await request(old);
-    expect(emitted).toEqual([{ type: 'reused', id, at: clock.now() }]);
+    expect(emitted).toStrictEqual([{ type: 'reused', id, at: clock.now() }]);
   });
 
   it('of a session that cannot be read ends it', async () => {
@@ -153,125 +156,18 @@ describe('a request', () => {
     expect(results).toEqual(['unavailable']);
   });
 
+  it('is opened at once, if the store responds at once', async () => {
+    const { engine, loggedIn } = node();
+    const cookie = await loggedIn();
+    expect(engine.open(cookie, {})).not.toBeInstanceOf(Promise);
+    expect(engine.open(undefined, {})).not.toBeInstanceOf(Promise);
+  });
+
   it('says nothing where nobody listens', async () => {
     const { request } = node();
     unsubscribe('nest-sessions:opened', note);
     await request(unknown());
     expect(results).toEqual([]);
-  });
-});
-
-describe('several cookies of the name', () => {
-  const both = (...cookies: string[]): [string, string] => [cookies.join('; '), cookies.reverse().join('; ')];
-
-  async function states(
-    request: (header: string) => Promise<{ id: string; rejectReason?: unknown }>,
-    ...cookies: string[]
-  ) {
-    const found = [];
-    for (const header of both(...cookies)) found.push(await request(header));
-    return found;
-  }
-
-  it('open the live session, in whatever order', async () => {
-    const { request, loggedIn, store, forget } = node();
-    const mine = await loggedIn();
-    const { id } = await request(mine);
-    for (const cookie of [FOREIGN, forged(), unknown()])
-      for (const state of await states(request, cookie, mine)) expect(state.id).toBe(id);
-    forget();
-    // Only ours are looked up.
-    await request([forged(), mine, FOREIGN].join('; '));
-    expect(store.count('load')).toBe(1);
-  });
-
-  it('open the newer of two sessions', async () => {
-    const { request, loggedIn, clock } = node();
-    const older = await loggedIn();
-    clock.advance(1);
-    const newer = await loggedIn('bob');
-    for (const state of await states(request, older, newer)) expect(state.handle!.record.subject).toBe('bob');
-  });
-
-  it('open the same of two sessions that began at once', async () => {
-    const { request, loggedIn } = node();
-    const cookies = [await loggedIn(), await loggedIn('bob'), await loggedIn('carol')];
-    const highest = cookies
-      .map((cookie) => tokenIn(cookie)[0]!)
-      .sort()
-      .at(-1);
-    for (const state of await states(request, ...cookies)) expect(state.id).toBe(highest);
-  });
-
-  it('open the one that is not over by time', async () => {
-    const { request, another, loggedIn, clock, store } = node();
-    const mine = await loggedIn();
-    const { id } = await request(mine);
-    clock.advance(HOUR / 2);
-    await another(mine, (state) => state.countActivity(true));
-    const over = await loggedIn('bob');
-    const kept = await store.load(tokenIn(over)[0]!);
-    const load = store.load.bind(store);
-    clock.advance(1);
-    const found = (wanted: string) =>
-      kept && 'record' in kept && wanted === kept.record.id
-        ? { ...kept, record: { ...kept.record, lastSeenAt: clock.now() - LIMITS.idle } }
-        : load(wanted);
-    store.load = found;
-    for (const state of await states(request, over, mine)) expect(state.id).toBe(id);
-  });
-
-  it('open a session by its present token rather than by the one before', async () => {
-    const { request, another, loggedIn, clock, cookieOf } = node();
-    const old = await loggedIn();
-    clock.advance(HOUR / 2);
-    const latest = cookieOf(await another(old, (state) => state.countActivity(true)));
-    expect(latest).not.toBe(old);
-    expect((await request(old)).cookie).toBe(CookieAction.Set);
-    for (const state of await states(request, old, latest))
-      expect([state.cookie, state.live!.confirms]).toEqual([CookieAction.Keep, true]);
-  });
-
-  it('are rejected for the weightiest reason, if none opens a session', async () => {
-    const { engine, request, another, loggedIn, visitor } = node();
-    const tampered = forged();
-    for (const state of await states(request, FOREIGN, tampered)) expect(state.rejectReason).toBe('tampered');
-    const none = unknown();
-    const cookie = await visitor();
-    await another(cookie, (state) => engine.login(state, 'alice'));
-    for (const state of await states(request, none, cookie)) expect(state.rejectReason).toBe('replaced');
-    const old = await loggedIn();
-    await another(old, (state) => engine.relogin(state));
-    for (const state of await states(request, none, old)) expect(state.rejectReason).toBe('superseded');
-  });
-
-  it('are rejected for anything rather than for a timeout, and for a timeout if that is all', async () => {
-    const { request, loggedIn, clock, store } = node();
-    const cookies = [await loggedIn(), await loggedIn()];
-    const kept = new Map(store.records().map((record) => [record.id, record]));
-    store.load = (id) => (kept.has(id) ? { record: kept.get(id)! } : undefined);
-    clock.advance(LIMITS.idle);
-    for (const state of await states(request, cookies[0]!, unknown()))
-      expect(state.rejectReason).toBe('unknown');
-    results = [];
-    for (const state of await states(request, ...cookies))
-      expect([state.rejectReason, state.cookie]).toEqual([undefined, CookieAction.Expire]);
-    expect(results).toEqual(['idle', 'idle']);
-  });
-
-  it('are looked up once each, and at most eight', async () => {
-    const { request, store } = node();
-    const one = unknown();
-    await request([one, one].join('; '));
-    expect(store.count('load')).toBe(1);
-    store.forget();
-    await request(Array.from({ length: 9 }, unknown).join('; '));
-    expect(store.count('load')).toBe(8);
-  });
-
-  it('are looked up whatever they are, if none is ours', async () => {
-    const { request } = node();
-    expect((await request([FOREIGN, 'session=x'].join('; '))).rejectReason).toBe('foreign');
   });
 });
 
@@ -405,6 +301,67 @@ describe('a session that has to be bound to a device', () => {
     expect(state.superseded).toBe(true);
     state.bag.proxy['cart'] = 1;
     await expect((async () => engine.commit(state, true))()).rejects.toThrow(coded('ERR_SESSION_ENDED'));
+  });
+
+  describe('and is', () => {
+    const ID = 'A'.repeat(22);
+    const THUMBPRINT = 'B'.repeat(43);
+    const MINE = cookieWith(`${ID}.${'x'.repeat(43)}`);
+    const tokens = new DeviceTokens(new Signer([OTHER], 'session', TOKEN_LENGTH).derived('device'));
+
+    /** A session of a visitor that was bound so long ago. */
+    async function bound(ago: number) {
+      const nodes = node({ device: policy(false) });
+      const now = nodes.clock.now();
+      await nodes.store.create(
+        {
+          id: ID,
+          secretHash: hashSecret('x'.repeat(43)),
+          revision: 0,
+          factors: {},
+          createdAt: now,
+          startedAt: now,
+          lastSeenAt: now,
+          rotatedAt: now,
+          remember: false,
+          data: {},
+          extra: { [DEVICE_KEY]: JSON.stringify(['ES256', THUMBPRINT, now - ago, 'x', 'y', 'nonce']) },
+        },
+        HOUR,
+      );
+      const until = now + MINUTE;
+      return { ...nodes, now, until, cookies: `${MINE}; bound=${tokens.bound(ID, THUMBPRINT, until)}` };
+    }
+
+    it('opens with the bound cookie, and counts as proved until that is over', async () => {
+      const { request, cookies, until } = await bound(HOUR);
+      const state = await request(cookies);
+      expect([state.live?.kind, state.provedUntil, state.provesDevice]).toEqual(['live', until, true]);
+    });
+
+    it('opens without it for a moment after it was bound, and counts as not proved', async () => {
+      const { request } = await bound(0);
+      const state = await request(MINE);
+      expect([state.live?.kind, state.provedUntil]).toEqual(['live', undefined]);
+    });
+
+    it('is refused without it, as is told with no user', async () => {
+      const { request, emitted, now } = await bound(HOUR);
+      const state = await request(MINE);
+      expect([state.rejectReason, state.former?.everywhere]).toEqual(['unproved', false]);
+      expect(emitted).toStrictEqual([{ type: 'refused', id: ID, at: now, reason: 'no-cookie' }]);
+      expect(results).toEqual(['unproved']);
+    });
+
+    it('opens, where it is admitted by what is stored, by the cookies of its request alone', async () => {
+      const { context, backend, cookies, until } = await bound(HOUR);
+      const opening = new Opening(context, () => ({}) as DataHooks);
+      const opened = await backend.open(decodeURIComponent(MINE.slice('session='.length)), {});
+      const by = async (client: Client) => opening.admit(opened, client);
+      expect((await by(clientThat({ cookie: cookies }))).provedUntil).toBe(until);
+      expect((await by(clientThat({}))).rejectReason).toBe('unproved');
+      expect((await by({})).rejectReason).toBe('unproved');
+    });
   });
 
   it('opens for a moment after the login, where it need not be, and for the device itself', async () => {

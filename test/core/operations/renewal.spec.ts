@@ -47,12 +47,13 @@ describe('a re-login', () => {
 
   it('is by password, of the user of the session, where nothing else is said', async () => {
     const { engine, clock, state, emitted } = await opened();
+    const { id } = state;
     await engine.relogin(state);
     expect(state.handle!.record.factors).toEqual({ pwd: clock.now() });
     expect(emitted[0]).toMatchObject({ type: 'relogin', factor: 'pwd' });
     clock.advance(SECOND);
     await engine.relogin(state, { subject: 'alice' });
-    expect(state.handle!.record.factors).toEqual({ pwd: clock.now() });
+    expect(state.handle!.record).toMatchObject({ id, factors: { pwd: clock.now() } });
   });
 
   it('keeps the data, also what is not stored yet', async () => {
@@ -125,6 +126,27 @@ describe('a re-login', () => {
     expect(state.state.kind).toBe('ended');
     // Who presented it can still end it, but no other session.
     expect(state.former?.everywhere).toBe(false);
+  });
+});
+
+describe('a renewal', () => {
+  it('fails if the request itself begins to end the session meanwhile', async () => {
+    const { engine, state, backend } = await opened();
+    const { reload } = backend;
+    backend.save = () => Promise.resolve({ outcome: 'conflict' });
+    backend.reload = (handle) => {
+      state.ending({ reason: 'corrupt', everywhere: false });
+      return reload.call(backend, handle);
+    };
+    await expect(engine.relogin(state)).rejects.toThrow(coded('ERR_SESSION_ENDED'));
+    expect(state.state.kind).toBe('ending');
+  });
+
+  it('does not load a session that it knows to be gone', async () => {
+    const { engine, state, backend, store } = await opened();
+    backend.save = () => Promise.resolve({ outcome: 'gone' });
+    await expect(engine.relogin(state)).rejects.toThrow(coded('ERR_SESSION_ENDED'));
+    expect([store.calls, state.state.kind]).toEqual([[], 'ended']);
   });
 });
 
