@@ -87,6 +87,29 @@ describe('of several cookies of the name', () => {
     expect(await found(...cookies)).toBe('c');
   });
 
+  it('of sessions that began at once the order is that of their ids, also by an earlier token', async () => {
+    const { session, found, clock } = several();
+    const secretHash = hashSecret('y'.repeat(43));
+    const until = clock.now() + MINUTE;
+    const hash = hashSecret('x'.repeat(43));
+    const previous = { hash, nonce: 'nonce', until, honoured: true, pending: true };
+    expect(await found(await session('a'), await session('b', { secretHash, previous }))).toBe('b');
+  });
+
+  it('of sessions that began at once the order is that of their ids, also where that of the cookies differs', async () => {
+    const { request, visitor } = node({}, 'sealed');
+    const sessions: { id: string; cookie: string }[] = [];
+    for (let i = 0; i < 20; i++) {
+      const cookie = await visitor();
+      sessions.push({ id: (await request(cookie)).id, cookie });
+    }
+    sessions.sort((one, other) => (one.cookie < other.cookie ? -1 : 1));
+    // That twenty random ids are in order does not happen.
+    const last = sessions.findIndex(({ id }, i) => i > 0 && id < sessions[i - 1]!.id);
+    const [higher, lower] = [sessions[last - 1]!, sessions[last]!];
+    expect((await request([higher.cookie, lower.cookie].join('; '))).id).toBe(higher.id);
+  });
+
   it('the session counts that is not over by time, although it is the older one', async () => {
     for (const [over, live] of [
       ['a', 'b'],

@@ -50,11 +50,11 @@ describe('a request', () => {
     ]);
   });
 
-  it.each([
+  it.each<[string, () => string, CookieAction, string[]]>([
     ['foreign', () => FOREIGN, CookieAction.Keep, []],
     ['tampered', forged, CookieAction.Keep, ['tampered']],
     ['unknown', unknown, CookieAction.Expire, []],
-  ] as const)('with a cookie that is %s opens none', async (why, cookie, action, events) => {
+  ])('with a cookie that is %s opens none', async (why, cookie, action, events) => {
     const { request, told } = node();
     const state = await request(cookie());
     expect([state.rejectReason, state.state.kind, state.cookie]).toEqual([why, 'anonymous', action]);
@@ -181,11 +181,11 @@ describe('bad tokens of one address', () => {
     for (let i = 0; i < count; i++) await request(cookie(), client);
   };
 
-  it.each([
+  it.each<[string, () => string, number | undefined]>([
     ['unknown', unknown, 10],
     ['tampered', forged, 10],
     ['foreign', () => FOREIGN, undefined],
-  ] as const)('that are %s are told of: %#', async (_why, cookie, count) => {
+  ])('that are %s are told of: %#', async (_why, cookie, count) => {
     const { request, emitted, clock } = node();
     const guesses = () => emitted.filter(({ type }) => type === 'guessing');
     await of(request, 9, cookie, { ip: '192.0.2.1' });
