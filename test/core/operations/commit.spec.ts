@@ -438,20 +438,27 @@ describe('over sealed cookies', () => {
     expect(isSuspect(stored.store.records()[0]!.factors)).toBe(true);
   });
 
-  it('the arrival of a rotated cookie is confirmed without another one, so also without a response', async () => {
-    const { engine, request, state, cookie, cookieOf, clock } = await opened(
-      ROTATE_EVERY,
-      'sealed for each rotation',
-    );
-    await engine.commit(state, true);
-    const next = await request(cookieOf(state));
-    expect([next.live!.confirms, (await request(cookie)).live?.kind]).toEqual([true, 'live']);
-    next.response.detach();
-    await engine.commit(next, false);
-    expect([next.cookie, next.live!.confirms]).toEqual([CookieAction.Keep, false]);
-    clock.advance(GRACE);
-    expect((await request(cookie)).live).toBeUndefined();
-  });
+  it.each([
+    ['with', false],
+    ['without', true],
+  ])(
+    'the arrival of a rotated cookie is confirmed without another one, %s a response',
+    async (_, detached) => {
+      const { engine, request, state, cookie, cookieOf, clock } = await opened(
+        ROTATE_EVERY,
+        'sealed for each rotation',
+      );
+      await engine.commit(state, true);
+      const next = await request(cookieOf(state));
+      expect([next.live!.confirms, (await request(cookie)).live?.kind]).toEqual([true, 'live']);
+      if (detached) next.response.detach();
+      await engine.commit(next, false);
+      expect([next.cookie, next.live!.confirms]).toEqual([CookieAction.Keep, false]);
+      expect((await request(cookieOf(state))).live!.confirms).toBe(false);
+      clock.advance(GRACE);
+      expect((await request(cookie)).live).toBeUndefined();
+    },
+  );
 
   it('data in a store is written without a response as well', async () => {
     const { engine, state, store } = await opened(0);

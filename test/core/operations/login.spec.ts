@@ -188,7 +188,7 @@ describe('the data of the session before a login', () => {
   ])('of %s (%s), of which %j is kept, is %j', async (_who, subject, keep, data) => {
     const { engine, request, loggedIn, visitor } = node();
     const state = await request(await (subject === undefined ? visitor(DATA) : loggedIn(subject, DATA)));
-    await engine.login(state, 'alice', keep && { keep: keep as never });
+    await engine.login(state, 'alice', keep && { keep: keep });
     expect(state.handle!.record.data).toEqual(data);
   });
 
@@ -248,7 +248,7 @@ describe('the data of the session before a login', () => {
     const state = await request(cookie);
     Object.assign(state.bag.proxy, mine);
     before(store, 'destroy', () => another(cookie, (other) => late(other.bag.proxy)));
-    await engine.login(state, 'alice', { keep: keep as never });
+    await engine.login(state, 'alice', { keep: keep });
     expect(store.records()).toMatchObject([{ id: state.id }]);
     expect(store.records()[0]!.data).toEqual(stored);
     expect(state.handle!.record.data).toEqual(stored);
