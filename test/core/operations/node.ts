@@ -73,7 +73,7 @@ export function node(
   store.bind(context);
   const backend: SessionBackend =
     kind === 'store'
-      ? (new StoreBackend(store, context) as SessionBackend)
+      ? new StoreBackend(store, context)
       : new SealedCookie({
           ...(kind === 'sealed without revocations' && { revocations: false }),
           enforceRotation: kind === 'sealed for each rotation',

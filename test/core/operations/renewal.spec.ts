@@ -144,7 +144,10 @@ describe('a renewal', () => {
 
   it('does not load a session that it knows to be gone', async () => {
     const { engine, state, backend, store } = await opened();
-    backend.save = () => Promise.resolve({ outcome: 'gone' });
+    backend.save = () => {
+      backend.save = () => Promise.reject(new Error('again'));
+      return Promise.resolve({ outcome: 'gone' });
+    };
     await expect(engine.relogin(state)).rejects.toThrow(coded('ERR_SESSION_ENDED'));
     expect([store.calls, state.state.kind]).toEqual([[], 'ended']);
   });
