@@ -92,7 +92,7 @@ describe('of several cookies of the name', () => {
     const secretHash = hashSecret('y'.repeat(43));
     const until = clock.now() + MINUTE;
     const hash = hashSecret('x'.repeat(43));
-    const previous = { hash, nonce: 'nonce', until, honoured: true, pending: true };
+    const previous = { hash, nonce: 'nonce', until, honoured: true, pending: true as const };
     expect(await found(await session('a'), await session('b', { secretHash, previous }))).toBe('b');
   });
 
