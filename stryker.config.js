@@ -28,19 +28,6 @@ const UNIT = {
   ],
 };
 
-/** What loads no application, and some interleavings. */
-const ENGINE = ['core/operations', 'core/request', 'core/model', 'mutation/interleavings'];
-
-/** Applications on both adapters, over the memory store: the engine knows no other, and these need no server. */
-const BEHAVIOUR = [
-  'nest/session/login',
-  'nest/session/ending',
-  'nest/session/timeouts',
-  'concurrency/races',
-  'concurrency/late-answers',
-  'conformance/memory',
-];
-
 /**
  * Neither decides for a mutant of what knows no store and no adapter: memory does, on Express.
  */
@@ -56,14 +43,7 @@ const part = (folder, specs, skip = ADAPTERS) => ({
 
 export const PARTS = {
   unit: UNIT,
-  operations: part('core/operations', [
-    ...ENGINE,
-    ...BEHAVIOUR,
-    'nest/device/protocol',
-    'nest/device/proofs',
-    'nest/device/enforcement',
-    'migrate/device-bound',
-  ]),
+  operations: part('core/operations', ['core/operations', 'core/presence', 'core/request']),
   request: part('core/request', ['core/request']),
   formats: part('stores/sealed/formats', ['stores/sealed/formats']),
   revocations: part('revocations', [
@@ -94,12 +74,7 @@ export const PARTS = {
     SERVERS,
   ),
   model: part('core/model', ['core/model']),
-  token: part('core/token', [
-    'core/token',
-    'mutation/interleavings',
-    'nest/session/tokens',
-    'nest/session/cookies',
-  ]),
+  token: part('core/token', ['core/token']),
 };
 
 export function configOf(name) {
