@@ -1,4 +1,11 @@
-import { hostOf, isOnHost, schemeOf, type FrameworkRequest } from '../../lib/http/request-facts.js';
+import {
+  hostOf,
+  isOnHost,
+  RequestClient,
+  schemeOf,
+  wantsHtml,
+  type FrameworkRequest,
+} from '../../lib/http/request-facts.js';
 
 const request = (facts: {
   headers?: Record<string, string>;
@@ -51,4 +58,37 @@ describe('the scheme of a request', () => {
   ])('is %s for %j', (scheme, facts) => {
     expect(schemeOf(request(facts))).toBe(scheme);
   });
+});
+
+describe('the client of a request', () => {
+  const raw = request({ headers: { 'user-agent': 'A browser' }, remoteAddress: '127.0.0.1' });
+
+  it('has the address that the framework sees, and that of the connection where it sees none', () => {
+    expect(new RequestClient(raw, request({ ip: '203.0.113.7' })).ip).toBe('203.0.113.7');
+    expect(new RequestClient(raw, request({})).ip).toBe('127.0.0.1');
+  });
+
+  it('has the name of its browser', () => {
+    expect(new RequestClient(raw, request({})).userAgent).toBe('A browser');
+    expect(new RequestClient(request({}), raw).userAgent).toBeUndefined();
+  });
+
+  it.each([
+    ['text/html', true],
+    ['text/html,application/xhtml+xml,*/*;q=0.8', true],
+    ['application/json, TEXT/HTML;q=0.5', true],
+    ['application/json', false],
+    ['*/*', false],
+    ['text/*', false],
+    ['text/htmlx', false],
+    ['xtext/html', false],
+    ['', false],
+    [undefined, false],
+  ])('that accepts %s wants HTML: %s', (accept, wants) => {
+    expect(wantsHtml(request({ headers: accept === undefined ? {} : { accept } }))).toBe(wants);
+  });
+});
+
+it('a request without a connection has the scheme http', () => {
+  expect(schemeOf({ headers: {}, socket: undefined } as unknown as FrameworkRequest)).toBe('http');
 });

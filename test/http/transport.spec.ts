@@ -29,6 +29,7 @@ describe('the transport of a request', () => {
     '[::1]',
     '[::1]:3000',
     'LOCALHOST:3000',
+    '127.255.255.255:65535',
   ])('is loopback for the host %s', (host) =>
     expect(transportOf(request({ host, remoteAddress: '::1' }))).toBe('loopback'),
   );
@@ -38,6 +39,15 @@ describe('the transport of a request', () => {
     '',
     'example.com',
     'notlocalhost',
+    'localhost:80a',
+    'localhost:',
+    'alocalhost:80',
+    '127.0.0.1234',
+    '1127.0.0.1',
+    '127.0.0.a',
+    '127.0.0.1.1',
+    '[::1',
+    'a[::1]',
     'localhost.example.com',
     '127.0.0.1.example.com',
     '128.0.0.1',
