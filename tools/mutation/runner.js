@@ -19,13 +19,11 @@ const SEPARATOR = ' › ';
 class InProcessRunner {
   static inject = [commonTokens.options];
   #specs;
-  #skipped;
   #suites = new Map();
   #generation = 1;
 
   constructor({ inProcess }) {
     this.#specs = inProcess.specs;
-    this.#skipped = inProcess.skip && new RegExp(inProcess.skip);
   }
 
   capabilities() {
@@ -52,7 +50,7 @@ class InProcessRunner {
     const tests = [];
     for (const file of this.#specs) {
       const suite = await this.#suite(file);
-      const results = await suite.run({ isChosen: (name) => this.#isDecisive(name), enter: enter(file) });
+      const results = await suite.run({ isChosen: () => true, enter: enter(file) });
       tests.push(...results.map((result) => resultOf(file, result)));
     }
     context.currentTestId = undefined;
@@ -70,7 +68,7 @@ class InProcessRunner {
     const files = this.#specs.filter(
       (file) => !chosen || testFilter.some((id) => id.startsWith(file + SEPARATOR)),
     );
-    const isChosen = (file) => (name) => (chosen ? chosen.has(idOf(file, name)) : this.#isDecisive(name));
+    const isChosen = (file) => (name) => !chosen || chosen.has(idOf(file, name));
     context.activeMutant = isStatic ? activeMutant.id : undefined;
 
     const tests = [];
@@ -101,10 +99,6 @@ class InProcessRunner {
     const [again] = await suite.run({ isChosen: (other) => other === name });
     if (again && again.errors.length > 0)
       throw new Error(`"${name}" fails without a mutant: ${again.errors[0]}`);
-  }
-
-  #isDecisive(name) {
-    return !this.#skipped?.test(name);
   }
 
   async #suite(file) {
