@@ -2,10 +2,8 @@ import type { OriginalResponse } from './response/original-response.js';
 import { isHttp1 } from './response/response-calls.js';
 import { TARGETED_CACHE_HEADERS } from './headers/targeted-cache-headers.js';
 
-/** Headers that describe the body of the replaced response. */
+/** Headers that describe the body of the replaced response. Its length and type are replaced. */
 const OF_THE_BODY = [
-  'content-length',
-  'content-type',
   'content-encoding',
   'content-range',
   'content-disposition',
@@ -37,10 +35,7 @@ function sendFailureOfListener(original: OriginalResponse, error: unknown): void
   // After the removal of a header, even of one that is not set, Node adds neither a length nor chunked encoding.
   for (const name of OF_THE_BODY) if (response.hasHeader(name)) response.removeHeader(name);
   if (original.headDone) response.setHeader('Cache-Control', 'no-store');
-  else {
-    original.headDone = true;
-    listener.onHead(response);
-  }
+  else listener.onHead(response);
   send(original, status, body, contentType);
 }
 

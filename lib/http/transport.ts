@@ -19,7 +19,7 @@ export function transportOf(request: FrameworkRequest): Transport {
  */
 export function isLoopbackHost(host: string | undefined): boolean {
   if (host === undefined) return false;
-  const name = host.startsWith('[') ? host.slice(0, host.indexOf(']') + 1) : host.replace(/:\d+$/, '');
+  const name = host.replace(/:\d+$/, '');
   return (
     name === 'localhost' ||
     name.endsWith('.localhost') ||
@@ -50,7 +50,7 @@ for (const [net, prefix] of [
  * between it and a container. Of a Unix socket it is unknown: there is a proxy behind it.
  */
 function isNearby(remoteAddress: string | undefined): boolean {
-  const address = (remoteAddress ?? '').replace(/%.*$/, '');
+  const address = (remoteAddress ?? '').replace(/%.*/, '');
   const family = isIP(address);
   return family !== 0 && NEARBY.check(address, family === 4 ? 'ipv4' : 'ipv6');
 }

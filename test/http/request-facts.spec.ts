@@ -42,6 +42,7 @@ describe('the host of a request', () => {
     ['https://evil.example/shop.example', 'shop.example', false],
     ['about:blank', '', false],
     ['https://shop.example/a', undefined, false],
+    ['https://undefined/a', undefined, false],
     ['https://shop.example/a', 'no host at all', false],
   ])('of the page %s and the host %s is the same: %s', (page, host, same) => {
     expect(isOnHost(new URL(page), request(host === undefined ? {} : { headers: { host } }))).toBe(same);

@@ -5,7 +5,6 @@ export function addClearSiteData(head: HeadHeaders, types: readonly string[]): v
   if (types.length === 0) return;
   const given = head.getHeader('clear-site-data');
   const present = given === undefined ? [] : [given].flat().map(String);
-  const known = present.join(',');
-  const added = types.map((type) => `"${type}"`).filter((type) => !known.includes(type));
+  const added = types.map((type) => `"${type}"`).filter((type) => !present.some((one) => one.includes(type)));
   head.setHeader('Clear-Site-Data', [...present, ...added].join(', '));
 }

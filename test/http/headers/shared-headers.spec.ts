@@ -110,6 +110,53 @@ function expectedOf(pairs: Given, name: string, isSet: boolean): unknown {
 }
 
 describe('headersOfHead', () => {
+  it.each(['Set-Cookie', 'Cache-Control', 'Vary', 'Clear-Site-Data', 'CDN-Cache-Control', 'X-Accel-Expires'])(
+    'moves %s to a response with headers, whatever its spelling, and no other header',
+    (name) => {
+      const response = unsentResponse();
+      response.setHeader('X-Own', '1');
+      // Another one of the same length.
+      const other = 'x'.repeat(name.length);
+      for (const spelling of [name, name.toLowerCase(), name.toUpperCase()]) {
+        const args = [200, { [spelling]: 'a', [other]: 'b' }];
+        expect(headersOfHead(response, args).getHeader(name)).toBe(
+          name === 'Set-Cookie' ? response.getHeader(name) : 'a',
+        );
+        expect(String(response.getHeader(name))).toBe('a');
+        expect(args).toEqual([200, { [other]: 'b' }]);
+      }
+    },
+  );
+
+  it('passes the headers on as they are where a response with headers has none to extend', () => {
+    const response = unsentResponse();
+    response.setHeader('X-Own', '1');
+    const headers = { link: '</a>', 'x-one': '1' };
+    const args = [200, headers];
+    expect(headersOfHead(response, args)).toBe(response);
+    expect(args[1]).toBe(headers);
+  });
+
+  it('leaves out an empty name of a list', () => {
+    const response = unsentResponse();
+    headersOfHead(response, [200, ['', 'a', 'X-One', '1']]);
+    expect(setOn(response)).toEqual([['x-one', '1']]);
+  });
+
+  it('moves to the response what was added, and what is given and shared, if the head could not be written', () => {
+    const response = unsentResponse();
+    const given = { 'X-One': '1', 'x-two': '2', vary: 'Accept' };
+    const head = headersOfHead(response, [200, given]) as GivenHeaders;
+    head.setHeader('X-Two', '3');
+    head.setHeader('X-Three', '4');
+    head.moveTo(response);
+    expect(setOn(response)).toEqual([
+      ['vary', 'Accept'],
+      ['x-three', '4'],
+      ['x-two', '3'],
+    ]);
+  });
+
   it('keeps every value of a header that a list names more than once', () => {
     const response = unsentResponse();
     const args = [200, ['Set-Cookie', 'a=1', 'X-One', '1', 'set-cookie', 'b=2', 'x-one', '2']];
