@@ -3,9 +3,10 @@
 //   node tools/mutation [--check] [part…]    each part of stryker.config.js against the specs named there
 //
 // Writes the scores to test/mutation/result.md, and what survives to test/mutation/survivors.md. With --check nothing is written,
-// and what differs from survivors.md fails. Other options are Stryker's, for example --concurrency=1 or --mutate=lib/core/….ts.
+// and what differs from survivors.md fails. Other options are Stryker's, for example --concurrency=1, --mutate=lib/core/….ts for
+// one file, or --mutate=lib/core/….ts:10:1-20:1 for some lines of it, of which nothing is written either.
 //
-// The part "unit" takes a minute, all of them hours.
+// The part "unit" takes seconds, all of them some ten minutes.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,14 +23,14 @@ const [flags, chosen] = [true, false].map((wanted) =>
   process.argv.slice(2).filter((argument) => argument.startsWith('--') === wanted),
 );
 const check = flags.includes('--check');
+const isRange = flags.some((flag) => /^--mutate=.*:\d/.test(flag));
 
-// One after the other: what is done is kept if the night ends earlier.
+// One after the other, so that what is done is kept.
 for (const part of chosen.length > 0 ? chosen : Object.keys(PARTS)) await measure(part);
 
 async function measure(part) {
   const measured = filesOfReport(part);
-  const layer = part === 'unit' ? 'the unit layer' : 'behaviour';
-  const rows = Object.entries(measured).map(([path, { mutants }]) => ({ path, layer, ...count(mutants) }));
+  const rows = Object.entries(measured).map(([path, { mutants }]) => ({ path, part, ...count(mutants) }));
   const all = sumOf(rows);
   console.log([...rows, all].map(lineOf).join('\n'));
 
@@ -38,7 +39,7 @@ async function measure(part) {
   // Of a single file many may be equivalent.
   const isWhole = !flags.some((flag) => flag.startsWith('--mutate'));
   if (isWhole && 100 * all.detected < LEAST * all.valid) faults.push(`The score is below ${LEAST} %.`);
-  if (!check) {
+  if (!check && !isRange) {
     survivors.write(entries);
     writeFileSync(RESULT, await format(page(merged(rows)), { parser: 'markdown' }));
   }
@@ -69,7 +70,7 @@ function count(mutants) {
 
 function sumOf(rows) {
   const total = (key) => rows.reduce((sum, row) => sum + row[key], 0);
-  return { path: 'all', layer: '', detected: total('detected'), valid: total('valid') };
+  return { path: 'all', part: '', detected: total('detected'), valid: total('valid') };
 }
 
 function scoreOf({ detected, valid }) {
@@ -84,9 +85,9 @@ function lineOf(row) {
 function merged(rows) {
   const known = existsSync(RESULT) ? readFileSync(RESULT, 'utf8') : '';
   const kept = [...known.matchAll(/^\| (lib\S+) +\| ([^|]+?) +\| +\S+(?: %)? +\| +(\d+) +\| +(\d+) +\|$/gm)]
-    .map(([, path, layer, detected, valid]) => ({
+    .map(([, path, part, detected, valid]) => ({
       path,
-      layer,
+      part,
       detected: Number(detected),
       valid: Number(valid),
     }))
@@ -96,7 +97,7 @@ function merged(rows) {
 
 function page(rows) {
   const table = [...rows, sumOf(rows)].map(
-    (row) => `| ${row.path} | ${row.layer} | ${scoreOf(row)} | ${row.detected} | ${row.valid} |`,
+    (row) => `| ${row.path} | ${row.part} | ${scoreOf(row)} | ${row.detected} | ${row.valid} |`,
   );
   const missing = filesOf(Object.values(PARTS).flatMap(({ mutate }) => mutate)).filter(
     (path) => !rows.some((row) => row.path === path),
@@ -107,7 +108,7 @@ function page(rows) {
     'The last measurement of each file, which `npm run mutation` writes. What survives is in',
     '[survivors.md](survivors.md).',
     '',
-    '| file | against | score | detected | mutants |',
+    '| file | part | score | detected | mutants |',
     '| --- | --- | --: | --: | --: |',
     ...table,
     '',

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 const PAGE = fileURLToPath(new URL('../../test/mutation/survivors.md', import.meta.url));
 const INTRODUCTION = `# Mutants that survive
 
-Changes of the code that no test notices, and why none has to. \`npm run mutation:unit\` writes this page; the reasons are written by
-hand. CI fails if a mutant of the pure parts survives that is not here, or if one that is here does not survive.
+Changes of the code that no test notices, and why none has to. \`npm run mutation\` writes this page; the reasons are written by hand.
+CI fails if a mutant of the pure parts survives that is not here, or if one that is here does not survive.
 `;
 const OPEN = 'TO EXPLAIN';
 const ENTRY =
