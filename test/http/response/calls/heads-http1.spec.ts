@@ -103,11 +103,26 @@ const heads: Case[] = [
   ['a trailer of lower case, with a length', false, [200, { 'content-length': 5, trailer: 'a' }]],
   ['another name of seven letters', true, [200, { expires: '0', 'content-length': 5 }]],
   ['a trailer of the response', true, [200], withHeaders({ trailer: 'a' })],
-  ['a trailer of the response, and a length', false, [200, { 'content-length': 5 }], withHeaders({ trailer: 'a' })],
-  ['a length of the response, and a trailer', false, [200, { trailer: 'a' }], withHeaders({ 'content-length': '5' })],
+  [
+    'a trailer of the response, and a length',
+    false,
+    [200, { 'content-length': 5 }],
+    withHeaders({ trailer: 'a' }),
+  ],
+  [
+    'a length of the response, and a trailer',
+    false,
+    [200, { trailer: 'a' }],
+    withHeaders({ 'content-length': '5' }),
+  ],
   ['both of the response', false, [200], withHeaders({ trailer: 'a', 'content-length': '5' })],
   ['a trailer without a body', false, [204, { trailer: 'a' }]],
-  ['a trailer of a response that must not be chunked', false, [200, { trailer: 'a' }], having({ useChunkedEncodingByDefault: false })],
+  [
+    'a trailer of a response that must not be chunked',
+    false,
+    [200, { trailer: 'a' }],
+    having({ useChunkedEncodingByDefault: false }),
+  ],
   [
     'a trailer after the transfer encoding was removed',
     false,
@@ -192,13 +207,16 @@ describe('a head', () => {
     ['a flat list', 'writeHead', [200, ['a', 'b']], true],
     ['a trailer', 'writeHead', [200, { trailer: 'a' }], true],
     ['a boolean', 'writeHead', [200, { a: true }], true],
-  ])('of %s (%s) is judged on a copy of the response only where that is needed', (_title, method, args, copied) => {
-    const response = unsentResponse();
-    let copies = 0;
-    Object.assign(response, { getRawHeaderNames: () => (copies++, []) });
-    expect(admits(response, method, args)).toBe(true);
-    expect(copies).toBe(copied ? 1 : 0);
-  });
+  ])(
+    'of %s (%s) is judged on a copy of the response only where that is needed',
+    (_title, method, args, copied) => {
+      const response = unsentResponse();
+      let copies = 0;
+      Object.assign(response, { getRawHeaderNames: () => (copies++, []) });
+      expect(admits(response, method, args)).toBe(true);
+      expect(copies).toBe(copied ? 1 : 0);
+    },
+  );
 
   it('that is judged on a copy leaves the arguments as they are', () => {
     const list = [['a', 'b']];

@@ -97,8 +97,28 @@ const heads: Case[] = [
   ['a flat list with the name of a bad header as value', true, [200, ['a', 'upgrade']]],
   ['a flat list with a number as name', false, [200, [5, 'b']]],
   ['one pair', true, [200, [['a', 'b']]]],
-  ['pairs', true, [200, [['a', 'b'], ['c', 'd']]]],
-  ['pairs with a bad header', false, [200, [['a', 'b'], ['te', 'gzip']]]],
+  [
+    'pairs',
+    true,
+    [
+      200,
+      [
+        ['a', 'b'],
+        ['c', 'd'],
+      ],
+    ],
+  ],
+  [
+    'pairs with a bad header',
+    false,
+    [
+      200,
+      [
+        ['a', 'b'],
+        ['te', 'gzip'],
+      ],
+    ],
+  ],
   ['pairs with a symbol as name', false, [200, [[Symbol('a'), 'b']]]],
 ];
 
@@ -129,11 +149,14 @@ describe('a head over HTTP/2', () => {
     expect(isTaken(response, [200])).toBe(false);
   });
 
-  it.each(['write', 'end', 'flushHeaders'] as const)('that %s sends is judged by the headers of the response', async (method) => {
-    const response = await responses.next();
-    expect(admits(response, method, ['text'])).toBe(true);
-    response.setHeader('keep-alive', 'a');
-    expect(admits(response, method, ['text'])).toBe(false);
-    expect(() => (response[method] as (chunk: string) => unknown)('text')).toThrow();
-  });
+  it.each(['write', 'end', 'flushHeaders'] as const)(
+    'that %s sends is judged by the headers of the response',
+    async (method) => {
+      const response = await responses.next();
+      expect(admits(response, method, ['text'])).toBe(true);
+      response.setHeader('keep-alive', 'a');
+      expect(admits(response, method, ['text'])).toBe(false);
+      expect(() => (response[method] as (chunk: string) => unknown)('text')).toThrow();
+    },
+  );
 });
