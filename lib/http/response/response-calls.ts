@@ -28,7 +28,7 @@ export function isGone(response: ServerResponse): boolean {
 
 /** The index of the headers in the arguments of a `writeHead` call. */
 export function headersAt(args: readonly unknown[]): number | undefined {
-  const at = typeof args[1] === 'string' || (args[2] !== undefined && args[2] !== null) ? 2 : 1;
+  const at = args[2] === undefined || args[2] === null ? 1 : 2;
   return typeof args[at] === 'object' && args[at] !== null ? at : undefined;
 }
 
@@ -210,22 +210,41 @@ function isRefusedOverHttp2(
 ): boolean {
   const code = Number(status) | 0;
   if (code !== 0 && (code < 200 || code > 599)) return true;
-  if (Array.isArray(headers) && !Array.isArray(headers[0]) && headers.length % 2 !== 0) return true;
-  return (
-    // After a refused head Node leaves `:status` among the headers of the response.
-    Object.entries(response.getHeaders()).some(
-      (header) => !header[0].startsWith(':') && isRefusedHeader(header),
-    ) ||
-    (headers !== undefined && pairsOf(headers).some(isRefusedHeader))
-  );
+  const given = pairsOf(headers ?? {});
+  if (given.some(isNoHeader)) return true;
+  return [...mergedOverHttp2(response, given, Array.isArray(headers))].some(isRefusedHeader);
 }
 
-function isRefusedHeader([given, value]: readonly [unknown, unknown]): boolean {
-  if (typeof given !== 'string' || value === undefined || value === null) return true;
-  const name = given.trim().toLowerCase();
+/** Also the last name of a list whose value is missing. */
+const isNoHeader = ([name, value]: readonly [unknown, unknown]): boolean =>
+  typeof name !== 'string' || value === undefined || value === null;
+
+/** As Node merges them: a given header replaces that of the response, and a list may name a header several times. */
+function mergedOverHttp2(
+  response: ServerResponse,
+  given: readonly (readonly [string, unknown])[],
+  isList: boolean,
+): Map<string, unknown> {
+  const merged = new Map<string, unknown>();
+  for (const [header, value] of given) {
+    const name = header.trim().toLowerCase();
+    const before = isList && merged.get(name);
+    merged.set(name, before ? [before, value].flat() : value);
+  }
+  for (const [name, value] of Object.entries(response.getHeaders()))
+    // After a refused head Node leaves `:status` among the headers of the response.
+    if (!name.startsWith(':') && !merged.has(name)) merged.set(name, value);
+  return merged;
+}
+
+function isRefusedHeader([name, value]: readonly [string, unknown]): boolean {
   if (!TOKEN.test(name)) return true;
-  if (OF_THE_CONNECTION.has(name) || (name === 'te' && value !== 'trailers')) return true;
-  return Array.isArray(value) && value.length > 1 && SINGLE.has(name);
+  const values: unknown[] = Array.isArray(value) ? value : [value];
+  // Node leaves a header without values out.
+  if (values.length === 0) return false;
+  if (OF_THE_CONNECTION.has(name)) return true;
+  if (values.length > 1) return name === 'te' || SINGLE.has(name);
+  return name === 'te' && values[0] !== 'trailers';
 }
 
 /** Headers may be an object, pairs, or a flat list of names and values (which CVE-2025-7339 lost). */

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import { setImmediate as turn } from 'node:timers/promises';
 import { runInNewContext } from 'node:vm';
 import { admits, assertBody, writesAfterEnd } from '../../../../lib/http/response/response-calls.js';
@@ -19,6 +18,15 @@ function codeOf(call: () => unknown): string | undefined {
     return undefined;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code;
+  }
+}
+
+function toldBy(call: () => unknown): string {
+  try {
+    call();
+    return 'nothing';
+  } catch (error) {
+    return String(error);
   }
 }
 
@@ -97,6 +105,22 @@ describe('a chunk over HTTP/2', () => {
   });
 });
 
+describe('the error of an invalid chunk', () => {
+  const make = [
+    ['HTTP/1', () => Promise.resolve(unsentResponse())],
+    ['HTTP/2', () => responses.next()],
+  ] as const;
+  const invalid: unknown[] = [5, {}, null, undefined, new Uint16Array(1), new DataView(new ArrayBuffer(1))];
+
+  it.each(make)('over %s is that of Node, word for word', async (_version, next) => {
+    for (const chunk of invalid) {
+      const response = await next();
+      const told = toldBy(() => assertBody(response, 'write', [chunk]));
+      expect(told).toBe(toldBy(() => response.write(chunk)));
+    }
+  });
+});
+
 describe('an encoding', () => {
   it.each(named(encodings))('is judged before anything is written: %s of %s', async (method, _title, one) => {
     const [, , args, http1, http2] = one;
@@ -127,6 +151,16 @@ describe('a copy of the response, on which a chunk is tried,', () => {
     expect(codeOf(() => response.setHeader('a', 'b'))).toBeUndefined();
     expect((response as unknown as { outputData: unknown[] }).outputData).toEqual([]);
   });
+
+  it('has the length that a refused end left, as that of Node', () => {
+    const response = unsentResponse();
+    response.strictContentLength = true;
+    response.statusMessage = 'a\n';
+    expect(codeOf(() => response.end('a'))).toBe('ERR_INVALID_CHAR');
+    response.statusMessage = 'a';
+    expect(codeOf(() => assertBody(response, 'write', [foreign]))).toBe('ERR_HTTP_CONTENT_LENGTH_MISMATCH');
+    expect(codeOf(() => response.write(foreign))).toBe('ERR_HTTP_CONTENT_LENGTH_MISMATCH');
+  });
 });
 
 describe('an end after the end', () => {
@@ -145,7 +179,7 @@ describe('an end after the end', () => {
 
   it('is an error that Node tells as well', async () => {
     const told = async (chunk: string | null) => {
-      const response = unsentResponse() as ServerResponse;
+      const response = unsentResponse();
       const errors: unknown[] = [];
       response.on('error', (error) => errors.push(error));
       response.end('text');

@@ -52,6 +52,7 @@ const heads: Case[] = [
   ['the highest status with a fraction', true, [999.5]],
   ['no status', false, []],
   ['not a number', false, [NaN]],
+  ['a big integer', false, [200n]],
 
   ['a message', true, [200, 'Fine']],
   ['a message with a line break', false, [200, 'Fine\nOK']],
