@@ -50,7 +50,7 @@ export function admits(response: ServerResponse, method: Method, args: readonly 
   const status = isHead ? args[0] : response.statusCode;
   const at = isHead ? headersAt(args) : undefined;
   const headers = at === undefined ? undefined : (args[at] as Headers);
-  if (!isHttp1(response)) return !isRefusedOverHttp2(response, status, headers);
+  if (!isHttp1(response)) return !(isHead && hasNull(args)) && !isRefusedOverHttp2(response, status, headers);
   return (
     isPlain(response, status, isHead ? args[1] : undefined, headers) ||
     rehearse(response, isHead ? args : [status])
@@ -169,7 +169,7 @@ export function copyHead(args: readonly unknown[]): unknown[] {
   });
 }
 
-/** RFC 9113 §8.2.2; `connection` itself is dropped with a warning. */
+/** RFC 9113 §8.2.2, but for `connection` itself. */
 const OF_THE_CONNECTION = new Set([
   'upgrade',
   'http2-settings',
@@ -202,6 +202,9 @@ const SINGLE = new Set([
   'tk',
   'x-content-type-options',
 ]);
+
+/** Over HTTP/2 Node takes null for headers, and fails to read them. */
+const hasNull = (args: readonly unknown[]): boolean => (args[2] === undefined ? args[1] : args[2]) === null;
 
 function isRefusedOverHttp2(
   response: ServerResponse,
@@ -239,6 +242,8 @@ function mergedOverHttp2(
 
 function isRefusedHeader([name, value]: readonly [string, unknown]): boolean {
   if (!TOKEN.test(name)) return true;
+  // Node drops this header with a warning, but not with this value.
+  if (name === 'connection') return value === 'trailers';
   const values: unknown[] = Array.isArray(value) ? value : [value];
   // Node leaves a header without values out.
   if (values.length === 0) return false;

@@ -34,6 +34,15 @@ const heads: Case[] = [
   ['zero', true, [0]],
   ['a status that is no number', true, ['OK']],
 
+  ['null in place of headers', false, [200, null]],
+  ['null after a message', false, [200, 'Fine', null]],
+  ['null after headers', false, [200, { a: 'b' }, null]],
+  ['null for the message', true, [200, null, { a: 'b' }]],
+  ['undefined in place of headers', true, [200, undefined]],
+  ['connection', true, [200, { connection: 'close' }]],
+  ['connection with trailers', false, [200, { Connection: 'trailers' }]],
+  ['connection with trailers on the response', false, [200], { connection: 'trailers' }],
+  ['connection with a list of trailers', true, [200, { connection: ['trailers'] }]],
   ['headers', true, [200, { 'content-type': 'text/plain', 'X-A': 'b' }]],
   ['headers after a message', false, [200, 'Fine', { te: 'gzip' }]],
   ['headers of the response', true, [200], { a: 'b' }],
@@ -179,6 +188,7 @@ describe('a head over HTTP/2', () => {
     async (method) => {
       const response = await responses.next();
       expect(admits(response, method, ['text'])).toBe(true);
+      expect(admits(response, method, ['text', null])).toBe(true);
       response.setHeader('keep-alive', 'a');
       expect(admits(response, method, ['text'])).toBe(false);
       expect(() => (response[method] as (chunk: string) => unknown)('text')).toThrow();
