@@ -3,7 +3,6 @@ import type { OriginalResponse } from './original-response.js';
 import { writeHead } from './patched-methods.js';
 import {
   assertBody,
-  callbackOf,
   copyHead,
   headSent,
   isHttp1,
@@ -19,19 +18,19 @@ export class HeldResponse {
   readonly #original: OriginalResponse;
   readonly #calls: ResponseCall[] = [];
   /** Value at the first call. Without the hold Node would write the head then, so later changes must have no effect. */
-  readonly #statusMessage: string | undefined;
+  #statusMessage: string | undefined;
   #impliedHead: unknown[];
   /** The `writeHead` of code that patched the response after the hook, and that has already been called. */
   #wrapper: ServerResponse['writeHead'] | undefined;
-  #facade: ResponseFacade | undefined;
+  /** Set from {@link pretendSent} on. */
+  #facade!: ResponseFacade;
   #showingHead = false;
   #ended = false;
 
   constructor(original: OriginalResponse) {
     this.#original = original;
     const { response } = original;
-    // HTTP/2 has no status message, and reading it prints a warning.
-    this.#statusMessage = isHttp1(response) ? response.statusMessage : undefined;
+    this.#statusMessage = messageOf(response);
     this.#impliedHead = [response.statusCode];
   }
 
@@ -66,7 +65,7 @@ export class HeldResponse {
   }
 
   endPretence(): void {
-    this.#facade?.end();
+    this.#facade.end();
   }
 
   holdHead(args: unknown[]): void {
@@ -79,6 +78,8 @@ export class HeldResponse {
   holdSecondHead(args: unknown[]): void {
     if (!this.#showingHead) throw headSent(this.#original.response, 'write');
     this.#impliedHead = copyHead(args);
+    // The wrapper may have set it, and Node would write the head here.
+    this.#statusMessage = messageOf(this.#original.response);
   }
 
   holdEnd(args: unknown[]): void {
@@ -88,7 +89,7 @@ export class HeldResponse {
       this.hold('end', args);
       this.#ended = true;
     } else if (writesAfterEnd(original.response, args)) failAsEnded(original, args);
-    else if (callbackOf(args)) this.hold('end', args);
+    else this.hold('end', args);
   }
 
   /** Records a call. Its callbacks run outside of any try block of the application, so their errors are caught here. */
@@ -106,11 +107,10 @@ export class HeldResponse {
   send(): void {
     const original = this.#original;
     const { response } = original;
-    if (isHttp1(response) && response.statusMessage !== this.#statusMessage)
-      response.statusMessage = this.#statusMessage!;
+    if (isHttp1(response)) response.statusMessage = this.#statusMessage!;
     original.calling = true;
     if (this.#wrapper) response.writeHead = writeHead;
-    original.impliedHead = this.#calls[0]?.method === 'writeHead' ? undefined : this.#impliedHead;
+    original.impliedHead = this.#calls[0]!.method === 'writeHead' ? undefined : this.#impliedHead;
     try {
       for (const { method, args } of this.#calls) original.call(method, args);
     } finally {
@@ -130,9 +130,13 @@ export class HeldResponse {
   /** Resumes streams that wait because a held `write` returned false. */
   emitDrain(): void {
     try {
-      this.#facade?.emitDrain();
+      this.#facade.emitDrain();
     } catch (error) {
       this.#original.cutOff(error);
     }
   }
 }
+
+/** HTTP/2 has no status message, and reading it prints a warning. */
+const messageOf = (response: ServerResponse): string | undefined =>
+  isHttp1(response) ? response.statusMessage : undefined;
