@@ -70,7 +70,7 @@ export function assertBody(
 }
 
 /** Whether `end` writes its first argument: over HTTP/1 any truthy value. */
-function hasChunk(response: ServerResponse, chunk: unknown): boolean {
+export function hasChunk(response: ServerResponse, chunk: unknown): boolean {
   if (chunk === undefined || chunk === null || typeof chunk === 'function') return false;
   return Boolean(chunk) || !isHttp1(response);
 }

@@ -3,9 +3,17 @@ import { sendFailure } from '../failure-response.js';
 import { HeldResponse } from './held-response.js';
 import { HeadFailed, OriginalResponse } from './original-response.js';
 import { patchMethods, type Patch } from './patched-methods.js';
-import { admits, assertBody, isGone, writesAfterEnd, type Method } from './response-calls.js';
+import {
+  admits,
+  assertBody,
+  hasChunk,
+  isGone,
+  isHttp1,
+  writesAfterEnd,
+  type Method,
+} from './response-calls.js';
 import type { FailureAnswer, ResponseListener } from './response-listener.js';
-import { discardCall, failAsEnded } from './unsent-calls.js';
+import { discardCall, failAsDestroyed, failAsEnded } from './unsent-calls.js';
 
 export { preallocate } from './patched-methods.js';
 export type { FailureAnswer, ResponseListener };
@@ -145,10 +153,19 @@ class ResponseHook implements Patch {
     } catch (error) {
       if (!(error instanceof HeadFailed)) throw error;
       this.#replace(error.cause);
+      // Over HTTP/2 an `end` without a body has taken its callback before it writes the head.
+      if (isHttp1(original.response) || method !== 'end' || hasChunk(original.response, args[0]))
+        this.#discard(method, args);
       return true;
     } finally {
       original.calling = false;
     }
+  }
+
+  /** Ends a call that the failure has replaced, so that its caller continues. */
+  #discard(method: Method, args: unknown[]): void {
+    if (this.#phase === Phase.Replaced) discardCall(this.#original, { method, args });
+    else failAsDestroyed({ method, args });
   }
 
   /** Sends the held response. Must not throw: it runs outside of the application's call stack. */

@@ -110,6 +110,15 @@ describe('the callbacks of a held response', () => {
     expect([held.sent, held.answered, held.lost]).toEqual(['', [], []]);
   });
 
+  it('have no head before them where the client left after the application had written one', async () => {
+    const heads: unknown[] = [];
+    const held = new HeldInMemory({ onHead: (head) => void heads.push(head) });
+    held.response.writeHead(201);
+    held.response.destroy();
+    await held.release();
+    expect([held.sent, heads, held.answered, held.lost]).toEqual(['', [], [], []]);
+  });
+
   it('cut it off where a listener of drain throws', async () => {
     const held = new HeldInMemory();
     const error = new Error('of the listener');

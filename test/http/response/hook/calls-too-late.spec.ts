@@ -84,10 +84,22 @@ describe('after a failure has replaced the response', () => {
       { onHead: failsAtHead },
     );
     expect(received).toMatchObject(FAILURE);
-    // The callback of the first write, which caused the failure, is Node's, which has sent the failure instead.
-    expect(written).toContain('none');
+    expect(written).toEqual(['none', 'none']);
     expect(['none', 'ERR_STREAM_ALREADY_FINISHED']).toContain(ended.join());
     expect(events).toEqual(['before 200', 'head', 'failure: Error: the store is down']);
+  });
+
+  it('the callback of the end that caused it is called once', async () => {
+    const ended: unknown[] = [];
+    const { received } = await server.exchange(
+      async (response) => {
+        response.end('text', recorder(ended));
+        await once(response, 'close');
+      },
+      { onHead: failsAtHead },
+    );
+    expect(received).toMatchObject(FAILURE);
+    expect(ended).toHaveLength(1);
   });
 
   it('an end that comes after it was sent is told so', async () => {
