@@ -154,8 +154,7 @@ class ResponseHook implements Patch {
       if (!(error instanceof HeadFailed)) throw error;
       this.#replace(error.cause);
       // Over HTTP/2 an `end` without a body has taken its callback before it writes the head.
-      if (isHttp1(original.response) || method !== 'end' || hasChunk(original.response, args[0]))
-        this.#discard(method, args);
+      if (isHttp1(original.response) || hasChunk(original.response, args[0])) this.#discard(method, args);
       return true;
     } finally {
       original.calling = false;
