@@ -1,6 +1,6 @@
 // A test runner for Stryker, which keeps the library and its specs in the memory of one process: a mutant costs the tests that
 // reach it, and nothing else. Jest's own would load all of it anew for each mutant and suite, which takes many times as long. A
-// mutant of code that runs while modules are loaded gets a process of its own.
+// mutant of code that runs while modules are loaded gets a load of its own.
 import { register } from 'node:module';
 import { commonTokens, declareClassPlugin, PluginKind } from '@stryker-mutator/api/plugin';
 import {

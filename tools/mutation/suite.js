@@ -41,7 +41,7 @@ export class Suite {
   }
 
   /**
-   * Runs the tests of which `isChosen` holds, up to the first that fails if `bail` is true. `enter` hears which tests the code
+   * Runs the tests of which `isChosen` holds, up to the first that fails if `bail` is true. `enter` receives the tests the code
    * belongs to that runs from now on: one, those of a block while its hooks run, or none.
    *
    * @returns {{ name: string, ms: number, errors: unknown[] }[]} of each test that ran
