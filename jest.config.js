@@ -1,6 +1,6 @@
 /** Nest 12 is ESM, so Jest runs with `--experimental-vm-modules` (see the script "test"). */
 export default {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/support/watched-environment.js',
   // No spec waits for a timeout; a machine that is busy with other things may be slow all the same.
   testTimeout: 30_000,
   // Modules of ESM stay in memory after their suite. A worker starts anew before its garbage collection takes over.
