@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { Callback, Method } from './response-calls.js';
+import { hasChunk, isHttp1, type Callback, type Method } from './response-calls.js';
 import type { ResponseListener } from './response-listener.js';
 import { GivenHeaders, headersOfHead, type HeadHeaders } from '../headers/shared-headers.js';
 
@@ -50,10 +50,18 @@ export class OriginalResponse {
   /** @throws HeadFailed with the listener's error as `cause` */
   call(method: Method, args: unknown[]): unknown {
     if (method === 'writeHead') return this.#callWriteHead(args);
+    if (method === 'end') this.#writeHeadBeforeEnd(args);
     const result = this[method].apply(this.response, args);
     // Over HTTP/2 `end` calls `write`, so the flag must not be set before it returns.
     if (method === 'end') this.finished = true;
     return result;
+  }
+
+  /** An `end` without a body over HTTP/2 marks the stream as ended before the head, after which no failure could be sent. */
+  #writeHeadBeforeEnd([chunk]: unknown[]): void {
+    const { response } = this;
+    if (isHttp1(response) || response.headersSent || hasChunk(response, chunk)) return;
+    response.writeHead(response.statusCode);
   }
 
   #callWriteHead(given: unknown[]): void {

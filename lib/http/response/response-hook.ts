@@ -3,15 +3,7 @@ import { sendFailure } from '../failure-response.js';
 import { HeldResponse } from './held-response.js';
 import { HeadFailed, OriginalResponse } from './original-response.js';
 import { patchMethods, type Patch } from './patched-methods.js';
-import {
-  admits,
-  assertBody,
-  hasChunk,
-  isGone,
-  isHttp1,
-  writesAfterEnd,
-  type Method,
-} from './response-calls.js';
+import { admits, assertBody, isGone, writesAfterEnd, type Method } from './response-calls.js';
 import type { FailureAnswer, ResponseListener } from './response-listener.js';
 import { discardCall, failAsDestroyed, failAsEnded } from './unsent-calls.js';
 
@@ -153,8 +145,7 @@ class ResponseHook implements Patch {
     } catch (error) {
       if (!(error instanceof HeadFailed)) throw error;
       this.#replace(error.cause);
-      // Over HTTP/2 an `end` without a body has taken its callback before it writes the head.
-      if (isHttp1(original.response) || hasChunk(original.response, args[0])) this.#discard(method, args);
+      this.#discard(method, args);
       return true;
     } finally {
       original.calling = false;
