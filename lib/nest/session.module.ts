@@ -4,7 +4,6 @@ import {
   Logger,
   Module,
   RequestMethod,
-  type BeforeApplicationShutdown,
   type DynamicModule,
   type MiddlewareConsumer,
   type NestModule,
@@ -100,7 +99,7 @@ const logger = new Logger('nest-sessions');
 })
 export class SessionModule
   extends ConfigurableModuleClass
-  implements NestModule, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
+  implements NestModule, OnApplicationBootstrap, OnApplicationShutdown
 {
   /** @throws SessionError `ERR_OPTIONS` at boot, which names each wrong option with its remedy */
   static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
@@ -153,13 +152,12 @@ export class SessionModule
     throw storeUnfit(problems);
   }
 
-  /** Called by `app.close()`, before the servers close their sockets. */
-  beforeApplicationShutdown(): void {
-    this.#engine.attachments.stop();
-  }
-
-  /** Called by `app.close()`: stops the timers and subscriptions of the store. Its client stays open. */
+  /**
+   * Called by `app.close()` when its servers are closed, for which they wait for streams: until then those end with their
+   * session. Stops the timers and subscriptions of the store. Its client stays open.
+   */
   async onApplicationShutdown(): Promise<void> {
+    this.#engine.attachments.stop();
     await this.#engine.close();
   }
 }

@@ -1,13 +1,13 @@
 import { once } from 'node:events';
-import { get } from 'node:http';
+import { get, type IncomingMessage, type Server } from 'node:http';
 import { Controller, Get, Sse, UseGuards, type CanActivate, Injectable } from '@nestjs/common';
 import { WebSocketGateway, WebSocketServer } from '@nestjs/websockets';
-import { NEVER } from 'rxjs';
+import { NEVER, startWith } from 'rxjs';
 import type { Namespace, Socket } from 'socket.io';
 import { io } from 'socket.io-client';
 import { WebSocket } from 'ws';
 import { SealedCookie } from 'nest-sessions/sealed';
-import { EndWithSession } from 'nest-sessions';
+import { EndWithSession, SessionService } from 'nest-sessions';
 import { loginAs } from 'nest-sessions/testing';
 import { SESSION_ENGINE } from '../../../lib/nest/options/tokens.js';
 import { Browser } from '../../support/browser.js';
@@ -162,5 +162,33 @@ describe.each(platforms)('running responses on %s', (platform) => {
       await new Promise(setImmediate);
       expect(attachments.size.attached).toBe(0);
     }
+  });
+});
+
+describe.each(platforms)('streams of an application that closes on %s', (platform) => {
+  it('end with their session, for which it waits', async () => {
+    @Controller()
+    class Events {
+      @Sse('events')
+      @EndWithSession()
+      events() {
+        return NEVER.pipe(startWith({ data: 'begun' }));
+      }
+    }
+    const { app, url } = await start(platform, { controllers: [Events] });
+    const cookie = await loginAs(app, 'alice');
+    const [response] = (await once(
+      get(`${url}/events`, { agent: false, headers: { cookie } }),
+      'response',
+    )) as [IncomingMessage];
+    const ended = once(response.resume(), 'end');
+    let closed = false;
+    const closing = app.close().then(() => (closed = true));
+    const server = app.getHttpServer() as Server;
+    await until(() => !server.listening);
+    expect(closed).toBe(false);
+    await app.get<SessionService>(SessionService).revokeAll('alice');
+    await ended;
+    await closing;
   });
 });
