@@ -21,8 +21,14 @@ type Store = SessionModuleOptions['store'];
 /** Of the store, in milliseconds. */
 const TIMEOUT = 150;
 
+/** Of a server of its own, which may take longer than that to write to its disk while it goes on. */
+const TIMEOUT_OF_SERVER = 600;
+
 /** What becomes of the calls that change what is kept of a device. */
 class Calls {
+  /** @param timeout of the store, in milliseconds */
+  constructor(readonly timeout: number) {}
+
   /** How many there were. */
   count = 0;
   /** Whether the next one is held. */
@@ -71,18 +77,23 @@ const lateList = (list: RevocationList, calls: Calls): RevocationList =>
   replacing(list, 'add', async (revocation) => {
     const { terms } = revocation;
     return terms.kind === 'session' && terms.why === 'rotated'
-      ? inTime(Promise.resolve(calls.run(() => list.add(revocation))), TIMEOUT)
+      ? inTime(Promise.resolve(calls.run(() => list.add(revocation))), calls.timeout)
       : list.add(revocation);
   });
 
 type MakeLate = (calls: Calls) => Promise<Store>;
 
-async function run(platform: PlatformName, make: MakeLate, options: Partial<SessionModuleOptions> = {}) {
-  const calls = new Calls();
+async function run(
+  platform: PlatformName,
+  make: MakeLate,
+  options: Partial<SessionModuleOptions> = {},
+  timeout = TIMEOUT,
+) {
+  const calls = new Calls(timeout);
   const store = await make(calls);
   const running = await startBound(platform, {
     store,
-    storeTimeout: TIMEOUT,
+    storeTimeout: timeout,
     idle: '2h',
     rotateEvery: false,
     ...options,
@@ -228,7 +239,7 @@ interface Server {
 /** The server stops at the moment at which the session is to be bound, and goes on a moment later. */
 function pausedSpecs(platform: PlatformName, server: () => Server, make: MakeLate): void {
   it('binds the session to the key that the browser has, when the server goes on', async () => {
-    const running = await run(platform, make);
+    const running = await run(platform, make, {}, TIMEOUT_OF_SERVER);
     const { browser, calls } = running;
     const { challenge } = registrationIn(await browser.login());
     calls.before = () => calls.count === 0 && server().pause();
