@@ -127,6 +127,25 @@ export default tseslint.config(
     },
   },
   {
+    files: ['test/**/*.ts'],
+    ignores: ['test/support/key-pair.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: [
+            {
+              name: 'node:crypto',
+              importNames: ['generateKeyPair', 'generateKeyPairSync'],
+              message:
+                'See test/support/key-pair.ts: a process may hang where it exports a key that it generated.',
+            },
+          ],
+        },
+      ],
+    },
+  },
+  {
     // Their packages, or a build, may not be there: what they are, their own compilers check.
     files: ['{bench,sample,test/soak}/**/*.ts'],
     extends: [tseslint.configs.disableTypeChecked],

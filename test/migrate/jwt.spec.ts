@@ -1,8 +1,9 @@
-import { createHmac, createSign, createVerify, generateKeyPairSync } from 'node:crypto';
+import { createHmac, createSign, createVerify } from 'node:crypto';
 import { MemoryStore, SessionService, type SessionEvent } from 'nest-sessions';
 import { fromJwt, type JwtClaims, type JwtOptions } from 'nest-sessions/migrate';
 import { AppController } from '../support/app.js';
 import { send } from '../support/browser.js';
+import { ecKeyPair } from '../support/key-pair.js';
 import { closeAll, platforms, start, type PlatformName } from '../support/platforms.js';
 import { Visitor } from './visitor.js';
 
@@ -27,7 +28,7 @@ async function verify(token: string): Promise<JwtClaims> {
 
 /** As most libraries: the signature is decoded without looking at unused bits, and each one is another (ES256). */
 const ecdsa = {
-  keys: generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  keys: ecKeyPair(),
   sign: (text: string): string => {
     const key = { key: ecdsa.keys.privateKey, dsaEncoding: 'ieee-p1363' } as const;
     return `${text}.${createSign('sha256').update(text).sign(key).toString('base64url')}`;

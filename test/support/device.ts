@@ -1,11 +1,6 @@
-import {
-  createHash,
-  generateKeyPairSync,
-  sign as signWith,
-  type JsonWebKey,
-  type KeyObject,
-} from 'node:crypto';
+import { createHash, sign as signWith, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { Browser, type Answer, type Ask } from './browser.js';
+import { ecKeyPair } from './key-pair.js';
 
 export const DEVICE_PATH = '/session/device';
 export const REFRESH_PATH = '/session/device/refresh';
@@ -26,7 +21,7 @@ export class DeviceSigner {
   readonly #privateKey: KeyObject;
 
   constructor(curve = 'P-256') {
-    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: curve });
+    const { publicKey, privateKey } = ecKeyPair(curve);
     this.publicJwk = publicKey.export({ format: 'jwk' });
     this.#privateKey = privateKey;
   }

@@ -1,7 +1,8 @@
-import { createHmac, generateKeyPairSync, sign as signWith } from 'node:crypto';
+import { createHmac, sign as signWith } from 'node:crypto';
 import { MemoryStore, type SessionModuleOptions } from 'nest-sessions';
 import { MemoryRevocations, SealedCookie } from 'nest-sessions/sealed';
 import { challengeIn, DeviceSigner, registrationIn } from '../../support/device.js';
+import { ecKeyPair, rsaKeyPair } from '../../support/key-pair.js';
 import { closeAll, platforms } from '../../support/platforms.js';
 import { SpyStore } from '../../support/spy-store.js';
 import { startBound } from './device.app.js';
@@ -153,7 +154,7 @@ function hmac(header: unknown, challenge: string, key: string): string {
 /** A key as {@link DeviceSigner} has it, that signs any octets. */
 function signer(first?: (jwk: Record<string, unknown>) => boolean) {
   for (;;) {
-    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const { publicKey, privateKey } = ecKeyPair();
     const jwk = publicKey.export({ format: 'jwk' }) as Record<string, unknown>;
     if (first && !first(jwk)) continue;
     const sign: Sign = (header, payload) => {
@@ -255,7 +256,7 @@ describe.each(platforms)('crafted proofs on %s', (platform) => {
   it('of RSA keys that are none bind nothing', async () => {
     const { browser } = await startBound(platform, { deviceBound: { algorithms: ['RS256', 'ES256'] } });
     const { challenge } = registrationIn(await browser.login());
-    const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const { publicKey, privateKey } = rsaKeyPair();
     const jwk = publicKey.export({ format: 'jwk' });
     const sign = (key: unknown, alg = 'RS256'): string => {
       const text = `${part({ alg, typ: 'dbsc+jwt', jwk: key })}.${part({ jti: challenge })}`;

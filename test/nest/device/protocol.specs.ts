@@ -1,4 +1,4 @@
-import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
+import { createHmac, sign } from 'node:crypto';
 import type { SessionModuleOptions } from 'nest-sessions';
 import type { Answer } from '../../support/browser.js';
 import {
@@ -10,6 +10,7 @@ import {
   REFRESH_PATH,
   registrationIn,
 } from '../../support/device.js';
+import { rsaKeyPair } from '../../support/key-pair.js';
 import type { PlatformName } from '../../support/platforms.js';
 import { startBound } from './device.app.js';
 
@@ -734,7 +735,7 @@ function withHmac(device: DeviceSigner, challenge: string, also: object = { jwk:
 }
 
 export function withRsa(challenge: string, modulusLength = 2048): string {
-  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength });
+  const { publicKey, privateKey } = rsaKeyPair(modulusLength);
   const header = { alg: 'RS256', typ: 'dbsc+jwt', jwk: publicKey.export({ format: 'jwk' }) };
   const text = `${part(header)}.${part({ jti: challenge })}`;
   return `${text}.${sign('sha256', Buffer.from(text), privateKey).toString('base64url')}`;
