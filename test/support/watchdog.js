@@ -2,21 +2,39 @@ import { appendFileSync, mkdirSync, writeSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 
-/** The thread of `watched-environment.js`. Each message is the suite that begins, or undefined when one has ended. */
+/** The thread of `watched-environment.js`, which tells it of each suite, and undefined when one has ended, and of its tests. */
 const { limit } = workerData;
 
 const CACHE = new URL('../../.cache/', import.meta.url);
 
 let timer;
+let current;
+let failed = [];
 
-parentPort.on('message', (suite) => {
-  clearTimeout(timer);
-  if (suite !== undefined) timer = setTimeout(end, limit, suite);
+parentPort.on('message', (message) => {
+  if ('test' in message) current = message.test;
+  else if ('failed' in message) failed.push(message.failed);
+  else begin(message.suite);
 });
+
+function begin(suite) {
+  clearTimeout(timer);
+  current = undefined;
+  failed = [];
+  if (suite !== undefined) timer = setTimeout(end, limit, suite);
+}
 
 async function end(suite) {
   const where = await Promise.race([whereItStands(), later('It does not respond.')]);
-  const message = `\n${suite}\nhas not ended after ${limit / 1000} s. Its process is ended.\n${where}\n`;
+  const message = [
+    `\n${suite}\nhas not ended after ${limit / 1000} s. Its process is ended.`,
+    `In the test: ${current ?? 'none yet'}`,
+    `Failed before: ${failed.length}${failed
+      .slice(0, 3)
+      .map((test) => `\n    ${test}`)
+      .join('')}`,
+    `${where}\n`,
+  ].join('\n');
   writeSync(2, message);
   // Jest shows nothing of a process that has taken the place of another one.
   mkdirSync(CACHE, { recursive: true });

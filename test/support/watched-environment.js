@@ -21,14 +21,24 @@ export default class WatchedEnvironment extends TestEnvironment {
 
   async setup() {
     watchdog ??= startWatchdog();
-    watchdog.postMessage(this.#suite);
+    watchdog.postMessage({ suite: this.#suite });
     await super.setup();
+  }
+
+  /** Called by jest-circus. */
+  handleTestEvent({ name, test }) {
+    if (name === 'test_start') watchdog.postMessage({ test: titleOf(test) });
+    if (name === 'test_done' && test.errors.length > 0) watchdog.postMessage({ failed: titleOf(test) });
   }
 
   async teardown() {
     await super.teardown();
-    watchdog.postMessage(undefined);
+    watchdog.postMessage({ suite: undefined });
   }
+}
+
+function titleOf({ name, parent }) {
+  return parent?.parent ? `${titleOf(parent)} › ${name}` : name;
 }
 
 /** A thread, since a suite may keep the event loop of its process from turning. */
