@@ -1,4 +1,6 @@
-import { errorMonitor } from 'node:events';
+import { errorMonitor, once } from 'node:events';
+import type { Socket } from 'node:net';
+import { PassThrough, type Duplex } from 'node:stream';
 import { OriginalResponse } from '../../../../lib/http/response/original-response.js';
 import { discardCall, failAsDestroyed, failAsEnded } from '../../../../lib/http/response/unsent-calls.js';
 import { settled } from '../../../support/held-response.js';
@@ -38,7 +40,9 @@ describe('discardCall', () => {
     discardCall(one, { method: 'end', args: ['text', () => called.push('end')] });
     await settled();
     expect([response.writableEnded, called]).toEqual([true, []]);
-    response.emit('finish');
+    response.assignSocket(new PassThrough() as Duplex as Socket);
+    await once(response, 'finish');
+    await settled();
     expect(called).toEqual(['end']);
   });
 
