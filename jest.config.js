@@ -1,8 +1,12 @@
+import { availableParallelism } from 'node:os';
+
 /** Nest 12 is ESM, so Jest runs with `--experimental-vm-modules` (see the script "test"). */
 export default {
   testEnvironment: '<rootDir>/test/support/watched-environment.js',
   // No spec waits for a timeout; a machine that is busy with other things may be slow all the same.
   testTimeout: 30_000,
+  // Jest leaves one processor free, which on a machine with two is half of it.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
   // Modules of ESM stay in memory after their suite. A worker starts anew before its garbage collection takes over.
   workerIdleMemoryLimit: '1GB',
   roots: ['<rootDir>/test'],

@@ -8,7 +8,7 @@ import {
   type RevocationList,
 } from '../../lib/revocations/revocation-list.js';
 import { SharedRevocations } from '../../lib/revocations/replicated.js';
-import { hosts, startHost, type RevocationHost } from '../support/revocation-hosts.js';
+import { describeHost, hosts, startHost, type RevocationHost } from '../support/revocation-hosts.js';
 
 const LATER = 1e15;
 const id = newId();
@@ -62,20 +62,21 @@ describe('the list in memory', () => {
   });
 });
 
-describe.each(hosts)('the list in %s', (name) => {
-  let host: RevocationHost;
-  let list: RevocationList;
-  beforeAll(async () => {
-    host = await startHost(name);
-    list = await host.list();
-  }, 60_000);
-  afterAll(() => host.stop(), 60_000);
+for (const [name] of hosts)
+  describeHost(name, `the list in ${name}`, () => {
+    let host: RevocationHost;
+    let list: RevocationList;
+    beforeAll(async () => {
+      host = await startHost(name);
+      list = await host.list();
+    }, 60_000);
+    afterAll(() => host.stop(), 60_000);
 
-  it.each(UNREADABLE)('refuses a revocation with %s, and writes nothing', async (_, revocation) => {
-    await expect(list.add(revocation)).rejects.toEqual(unavailable);
-    expect(await host.count()).toBe(0);
+    it.each(UNREADABLE)('refuses a revocation with %s, and writes nothing', async (_, revocation) => {
+      await expect(list.add(revocation)).rejects.toEqual(unavailable);
+      expect(await host.count()).toBe(0);
+    });
   });
-});
 
 describe('the copy of a shared list', () => {
   it.each(TIMELESS)('is not current after a page that holds a revocation with %s', async (_, revocation) => {

@@ -138,20 +138,19 @@ export class PostgresServer {
   }
 }
 
-/**
- * A suite against a PostgreSQL of its own. Where it is not installed the suite says so and does not run; under
- * CI that is a failure.
- */
-export function describePostgres(name: string, suite: (server: () => PostgresServer) => void): void {
-  if (findPrograms() === undefined && !process.env['CI']) {
-    describe(name, () => {
-      it('does NOT run here, because PostgreSQL is not installed', () => {
-        process.stderr.write(`\n*** NOT TESTED: ${name}. PostgreSQL is not installed. ${HOW_TO_GET_IT}\n\n`);
-      });
-    });
-    return;
-  }
+/** Specs that start a PostgreSQL. Where it is not installed they do not run, and say so; under CI that is a failure. */
+export function describeWithPostgres(name: string, specs: () => void): void {
+  if (findPrograms() !== undefined || process.env['CI']) return describe(name, specs);
   describe(name, () => {
+    it('does NOT run here, because PostgreSQL is not installed', () => {
+      process.stderr.write(`\n*** NOT TESTED: ${name}. PostgreSQL is not installed. ${HOW_TO_GET_IT}\n\n`);
+    });
+  });
+}
+
+/** As {@link describeWithPostgres}, with a server of the suite's own. */
+export function describePostgres(name: string, suite: (server: () => PostgresServer) => void): void {
+  describeWithPostgres(name, () => {
     let server: PostgresServer | undefined;
     beforeAll(async () => {
       server = await PostgresServer.start();

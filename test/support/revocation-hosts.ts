@@ -4,9 +4,9 @@ import { RedisRevocations } from 'nest-sessions/redis';
 import { PostgresRevocations } from 'nest-sessions/postgres';
 import type { Duration, SessionModuleOptions } from 'nest-sessions';
 import type { RevocationList } from 'nest-sessions/sealed';
-import { PostgresServer } from './postgres.js';
+import { describeWithPostgres, PostgresServer } from './postgres.js';
 import { closeClients, ioRedis, nodeRedis } from './redis-clients.js';
-import { startRedis, stopServers, type RedisServer } from './servers.js';
+import { describeWithRedis, startRedis, stopServers, type RedisServer } from './servers.js';
 
 /** A server of our own that keeps a revocation list, and what may happen to it. */
 export interface RevocationHost {
@@ -31,6 +31,13 @@ export interface RevocationHost {
 export type HostName = 'redis by node-redis' | 'redis by ioredis' | 'postgres';
 
 export const hosts: [HostName][] = [['redis by node-redis'], ['redis by ioredis'], ['postgres']];
+
+/** Specs that start this host. Where its server is absent they do not run, and say so. */
+export function describeHost(name: HostName | 'memory', title: string, specs: () => void): void {
+  if (name === 'memory') describe(title, specs);
+  else if (name === 'postgres') describeWithPostgres(title, specs);
+  else describeWithRedis(title, specs);
+}
 
 export function startHost(name: HostName): Promise<RevocationHost> {
   if (name === 'postgres') return PostgresHost.start();

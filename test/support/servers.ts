@@ -83,6 +83,7 @@ export class RedisServer {
         ? ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '']
         : [config];
     this.#process = spawn('redis-server', [...fixed, '--daemonize', 'no', ...this.args], { stdio: 'ignore' });
+    await once(this.#process, 'spawn');
     await until(() => this.#answers(), `Redis answering on port ${port}`, START_TIMEOUT);
   }
 

@@ -9,7 +9,7 @@ import { describeEveryStore } from '../../support/every-store.js';
 import { closeAll, platforms, type PlatformName } from '../../support/platforms.js';
 import { describePostgres } from '../../support/postgres.js';
 import { nodeRedis } from '../../support/redis-clients.js';
-import { hosts, startHost, type RevocationHost } from '../../support/revocation-hosts.js';
+import { describeHost, hosts, startHost, type RevocationHost } from '../../support/revocation-hosts.js';
 import { describeWithRedis, RedisServer, START_TIMEOUT } from '../../support/servers.js';
 import { until } from '../../support/until.js';
 import { startBound } from './device.app.js';
@@ -280,16 +280,17 @@ describePostgres('a registration while PostgreSQL hangs', (server) => {
   });
 });
 
-describe.each(hosts)('a registration while the list of sealed cookies hangs: %s', (name) => {
-  let host: RevocationHost;
-  beforeAll(async () => (host = await startHost(name)), START_TIMEOUT);
-  afterAll(() => host.stop(), START_TIMEOUT);
-  describe.each(platforms)('on %s', (platform) => {
-    pausedSpecs(
-      platform,
-      () => host,
-      async (calls) =>
-        new SealedCookie({ revocations: lateList(await host.list(), calls), index: new MemoryStore() }),
-    );
+for (const [name] of hosts)
+  describeHost(name, `a registration while the list of sealed cookies hangs: ${name}`, () => {
+    let host: RevocationHost;
+    beforeAll(async () => (host = await startHost(name)), START_TIMEOUT);
+    afterAll(() => host.stop(), START_TIMEOUT);
+    describe.each(platforms)('on %s', (platform) => {
+      pausedSpecs(
+        platform,
+        () => host,
+        async (calls) =>
+          new SealedCookie({ revocations: lateList(await host.list(), calls), index: new MemoryStore() }),
+      );
+    });
   });
-});

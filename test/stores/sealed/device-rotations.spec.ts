@@ -3,7 +3,7 @@ import { MemoryRevocations, SealedCookie, type Revocation } from 'nest-sessions/
 import type { Answer } from '../../support/browser.js';
 import { BindingBrowser, BOUND_COOKIE, registrationIn } from '../../support/device.js';
 import { closeAll, platforms } from '../../support/platforms.js';
-import { hosts, startHost, type RevocationHost } from '../../support/revocation-hosts.js';
+import { describeHost, hosts, startHost, type RevocationHost } from '../../support/revocation-hosts.js';
 import { startBound } from '../../nest/device/device.app.js';
 
 afterEach(closeAll);
@@ -121,41 +121,42 @@ describe.each(platforms)('a registration that meets an enforced rotation on %s',
 
 const lists = hosts.flatMap(([host]) => platforms.map(([platform]) => [host, platform] as const));
 
-describe.each(lists)('registrations beside enforced rotations, over a list in %s on %s', (name, platform) => {
-  let host: RevocationHost;
-  beforeAll(async () => (host = await startHost(name)), 60_000);
-  afterAll(() => host.stop(), 60_000);
+for (const [name, platform] of lists)
+  describeHost(name, `registrations beside enforced rotations, over a list in ${name} on ${platform}`, () => {
+    let host: RevocationHost;
+    beforeAll(async () => (host = await startHost(name)), 60_000);
+    afterAll(() => host.stop(), 60_000);
 
-  it('bind all of them, each to one key, on two nodes', async () => {
-    const node = async () =>
-      startBound(platform, {
-        store: new SealedCookie({ revocations: await host.list(), enforceRotation: true }),
-        idle: '2h',
-        rotateEvery: '1m',
-      });
-    const nodes = [await node(), await node()] as const;
-    const advance = (by: '2m' | '11s'): void => nodes.forEach(({ clock }) => clock.advance(by));
-    for (let round = 0; round < ROUNDS; round++) {
-      const browser = new BindingBrowser(nodes[0].url);
-      const { challenge } = registrationIn(await browser.login({ user: `user${round}` }));
-      const { cookie } = browser;
-      advance('2m');
-      const others = nodes.map(({ url }) => new BindingBrowser(url));
-      const [first, second, ...visits] = await Promise.all([
-        browser.register(browser.device.registration(challenge)),
-        others[1]!.register(others[1]!.device.registration(challenge), { cookie }),
-        ...others.map((other) => other.get('/me', { cookie })),
-      ]);
-      expect([first.status, second.status].sort()).toEqual([200, 403]);
-      advance('11s');
-      const [answer, who] = first.status === 200 ? [first, browser] : [second, others[1]!];
-      await keep(who, answer);
-      expect((await who.get('/me')).status).toBe(200);
-      for (const { status, setCookies } of visits.filter((visit) => visit.setCookies.length > 0)) {
-        expect(status).toBe(200);
-        const rotated = setCookies[0]!.split(';')[0]!;
-        expect((await others[0]!.get('/me', { cookie: rotated })).status).toBe(401);
+    it('bind all of them, each to one key, on two nodes', async () => {
+      const node = async () =>
+        startBound(platform, {
+          store: new SealedCookie({ revocations: await host.list(), enforceRotation: true }),
+          idle: '2h',
+          rotateEvery: '1m',
+        });
+      const nodes = [await node(), await node()] as const;
+      const advance = (by: '2m' | '11s'): void => nodes.forEach(({ clock }) => clock.advance(by));
+      for (let round = 0; round < ROUNDS; round++) {
+        const browser = new BindingBrowser(nodes[0].url);
+        const { challenge } = registrationIn(await browser.login({ user: `user${round}` }));
+        const { cookie } = browser;
+        advance('2m');
+        const others = nodes.map(({ url }) => new BindingBrowser(url));
+        const [first, second, ...visits] = await Promise.all([
+          browser.register(browser.device.registration(challenge)),
+          others[1]!.register(others[1]!.device.registration(challenge), { cookie }),
+          ...others.map((other) => other.get('/me', { cookie })),
+        ]);
+        expect([first.status, second.status].sort()).toEqual([200, 403]);
+        advance('11s');
+        const [answer, who] = first.status === 200 ? [first, browser] : [second, others[1]!];
+        await keep(who, answer);
+        expect((await who.get('/me')).status).toBe(200);
+        for (const { status, setCookies } of visits.filter((visit) => visit.setCookies.length > 0)) {
+          expect(status).toBe(200);
+          const rotated = setCookies[0]!.split(';')[0]!;
+          expect((await others[0]!.get('/me', { cookie: rotated })).status).toBe(401);
+        }
       }
-    }
-  }, 60_000);
-});
+    }, 60_000);
+  });
