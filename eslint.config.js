@@ -20,6 +20,14 @@ const packages = (group, message) => ({
   ],
 });
 
+/** A suite that starts a server without asking whether it is installed: it would fail where it should say what it needs. */
+const unguarded = (how) => ({
+  selector: `Program > ExpressionStatement > CallExpression[callee${how === 'each' ? '.callee.object' : ''}.name='describe'] ${STARTS_SERVER}`,
+  message: 'Use describeWithRedis, describePostgres or describeHost.',
+});
+const STARTS_SERVER =
+  ':matches(CallExpression[callee.name=/^start(Redis|Host)/], MemberExpression[object.name=/^(Redis|Postgres)Server$/][property.name="start"])';
+
 const DEEP_IMPORTS = {
   group: ['@nestjs/*/*', 'rxjs/*'],
   message: 'Only what the package offers at its front door: the inside changes between majors.',
@@ -144,6 +152,10 @@ export default tseslint.config(
         },
       ],
     },
+  },
+  {
+    files: ['test/**/*.spec.ts'],
+    rules: { 'no-restricted-syntax': ['error', ...['describe', 'each'].map(unguarded)] },
   },
   {
     // Their packages, or a build, may not be there: what they are, their own compilers check.

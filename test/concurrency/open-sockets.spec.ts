@@ -8,7 +8,7 @@ import { loginAs } from 'nest-sessions/testing';
 import { WebSocket } from 'ws';
 import { compiled, type Compiled } from '../support/compiled.js';
 import { closeAll, platforms, start } from '../support/platforms.js';
-import { PostgresServer } from '../support/postgres.js';
+import { describePostgres } from '../support/postgres.js';
 import { closeClients, nodeRedis } from '../support/redis-clients.js';
 import { describeWithRedis, START_TIMEOUT, startRedis, stopServers } from '../support/servers.js';
 import type { SocketNodeArguments, SocketNodeMessage } from '../support/socket-node.js';
@@ -217,18 +217,13 @@ describeWithRedis('1,000 open sockets of 500 sessions on two processes over Redi
   specify(() => site);
 });
 
-describe('1,000 open sockets of 500 sessions on two processes over PostgreSQL', () => {
-  let server: PostgresServer;
+describePostgres('1,000 open sockets of 500 sessions on two processes over PostgreSQL', (postgres) => {
   const table = 'open_sockets';
-  beforeAll(async () => {
-    server = await PostgresServer.start();
-  }, START_TIMEOUT);
-  afterAll(() => server.stop());
   specify(() => ({
     name: 'PostgreSQL',
-    over: (node) => ({ port: server.port, table, name: `socket node ${node}` }),
+    over: (node) => ({ port: postgres().port, table, name: `socket node ${node}` }),
     store: async () => {
-      const store = new PostgresStore({ pool: server.pool(), table });
+      const store = new PostgresStore({ pool: postgres().pool(), table });
       await store.migrate();
       return store;
     },
@@ -236,7 +231,7 @@ describe('1,000 open sockets of 500 sessions on two processes over PostgreSQL', 
       until(
         async () =>
           (
-            await server.ask(
+            await postgres().ask(
               `SELECT FROM pg_stat_activity WHERE application_name LIKE 'socket node %' AND query LIKE 'LISTEN%' AND state = 'idle'`,
             )
           ).length === 2,
@@ -245,7 +240,7 @@ describe('1,000 open sockets of 500 sessions on two processes over PostgreSQL', 
     killFeed: async () => {
       let killing = true;
       const statement = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'socket node %' AND query LIKE 'LISTEN%'`;
-      const pool = server.pool({ max: 1 });
+      const pool = postgres().pool({ max: 1 });
       const round = () => pool.query(statement);
       await round();
       const done = (async () => {
