@@ -2,6 +2,7 @@ import ts from 'typescript';
 import { Counters } from './engine/counters.js';
 import { explore } from './engine/exploration.js';
 import { instrument } from './engine/instrument.js';
+import { assertUnpolluted } from './engine/pollution.js';
 import { must, type Target } from './engine/target.js';
 
 const counters = Counters.install();
@@ -107,6 +108,16 @@ describe('the exploration', () => {
     const { finding } = await run({ ...targetOf(parse), words: ['__proto__', '.'] });
     expect(String(finding?.error)).toContain('a prototype was polluted');
     expect(Object.keys(Object.prototype)).toEqual([]);
+  });
+
+  it('removes from a prototype what an input left there, and nothing else', () => {
+    const before = Reflect.ownKeys(Object.prototype);
+    for (const key of ['7', 'left', Symbol('left')]) {
+      Object.defineProperty(Object.prototype, key, { value: 1, configurable: true });
+      expect(assertUnpolluted).toThrow('a prototype was polluted');
+      expect(Reflect.ownKeys(Object.prototype)).toEqual(before);
+    }
+    expect(assertUnpolluted).not.toThrow();
   });
 
   it('finds what a parser that is awaited does wrong, and shrinks its input', async () => {
