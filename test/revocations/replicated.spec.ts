@@ -271,6 +271,20 @@ describe('the copy of a shared revocation list', () => {
     for (const one of from.added) expect(one.until - clock.now()).toBeGreaterThanOrEqual(50 * 60_000);
   });
 
+  it('stays in use by an application when another one that uses it is closed twice', async () => {
+    const from = source();
+    const options = { store: new SealedCookie({ revocations: new SharedRevocations(from) }) };
+    const { app } = await start('express', { options });
+    const { url } = await start('express', { controllers: [AppController], options });
+    await app.close();
+    await app.close();
+    expect((await new Browser(url).post('/login', { user: 'alice' })).status).toBe(200);
+    const queries = from.queries.length;
+    from.notify();
+    expect(from.queries.length).toBe(queries + 1);
+    await closeAll();
+  });
+
   it('rejects with a timeout if the list does not respond in time', async () => {
     const from = source();
     from.respond = () => new Promise(() => undefined);

@@ -17,6 +17,7 @@ const PART = 'revocations';
 export class WatchedList implements RevocationList {
   readonly #list: RevocationList;
   readonly #health: CallReports;
+  #closed = false;
 
   constructor(list: RevocationList, health: CallReports) {
     this.#list = list;
@@ -67,7 +68,10 @@ export class WatchedList implements RevocationList {
     return reported(this.#health.write, Promise.resolve(added)).catch(failAsUnavailable);
   }
 
+  /** Only the first call counts: an application may be closed twice, and another one may go on with the list. */
   close(): Awaitable<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     return this.#list.close();
   }
 }
