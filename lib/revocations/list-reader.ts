@@ -1,6 +1,10 @@
 import { inTime } from '../core/storage/store-calls.js';
+import { unavailable } from '../core/util/errors.js';
 import type { RevocationContext } from './revocation-list.js';
 import { checkedPage, type RevocationPage, type RevocationSource } from './revocation-source.js';
+
+/** Such a list would be read without end. */
+const STANDS_STILL = 'the revocation list has more to read, and no higher counter to read from';
 
 /**
  * Reads the changes of a list, page by page and with one query at a time. Knows how far it has read, and how old the
@@ -78,6 +82,7 @@ export class ListReader {
       const page = checkedPage(await inTime(this.#source.changes(this.#cursor, now), timeout));
       this.#measureSkew(page.time, sentAt, clock.now());
       if (this.#wentBack(page)) continue;
+      if (page.more && page.cursor === this.#cursor) throw unavailable(new Error(STANDS_STILL));
       this.#onPage(page);
       this.#cursor = page.cursor;
       if (page.more) continue;

@@ -20,6 +20,14 @@ describe('the pages of a list', () => {
     expect(reader.epoch).toBe('one');
   });
 
+  it('are not read without end where the list has more, and does not go on', async () => {
+    const { queries, pages, sync, outcomeOf, cursors } = readList();
+    const outcome = outcomeOf(sync());
+    await queries[0]!.respond({ cursor: 2, more: true });
+    await queries[1]!.respond({ cursor: 2, more: true });
+    expect([outcome.of, cursors(), pages.length]).toEqual([unavailable, [0, 2], 1]);
+  });
+
   it('are continued by the next read, which need not find anything', async () => {
     const { pages, read, cursors } = readList();
     await read({ cursor: 3 });

@@ -7,6 +7,7 @@ import { sessionEnded } from '../util/errors.js';
 import type { EngineContext } from '../request/engine-context.js';
 import type { SessionOperations } from './operations.js';
 import { plan, type SaveStep, type Step } from './plan.js';
+import { Attempts } from './attempts.js';
 import type { RequestState } from '../request/request-state.js';
 import type { EndRequest, Intent } from '../request/state.js';
 
@@ -80,7 +81,15 @@ export class Commit {
     });
   }
 
-  async #run(state: RequestState, step: Step, concludes: boolean): Promise<void> {
+  async #run(state: RequestState, first: Step, concludes: boolean): Promise<void> {
+    let step = first;
+    const attempts = new Attempts('session.commit()', this.#context.config);
+    while (step.do === 'save') {
+      if (await this.#save(state, step)) return;
+      if (!(await this.#mayTryAgain(state, step, attempts))) return;
+      // Another request rotated first, so the new plan, from the reloaded session, contains no rotation.
+      step = this.#plan(state, concludes);
+    }
     switch (step.do) {
       case 'nothing':
         return;
@@ -88,10 +97,18 @@ export class Commit {
         return this.#create(state, step.patch);
       case 'end':
         return this.#end(state, step.end);
-      case 'save':
-        if (await this.#save(state, step)) return;
-        // Another request rotated first, so the new plan, from the reloaded session, contains no rotation.
-        return this.#run(state, this.#plan(state, concludes), concludes);
+    }
+  }
+
+  /** False if a write of nothing that the application changed has conflicted too often: as {@link #write} says. */
+  async #mayTryAgain(state: RequestState, { patch }: SaveStep, attempts: Attempts): Promise<boolean> {
+    try {
+      await attempts.again();
+      return true;
+    } catch (error) {
+      if (patch) throw error;
+      state.postponed();
+      return false;
     }
   }
 

@@ -1,6 +1,7 @@
 import { proved } from '../model/policy.js';
 import type { BackendWrite, SessionHandle } from '../storage/backend.js';
 import { sessionEnded, SessionError } from '../util/errors.js';
+import { Attempts } from './attempts.js';
 import type { Ending } from './ending.js';
 import type { EngineContext } from '../request/engine-context.js';
 import type { Login } from './login.js';
@@ -39,7 +40,8 @@ export class Renewal {
     if (state.live?.handle.record.subject === undefined) throw notLoggedIn();
     // The time of this call, also for later attempts: a revocation since then includes this session.
     const provedAt = state.now();
-    state.proved(await this.#rotateWith(state, (live) => this.#proof(state, live, factor, provedAt)));
+    const change = (live: LiveState): BackendWrite => this.#proof(state, live, factor, provedAt);
+    state.proved(await this.#rotateWith(state, 'relogin()', change));
     this.#context.emit(state, { type: 'relogin', factor });
     this.#context.emit(state, { type: 'rotated' });
   }
@@ -59,7 +61,8 @@ export class Renewal {
   async regenerate(state: RequestState, { keep = [] }: RegenerateOptions = {}): Promise<void> {
     await this.#ending.finish(state);
     if (!state.live) return startOver(state, state.bag.carry(keep));
-    state.regenerated(await this.#rotateWith(state, (live) => this.#cleanData(state, live, keep)));
+    const change = (live: LiveState): BackendWrite => this.#cleanData(state, live, keep);
+    state.regenerated(await this.#rotateWith(state, 'regenerate()', change));
     this.#context.emit(state, { type: 'regenerated' });
     this.#context.emit(state, { type: 'rotated' });
   }
@@ -76,18 +79,22 @@ export class Renewal {
   /**
    * Sets a new secret; the old one no longer opens the session. Repeated after a conflict with another request.
    *
+   * @param name of the call
    * @param changeOf what to write with the secret, given the latest state
    */
   async #rotateWith(
     state: RequestState,
+    name: string,
     changeOf: (live: LiveState) => BackendWrite,
   ): Promise<SessionHandle> {
+    const attempts = new Attempts(name, this.#context.config);
     for (;;) {
       const { live } = state;
       if (!live) throw sessionEnded();
       const handle = await this.#rotate(state, live, changeOf(live));
       if (handle) return handle;
       await this.reload(state);
+      await attempts.again();
     }
   }
 

@@ -1,18 +1,12 @@
 import { conflicts } from '../diagnostics/channels.js';
-import { setTimeout as wait } from 'node:timers/promises';
 import { keyName } from '../model/data-checks.js';
 import type { EngineContext } from '../request/engine-context.js';
-import { sessionEnded, SessionError } from '../util/errors.js';
+import { sessionEnded } from '../util/errors.js';
+import { Attempts } from './attempts.js';
 import type { SessionOperations } from './operations.js';
 import type { RequestState } from '../request/request-state.js';
 import { keyShown } from '../util/texts.js';
 import { UpdateQueue } from './update-queue.js';
-
-/** Attempts before `update()` gives up. At least one writer succeeds in each round, so this many may compete. */
-const ATTEMPTS = 500;
-
-/** The longest pause between two attempts, in milliseconds. */
-const MAX_PAUSE = 20;
 
 type Update = (value: unknown) => unknown;
 
@@ -24,13 +18,11 @@ export class Updating {
   readonly #context: EngineContext;
   readonly #operations: SessionOperations;
   readonly #queue: UpdateQueue;
-  readonly #pause: (milliseconds: number) => Promise<void>;
 
   constructor(context: EngineContext, operations: SessionOperations) {
     this.#context = context;
     this.#operations = operations;
     this.#queue = new UpdateQueue(context.config.storeTimeout);
-    this.#pause = context.config.pause ?? wait;
   }
 
   /**
@@ -48,18 +40,14 @@ export class Updating {
   }
 
   async #attempt(state: RequestState, key: string, fn: Update): Promise<unknown> {
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const attempts = new Attempts(`session.update('${keyShown(key)}')`, this.#context.config);
+    for (;;) {
       if (!state.handle) throw sessionEnded();
       const value = await fn(state.bag.stored(key));
       if (await this.#write(state, key, value)) return value;
       await this.#operations.reload(state);
-      // Without a random pause, writers that conflict would continue to conflict in step.
-      if (attempt > 1) await this.#pause(Math.random() * Math.min(attempt, MAX_PAUSE));
+      await attempts.again();
     }
-    throw new SessionError(
-      'ERR_CONFLICT',
-      `session.update('${keyShown(key)}'): each of ${ATTEMPTS} attempts conflicted with another request. Try again later.`,
-    );
   }
 
   /** False after a conflict with another request. */

@@ -9,6 +9,9 @@ import { StoreHandle } from './store-handle.js';
 import type { Awaitable, SessionLimit } from './store.js';
 import type { StoreOperations } from '../diagnostics/observed.js';
 
+/** Calls in a row that may evict nothing although the store has more to evict: other nodes may be faster for a while. */
+const MOST_IN_VAIN = 100;
+
 /** Creates and changes sessions in a store. */
 export class StoreWriter {
   readonly #calls: StoreCalls;
@@ -61,7 +64,8 @@ export class StoreWriter {
 
   /** Evicts the sessions that a create has left above the limit, each call with its own timeout. */
   async #evictMore(subject: string, limit: SessionLimit, terms: CreateTerms): Promise<void> {
-    for (;;) {
+    let inVain = 0;
+    while (inVain < MOST_IN_VAIN) {
       const done = await this.#write(
         (store) => {
           if (!store.evict) throw new TypeError('The store returned "more", but has no method "evict".');
@@ -71,7 +75,11 @@ export class StoreWriter {
       );
       emitEvicted(done, terms);
       if (!done.more) return;
+      inVain = done.evicted.length > 0 ? 0 : inVain + 1;
     }
+    const error = new Error(`The store returned "more" ${MOST_IN_VAIN} times and evicted nothing.`);
+    this.#calls.health.write.failed(error);
+    throw unavailable(error);
   }
 
   /**

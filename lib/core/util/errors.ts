@@ -28,7 +28,7 @@ export type SessionErrorCode =
   | 'ERR_SUBJECT'
   /** The factor is not a non-empty string. */
   | 'ERR_FACTOR'
-  /** `update()` lost against other requests too many times in a row. 409. */
+  /** `update()`, or another change, lost against other requests too many times in a row. 409. */
   | 'ERR_CONFLICT'
   /** `update()` within an update of the same key. */
   | 'ERR_UPDATE_NESTED'

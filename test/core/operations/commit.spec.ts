@@ -141,6 +141,29 @@ describe('a commit', () => {
   });
 });
 
+describe('a store that always responds with a conflict', () => {
+  const quick = { pause: () => Promise.resolve() };
+  const conflicting = async () => {
+    const nodes = await opened(MINUTE, undefined, quick);
+    let calls = 0;
+    nodes.backend.save = () => Promise.resolve((calls++, { outcome: 'conflict' }));
+    return { ...nodes, calls: () => calls };
+  };
+
+  it('is asked 500 times, and then the data are not stored', async () => {
+    const { engine, state, calls } = await conflicting();
+    state.bag.proxy['cart'] = 2;
+    await expect(failed(() => engine.commit(state, true))).rejects.toThrow(coded('ERR_CONFLICT'));
+    expect([calls(), state.state.kind, state.changed]).toEqual([500, 'live', true]);
+  });
+
+  it('fails no request that changed nothing, whose roll the next one tries again', async () => {
+    const { engine, state, calls } = await conflicting();
+    await engine.commit(state, true);
+    expect([calls(), state.state.kind, state.active]).toEqual([500, 'live', false]);
+  });
+});
+
 describe('the first data of a visitor', () => {
   it('create a session of nobody, by the id that the request knows', async () => {
     const { engine, request, clock, store, emitted, cookieOf } = node();

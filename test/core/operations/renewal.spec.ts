@@ -130,6 +130,19 @@ describe('a re-login', () => {
 });
 
 describe('a renewal', () => {
+  it.each(['relogin', 'regenerate'] as const)('gives up after 500 conflicts: %s()', async (name) => {
+    const { engine, state, backend, store } = await opened({}, { pause: () => Promise.resolve() });
+    const { save } = backend;
+    let conflicts = 499;
+    backend.save = (...args) =>
+      conflicts-- > 0 ? Promise.resolve({ outcome: 'conflict' }) : save.apply(backend, args);
+    await engine[name](state);
+    expect(store.writes).toEqual(['commit']);
+    conflicts = 500;
+    await expect(engine[name](state)).rejects.toThrow(coded('ERR_CONFLICT'));
+    expect([store.writes, state.state.kind]).toEqual([['commit'], 'live']);
+  });
+
   it('fails if the request itself begins to end the session meanwhile', async () => {
     const { engine, state, backend } = await opened();
     const { reload } = backend;

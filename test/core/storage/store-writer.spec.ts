@@ -114,6 +114,14 @@ describe('creating a session above the limit', () => {
     expect(destroyed).toEqual(['new']);
   });
 
+  it('fails and discards the new session if the store returns "more" without end, and evicts nothing', async () => {
+    let calls = 0;
+    const evict = () => ({ evicted: ++calls === 50 ? [record('1')] : [], more: true });
+    const { create, destroyed, evicted } = writerOver({ outcome: 'created', evicted: [], more: true }, evict);
+    await expect(create()).rejects.toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' });
+    expect([calls, evicted, destroyed]).toEqual([150, ['1'], ['new']]);
+  });
+
   it('discards nothing if the store rejected the session', async () => {
     const { create, destroyed } = writerOver({ outcome: 'rejected' });
     await expect(create()).rejects.toMatchObject({ code: 'ERR_SESSION_LIMIT' });
