@@ -4,6 +4,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { Observable } from 'rxjs';
 import { boundAtOf } from '../core/device/device-key.js';
 import type { SessionEngine } from '../core/engine.js';
+import type { Closed } from '../core/presence/attached.js';
 import { crossOrigin as crossOriginError, SessionError } from '../core/util/errors.js';
 import { callSafely, traceOf, type SessionEvent } from '../core/events/events.js';
 import type { Client } from '../core/storage/backend.js';
@@ -301,7 +302,8 @@ export class SessionService<T extends object = SessionData> {
 
   /**
    * Calls back once, when the session ends: anywhere, for any reason, timeouts included. On this node by the event, from other
-   * nodes with the lag of the events, and within `reloadEvery` where an event was lost.
+   * nodes with the lag of the events, and within `reloadEvery` where an event was lost. A session that has ended since it was
+   * given is looked at now, so that its callback is called as well, after this method has returned.
    *
    * Call what it returns when the callback is no longer needed: until then the session is looked at every so often. A session that is
    * not stored cannot end, so its callback is never called.
@@ -310,13 +312,25 @@ export class SessionService<T extends object = SessionData> {
    * @returns a function that calls it off
    */
   onEnd(session: CoreSession<object>, callback: (end: SessionEnd) => void): () => void {
-    const attached = this.#engine.attachments.attach(stateOf(session), (reason) =>
+    const state = stateOf(session);
+    let off = false;
+    const tell: Closed = (reason) => {
+      if (off) return;
+      off = true;
       callSafely(
         () => callback(endOf(reason)),
         (error) => logger.error('A callback of SessionService.onEnd() threw.', traceOf(error)),
-      ),
-    );
-    return () => attached?.detach();
+      );
+    };
+    const attached = this.#engine.attachments.attach(state, tell);
+    // An outage ends nothing.
+    attached?.reload().catch(() => undefined);
+    const { kind } = state.state;
+    if (kind === 'ending' || kind === 'ended') queueMicrotask(() => tell(undefined));
+    return () => {
+      off = true;
+      attached?.detach();
+    };
   }
 
   #change(

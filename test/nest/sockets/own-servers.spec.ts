@@ -104,6 +104,33 @@ describe.each(platforms)('a server of the application’s own on %s', (platform)
     expect(size()).toBe(0);
   });
 
+  it('tells by onEnd() of a session that has ended before the call, whether the session knows or not', async () => {
+    const { app, sessions, size } = await run(platform);
+    const cookie = await loginAs(app, 'alice');
+    const [one, other, third] = [
+      await sessions.open({ cookie }),
+      await sessions.open({ cookie }),
+      await sessions.open({ cookie }),
+    ];
+    await sessions.revokeAll('alice');
+    await expect(other.reload()).rejects.toMatchObject({ code: 'ERR_SESSION_ENDED' });
+    const ends: [string, SessionEnd][] = [];
+    const off = [
+      sessions.onEnd(one, (end) => ends.push(['one', end])),
+      sessions.onEnd(other, (end) => ends.push(['other', end])),
+    ];
+    for (const session of [other, third]) sessions.onEnd(session, () => ends.push(['off', {} as never]))();
+    expect(ends).toEqual([]);
+    await until(() => ends.length > 1);
+    const end = { code: 4401, reason: 'ended' };
+    expect(ends.sort()).toEqual([
+      ['one', end],
+      ['other', end],
+    ]);
+    off.forEach((call) => call());
+    expect(size()).toBe(0);
+  });
+
   it('loads the session as it is now by reload()', async () => {
     const { app, sessions } = await run(platform);
     const cookie = await loginAs<Data>(app, 'alice', { data: { n: 1 } });
