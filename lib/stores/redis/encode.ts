@@ -37,17 +37,18 @@ export interface FieldChanges {
 /**
  * The fields that a delta writes. Those of `confirm` are apart, because they are written only if the secret is still the
  * same.
- *
- * @param commit identifies this commit; empty if it is not conditional on a revision
  */
-export function encodeDelta(
-  { set = {}, remove = [], head = {}, rotate, confirm, key }: RecordDelta,
-  commit: string,
-): FieldChanges & { confirm: FieldChanges } {
+export function encodeDelta({
+  set = {},
+  remove = [],
+  head = {},
+  rotate,
+  confirm,
+  key,
+}: RecordDelta): FieldChanges & { confirm: FieldChanges } {
   const flat: string[] = [];
   // Must be first: the script detects by it that the start moves.
   if (head.startedAt !== undefined) flat.push(FIELD.startedAt, String(head.startedAt));
-  if (commit !== '') flat.push(FIELD.commit, commit);
   if (head.factors) flat.push(FIELD.factors, JSON.stringify(head.factors));
   if (head.lastSeenAt !== undefined) flat.push(FIELD.lastSeenAt, String(head.lastSeenAt));
   if (head.rotatedAt !== undefined) flat.push(FIELD.rotatedAt, String(head.rotatedAt));

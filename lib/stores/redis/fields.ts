@@ -36,7 +36,7 @@ export const FIELD = {
   previousEpoch: 'pe',
   /** The secrets before the predecessor, as JSON. */
   previousOlder: 'pr',
-  /** Identifies the last commit that was conditional on a revision, so that a resent command is recognised. */
+  /** The ids of the last commits that were conditional on a revision, so that a resent command is recognised. Only scripts write it. */
   commit: 'n',
   /** When the session was last added to the index of its subject. Only scripts read and write it. */
   indexed: INDEXED,

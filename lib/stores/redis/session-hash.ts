@@ -50,7 +50,7 @@ export class SessionHashes {
     const { epoch, revision, rotate, key, ttl } = delta;
     // Without it, a resent `update()` that was carried out would look like a conflict, be retried and count twice.
     const commit = revision === undefined ? '' : randomBytes(6).toString('base64url');
-    const { set, remove, confirm } = encodeDelta(delta, commit);
+    const { set, remove, confirm } = encodeDelta(delta);
     const changed = delta.set !== undefined || delta.remove !== undefined;
     const args = [
       FORMAT_VERSION,

@@ -46,6 +46,15 @@ end
 return 1`);
 
 /**
+ * How many commits that were conditional on a revision a session remembers by their ids: while a driver connects again to
+ * resend one, other requests and nodes may write.
+ */
+const REMEMBERED = 32;
+
+/** Of an id with the space behind it, in characters: 6 bytes in base64url. */
+const ID_LENGTH = 9;
+
+/**
  * ARGV:
  * 1–9 format version, epoch, revision, secret hash to rotate from and to, ttl, 1 if data changes, id of this commit,
  *     secret hash to confirm
@@ -70,7 +79,7 @@ local version, epoch, revision, from, to, ttl, changes, commit, confirm, bind, c
 local hash, count = have[1], have[2]
 if not hash then return {'gone'} end
 if have[3] ~= version or not count or not string.match(count, '^%d+$') then return {'corrupt'} end
-local resent = commit ~= '' and have[5] == commit or to ~= '' and to == hash
+local resent = commit ~= '' and have[5] and string.find(have[5], commit, 1, true) or to ~= '' and to == hash
 if resent then return {'saved', count, ttl ~= '' and have[4]} end
 local function isIndexed(now)
   local at, kept = string.match(have[10] or '', '^(%d+)/(%d+)$')
@@ -99,6 +108,10 @@ local unconfirmedEnd = confirmedEnd + tonumber(ARGV[14])
 -- The start moves, and a record of an earlier version does not store when it began.
 if ARGV[15] == 'c' then redis.call('HSETNX', KEYS[1], 'b', redis.call('HGET', KEYS[1], 'c') or ARGV[16]) end
 put(15, setEnd)
+if commit ~= '' then
+  local commits = string.sub(commit .. ' ' .. (have[5] or ''), 1, ${REMEMBERED * ID_LENGTH})
+  redis.call('HSET', KEYS[1], 'n', commits)
+end
 -- The first of several confirmations counts.
 if confirm == hash and have[7] and have[7] == have[6] and have[9] == '1' then
   put(setEnd + 1, confirmedEnd)

@@ -400,6 +400,42 @@ describeWithRedis('records in Redis', () => {
       });
     });
 
+    it.each([
+      ['once, also if others wrote meanwhile', 31, 'saved'],
+      ['twice where more others wrote than a session remembers', 32, 'conflict'],
+    ])('count an update that a driver sent again %s', async (_, others, outcome) => {
+      const client = await nodeRedis(server.url);
+      let meanwhile: (() => Promise<void>) | undefined;
+      const resending = new Proxy(client, {
+        get: (target, name) =>
+          name === 'sendCommand'
+            ? async (args: string[]) => {
+                const reply = await target.sendCommand(args);
+                const work = meanwhile;
+                meanwhile = undefined;
+                if (!work) return reply;
+                await work();
+                return target.sendCommand(args);
+              }
+            : (Reflect.get(target, name) as unknown),
+      });
+      const { store, record } = await bound(resending);
+      const one = record();
+      await store.create(one, 60_000);
+      for (let revision = 0; revision < 40; revision++)
+        await store.commit(one.id, { epoch: 0, revision, set: { n: String(revision) } });
+      meanwhile = async () => {
+        for (let i = 0; i < others; i++)
+          await store.commit(one.id, { epoch: 0, revision: 41 + i, set: { n: String(41 + i) } });
+        // What is conditional on nothing takes no place among them.
+        for (let i = 0; i < 40; i++) await store.commit(one.id, { epoch: 0, set: { other: String(i) } });
+      };
+      const resent = await store.commit(one.id, { epoch: 0, revision: 40, set: { n: '40' } });
+      expect(resent).toEqual({ outcome, ...(outcome === 'saved' && { revision: 81 + others }) });
+      const { record: last } = (await store.load(one.id)) as LoadedRecord;
+      expect(last).toMatchObject({ revision: 81 + others, data: { n: String(40 + others), other: '39' } });
+    });
+
     it('are on their way to the index no longer once the store has closed', async () => {
       const { store, record } = await bound(await nodeRedis(server.url));
       const one = record({ subject: 'alice' });
