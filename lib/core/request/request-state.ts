@@ -55,6 +55,8 @@ export class RequestState {
   #asksForLogin = false;
   /** The error of the last commit, which left the state unchanged. */
   #failure: unknown;
+  /** How often changes were dropped that were not stored. */
+  #losses = 0;
   /** Milliseconds that the clock of the store is ahead of the local one. Unset until known. */
   #skew: number | undefined;
 
@@ -175,6 +177,11 @@ export class RequestState {
   /** Whether a commit would write data. */
   get changed(): boolean {
     return this.#bag?.changed ?? false;
+  }
+
+  /** How often changes of the data were dropped that could not be stored: what a message wrote may be among them. */
+  get losses(): number {
+    return this.#losses;
   }
 
   /** The changes of the data that a commit has to write. Throws if they cannot be stored. */
@@ -359,7 +366,7 @@ export class RequestState {
 
   gone(): void {
     this.#at = to.gone(this.#at, this.id);
-    this.#bag?.reset({});
+    this.#drop({});
   }
 
   revoked(): void {
@@ -369,7 +376,12 @@ export class RequestState {
 
   /** What was changed could not be stored, and its client was told so. */
   changesLost(): void {
-    this.#bag?.reset(this.live?.handle.record.data ?? {});
+    this.#drop(this.live?.handle.record.data ?? {});
+  }
+
+  #drop(data: Readonly<Record<string, string>>): void {
+    if (this.changed) this.#losses++;
+    this.#bag?.reset(data);
   }
 
   /** The session of a connection ended elsewhere: for good, without anything that this state could still end. */

@@ -4,6 +4,7 @@ import { callSafely, traceOf } from '../../core/events/events.js';
 import type { SessionEngine } from '../../core/engine.js';
 import type { Attached } from '../../core/presence/attached.js';
 import type { Opening } from '../../core/presence/opening.js';
+import { ChangeQueue } from '../../core/request/change-queue.js';
 import type { RequestState } from '../../core/request/request-state.js';
 import { Session } from '../../core/session.js';
 import { sessionEnded } from '../../core/util/errors.js';
@@ -42,8 +43,9 @@ export class SocketSession implements HandlerSession {
   #closed = false;
   /** Messages that count as activity and that no guard of this library has rejected, since the last commit. */
   #active = 0;
-  /** How often changes were lost, and by which error the last time. */
-  #losses = 0;
+  /** Of messages at once: each finds what became of the changes before it. */
+  readonly #settles = new ChangeQueue();
+  /** The error by which changes were lost the last time. */
   #lastLoss: unknown;
 
   /** @param opening begun before the session was loaded */
@@ -96,7 +98,7 @@ export class SocketSession implements HandlerSession {
 
   /** For {@link settle}. */
   get losses(): number {
-    return this.#losses;
+    return this.state.losses;
   }
 
   /** @param closer called once, when the session is over; at once if it is already */
@@ -163,17 +165,21 @@ export class SocketSession implements HandlerSession {
    *   socket could not store
    * @throws what a handler gets of a commit that fails
    */
-  async settle(losses: number): Promise<void> {
-    const lost = this.#losses !== losses;
+  settle(losses: number): Promise<void> {
+    return this.#settles.run(() => this.#settleAfter(losses));
+  }
+
+  async #settleAfter(losses: number): Promise<void> {
     try {
       await this.#settle();
     } catch (error) {
       // The next message begins with what is stored.
-      if (this.state.changed) this.#losses++;
       this.state.changesLost();
       throw (this.#lastLoss = this.thrown(error));
     }
-    if (lost) throw this.#lastLoss;
+    if (this.losses === losses) return;
+    // Where the session is over for this socket, as after a re-login elsewhere, the changes were lost by that.
+    throw this.state.live ? this.#lastLoss : this.thrown(sessionEnded());
   }
 
   async #settle(): Promise<void> {

@@ -100,6 +100,24 @@ describe('the data that the application sees, and what a commit writes of it,', 
     expect({ ...state.bag.proxy }).toEqual({});
   });
 
+  it.each<[string, (state: RequestState) => void, number]>([
+    ['gone', (state) => state.gone(), 1],
+    ['lost', (state) => state.lost(), 1],
+    ['with its changes lost', (state) => state.changesLost(), 1],
+    ['reloaded', (state) => state.reloaded(NEXT), 0],
+    ['ending', (state) => state.ending(LOGOUT), 0],
+  ])(
+    'are counted as lost once, and only if there are any, where the session is %s',
+    (_, transition, losses) => {
+      const state = live();
+      transition(state);
+      expect(state.losses).toBe(0);
+      const other = changed();
+      for (let i = 0; i < 2; i++) transition(other);
+      expect(other.losses).toBe(losses);
+    },
+  );
+
   it.each<[string, (state: RequestState) => void, Record<string, unknown>]>([
     ['created', (state) => state.created(NEXT, { set: {}, remove: [] }), { b: 3, c: 4 }],
     ['saved', (state) => state.saved(NEXT, { set: {}, remove: [] }, false), { b: 3, c: 4 }],

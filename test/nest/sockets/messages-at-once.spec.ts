@@ -6,6 +6,7 @@ import { Browser } from '../../support/browser.js';
 import { gate, type Gate } from '../../support/gate.js';
 import { closeAll, platforms } from '../../support/platforms.js';
 import { SpyStore } from '../../support/spy-store.js';
+import { until } from '../../support/until.js';
 import { closeClients } from './clients.js';
 import { everywhere, startGateway, transports, type Transport } from './gateways.js';
 
@@ -29,6 +30,13 @@ function gatewayOf({ answer }: Transport, hold: Gate) {
     @SubscribeMessage('set slowly')
     async setSlowly(@Session() session: Session<Data>) {
       session.data['slowly'] = 1;
+      await hold.pass();
+      return answer({ ok: true });
+    }
+
+    @SubscribeMessage('set another')
+    async setAnother(@Session() session: Session<Data>) {
+      session.data['another'] = 1;
       await hold.pass();
       return answer({ ok: true });
     }
@@ -95,6 +103,29 @@ describe.each(everywhere)('a message by %s', (_, transport, platform) => {
 describe.each(platforms)('messages of one socket at once on %s', (platform) => {
   const run = (hold: Gate, options: Partial<SessionModuleOptions>) =>
     startGateway(transports.ws, platform, { gateways: [gatewayOf(transports.ws, hold)], options });
+
+  it.each([
+    ['another writes as well', 'set another'],
+    ['another finds that out', 'count slowly'],
+  ])('are told all that a re-login overtakes what they wrote, where %s', async (_, other) => {
+    const hold = gate();
+    let held = 0;
+    const both: Gate = { ...hold, pass: () => (held++, hold.pass()) };
+    const { client, url, sessions } = await startGateway(transports.io, platform, {
+      gateways: [gatewayOf(transports.io, both)],
+    });
+    const browser = new Browser(url);
+    await browser.post('/login', { user: 'alice' });
+    const socket = await client({ cookie: browser.cookie });
+    const answers = ['set slowly', other].map((message) => socket.ask(message));
+    await until(() => held === 2);
+    await browser.post('/relogin', {});
+    hold.open();
+    const [first, second] = await Promise.all(answers);
+    expect((await sessions.open({ cookie: browser.cookie })).data).toEqual({});
+    expect(first).toMatchObject({ code: 'ERR_LOGIN_REQUIRED' });
+    expect(second).toEqual(first);
+  });
 
   it('are told all if one could not be stored, because the changes of all are lost', async () => {
     const [hold, store] = [gate(), new SpyStore()];
