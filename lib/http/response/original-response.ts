@@ -25,7 +25,6 @@ export class OriginalResponse {
   readonly end: Original;
   readonly flushHeaders: Original;
   readonly on: Original;
-  readonly once: Original;
   /** The listener's `onHead` has been called. */
   headDone = false;
   /** `end` has been called. */
@@ -38,13 +37,12 @@ export class OriginalResponse {
   constructor(response: ServerResponse, listener: ResponseListener) {
     this.response = response;
     this.listener = listener;
-    const methods = response as unknown as Record<Method | 'on' | 'once', Original>;
+    const methods = response as unknown as Record<Method | 'on', Original>;
     this.writeHead = methods.writeHead;
     this.write = methods.write;
     this.end = methods.end;
     this.flushHeaders = methods.flushHeaders;
     this.on = methods.on;
-    this.once = methods.once;
   }
 
   /** @throws HeadFailed with the listener's error as `cause` */

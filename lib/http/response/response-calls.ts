@@ -169,8 +169,9 @@ export function copyHead(args: readonly unknown[]): unknown[] {
   });
 }
 
-/** RFC 9113 §8.2.2, but for `connection` itself. */
+/** RFC 9113 §8.2.2. */
 const OF_THE_CONNECTION = new Set([
+  'connection',
   'upgrade',
   'http2-settings',
   'keep-alive',
@@ -229,8 +230,10 @@ function mergedOverHttp2(
   isList: boolean,
 ): Map<string, unknown> {
   const merged = new Map<string, unknown>();
-  for (const [header, value] of given) {
+  for (const [header, one] of given) {
     const name = header.trim().toLowerCase();
+    // Node drops this header with a warning, but not with this value.
+    const value = name === 'connection' && one !== 'trailers' ? [] : one;
     const before = isList && merged.get(name);
     merged.set(name, before ? [before, value].flat() : value);
   }
@@ -242,8 +245,6 @@ function mergedOverHttp2(
 
 function isRefusedHeader([name, value]: readonly [string, unknown]): boolean {
   if (!TOKEN.test(name)) return true;
-  // Node drops this header with a warning, but not with this value.
-  if (name === 'connection') return value === 'trailers';
   const values: unknown[] = Array.isArray(value) ? value : [value];
   // Node leaves a header without values out.
   if (values.length === 0) return false;

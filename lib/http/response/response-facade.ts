@@ -1,20 +1,20 @@
+import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { OriginalResponse } from './original-response.js';
 import { headSent } from './response-calls.js';
 
-type Method = 'on' | 'once';
-type Listener = (...args: unknown[]) => unknown;
+type Listener = (...args: unknown[]) => void;
 
 /** The properties that differ while a response is held. */
 const PRETENDED = [
   'headersSent',
+  '_header',
   'writableEnded',
   'setHeader',
   'setHeaders',
   'appendHeader',
   'removeHeader',
   'on',
-  'once',
 ] as const;
 
 /**
@@ -25,7 +25,7 @@ export class ResponseFacade {
   readonly #original: OriginalResponse;
   readonly #response: ServerResponse;
   readonly #own: [string, PropertyDescriptor | undefined][];
-  readonly #waiting: { method: Method; listener: Listener }[] = [];
+  readonly #waiting: Listener[] = [];
 
   /** @param hasEnded whether the application has called `end` */
   constructor(original: OriginalResponse, hasEnded: () => boolean) {
@@ -35,14 +35,16 @@ export class ResponseFacade {
     this.#own = PRETENDED.map((name) => [name, Object.getOwnPropertyDescriptor(response, name)]);
     Object.defineProperties(response, {
       headersSent: { configurable: true, get: () => true },
+      // By this field of Node other code, such as express-session, decides whether to write a head.
+      _header: { configurable: true, writable: true, value: 'held' },
       writableEnded: { configurable: true, get: hasEnded },
       setHeader: this.#tooLate('set'),
       setHeaders: this.#tooLate('set'),
       appendHeader: this.#tooLate('append'),
       removeHeader: this.#tooLate('remove'),
-      on: this.#listen('on'),
-      once: this.#listen('once'),
     });
+    // Code that patched `on` after the hook knows where its own data is: compression waits for its own stream.
+    if (response.on === original.on) Object.defineProperty(response, 'on', this.#listen());
   }
 
   end(): void {
@@ -59,19 +61,24 @@ export class ResponseFacade {
    * @throws the error of a listener
    */
   emitDrain(): void {
-    this.#response.emit('drain');
-    for (const { method, listener } of this.#waiting) {
-      if (method === 'on') this.#original.on.call(this.#response, 'drain', listener);
-      listener.call(this.#response);
+    const response = this.#response;
+    response.emit('drain');
+    for (const listener of this.#waiting) {
+      if (!response.rawListeners('drain').includes(listener)) continue;
+      response.removeListener('drain', listener);
+      this.#original.on.call(response, 'drain', listener);
     }
   }
 
-  /** Collects "drain" listeners: compression would add them to its own stream, which has not received the data yet. */
-  #listen(method: Method): PropertyDescriptor {
+  /**
+   * Keeps "drain" listeners on the response itself: code that patched `on` before the hook (such as compression) would
+   * add them to its own stream, which has not received the data yet. They move there when the response goes on.
+   */
+  #listen(): PropertyDescriptor {
     const value = (type: string | symbol, listener: Listener): ServerResponse => {
-      if (type === 'drain') this.#waiting.push({ method, listener });
-      else this.#original[method].call(this.#response, type, listener);
-      return this.#response;
+      if (type !== 'drain') return this.#original.on.call(this.#response, type, listener) as ServerResponse;
+      this.#waiting.push(listener);
+      return EventEmitter.prototype.on.call(this.#response, type, listener) as ServerResponse;
     };
     return { configurable: true, writable: true, value };
   }
@@ -80,6 +87,6 @@ export class ResponseFacade {
     const value = (): never => {
       throw headSent(this.#response, verb);
     };
-    return { configurable: true, value };
+    return { configurable: true, writable: true, value };
   }
 }

@@ -42,6 +42,17 @@ const heads: Case[] = [
   ['connection', true, [200, { connection: 'close' }]],
   ['connection with trailers', false, [200, { Connection: 'trailers' }]],
   ['connection with trailers on the response', false, [200], { connection: 'trailers' }],
+  [
+    'connection with trailers, listed after another',
+    false,
+    [200, ['Connection', 'a', 'connection', 'trailers']],
+  ],
+  [
+    'connection with trailers, listed before another',
+    false,
+    [200, ['connection', 'trailers', 'connection', 'a']],
+  ],
+  ['connection, listed twice', true, [200, ['connection', 'a', 'connection', 'b']]],
   ['connection with a list of trailers', true, [200, { connection: ['trailers'] }]],
   ['headers', true, [200, { 'content-type': 'text/plain', 'X-A': 'b' }]],
   ['headers after a message', false, [200, 'Fine', { te: 'gzip' }]],

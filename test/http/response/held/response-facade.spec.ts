@@ -3,18 +3,21 @@ import { OriginalResponse } from '../../../../lib/http/response/original-respons
 import { ResponseFacade } from '../../../../lib/http/response/response-facade.js';
 import { unsentResponse } from '../../../support/unsent-response.js';
 
-function pretend(response = unsentResponse(), hasEnded = () => false): ResponseFacade {
+function originalOf(response: ServerResponse): OriginalResponse {
   const nothing = () => undefined;
-  return new ResponseFacade(
-    new OriginalResponse(response, {
-      beforeHead: nothing,
-      onHead: nothing,
-      answerFailure: () => ({ status: 503, body: '' }),
-      onLost: nothing,
-    }),
-    hasEnded,
-  );
+  return new OriginalResponse(response, {
+    beforeHead: nothing,
+    onHead: nothing,
+    answerFailure: () => ({ status: 503, body: '' }),
+    onLost: nothing,
+  });
 }
+
+const pretend = (response: ServerResponse, hasEnded = () => false): ResponseFacade =>
+  new ResponseFacade(originalOf(response), hasEnded);
+
+/** The head as Node keeps it, by which some code decides whether to write one. */
+const headerOf = (response: ServerResponse): unknown => (response as unknown as { _header: unknown })._header;
 
 function thrownBy(act: () => unknown): unknown {
   try {
@@ -49,10 +52,12 @@ describe('ResponseFacade', () => {
     let ended = false;
     const facade = pretend(response, () => ended);
     expect([response.headersSent, response.writableEnded]).toEqual([true, false]);
+    expect(headerOf(response)).toBeTruthy();
     ended = true;
     expect(response.writableEnded).toBe(true);
     facade.end();
     expect([response.headersSent, response.writableEnded]).toEqual([false, false]);
+    expect(headerOf(response)).toBeNull();
   });
 
   it('gives back the methods of the prototype', () => {
@@ -64,7 +69,7 @@ describe('ResponseFacade', () => {
     expect(response.getHeader('X-Own')).toBe('1');
   });
 
-  it.each(['setHeader', 'setHeaders', 'appendHeader', 'removeHeader', 'on', 'once'] as const)(
+  it.each(['setHeader', 'setHeaders', 'appendHeader', 'removeHeader', 'on'] as const)(
     'gives back %s of code that patched the response earlier',
     (method) => {
       const response = unsentResponse();
@@ -103,7 +108,7 @@ describe('ResponseFacade', () => {
   it.each<['on' | 'once', number]>([
     ['on', 2],
     ['once', 1],
-  ])('calls a listener of drain that is added by %s only when the response goes on', (method, times) => {
+  ])('calls a listener of drain that is added by %s when the response goes on', (method, times) => {
     const response = unsentResponse();
     const facade = pretend(response);
     const received: unknown[] = [];
@@ -111,14 +116,56 @@ describe('ResponseFacade', () => {
       received.push([this === response, args]);
     };
     expect(response[method]('drain', listener)).toBe(response);
-    // Before it goes on, a drain is that of other data.
-    response.emit('drain');
-    expect([received, response.listenerCount('drain')]).toEqual([[], 0]);
+    expect(received).toEqual([]);
     facade.end();
     facade.emitDrain();
     expect(received).toEqual([[true, []]]);
     response.emit('drain');
     expect(received).toHaveLength(times);
+  });
+
+  it.each<['on' | 'once', boolean]>([
+    ['on', true],
+    ['once', false],
+  ])(
+    'passes a listener of drain to earlier code once it goes on, if it was added by %s',
+    (method, passed) => {
+      const response = unsentResponse();
+      const earlier: unknown[] = [];
+      response.on = (type: string, listener: unknown) => (earlier.push([type, listener]), response);
+      const facade = pretend(response);
+      let called = 0;
+      const listener = () => called++;
+      response[method]('drain', listener);
+      expect(earlier).toEqual([]);
+      facade.end();
+      facade.emitDrain();
+      expect([called, response.listenerCount('drain')]).toEqual([1, 0]);
+      expect(earlier).toEqual(passed ? [['drain', listener]] : []);
+    },
+  );
+
+  it.each(['on', 'once'] as const)('forgets a listener of drain by %s that is removed again', (method) => {
+    const response = unsentResponse();
+    const facade = pretend(response);
+    let called = 0;
+    const listener = () => called++;
+    response[method]('drain', listener);
+    response.off('drain', listener);
+    facade.end();
+    facade.emitDrain();
+    response.emit('drain');
+    expect([called, response.listenerCount('drain')]).toEqual([0, 0]);
+  });
+
+  it('leaves the "on" of code that patched the response later alone', () => {
+    const response = unsentResponse();
+    const original = originalOf(response);
+    const later = (response.on = () => response);
+    const facade = new ResponseFacade(original, () => false);
+    expect(response.on).toBe(later);
+    facade.end();
+    expect(response.on).toBe(later);
   });
 
   it('emits drain to the listeners that were there before the response was held', () => {
@@ -143,12 +190,14 @@ describe('ResponseFacade', () => {
     expect(() => facade.emitDrain()).toThrow(error);
   });
 
-  it.each(['on', 'once'] as const)('lets other code replace %s while the response is held', (method) => {
+  it.each(['on', 'setHeader'] as const)('lets other code replace %s while the response is held', (method) => {
     const response = unsentResponse();
-    pretend(response);
-    const added: string[] = [];
-    response[method] = (type: string) => (added.push(type), response);
-    response[method]('drain', () => undefined);
-    expect(added).toEqual(['drain']);
+    const facade = pretend(response);
+    const before = response[method];
+    const replaced = (response[method] = (() => response) as never);
+    expect(replaced).not.toBe(before);
+    expect(response[method]).toBe(replaced);
+    facade.end();
+    expect(response[method]).not.toBe(replaced);
   });
 });

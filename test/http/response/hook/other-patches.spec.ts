@@ -1,5 +1,8 @@
 import type { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
+import compression from 'compression';
+import session from 'express-session';
 import { addCookie } from '../../../../lib/http/headers/shared-headers.js';
 import { hookResponse, preallocate } from '../../../../lib/http/response/response-hook.js';
 import { FAILURE, HookedServer } from '../../../support/hooked-exchange.js';
@@ -198,6 +201,68 @@ describe('code that patches writeHead after the hook', () => {
     );
     expect(received).toMatchObject({ status: 200, body: 'text' });
     expect(called).toBe(1);
+  });
+});
+
+/** Runs a middleware of Express on the response. */
+const through =
+  (middleware: (request: never, response: never, next: () => void) => unknown) =>
+  (response: ServerResponse): void =>
+    void middleware(response.req as never, response as never, () => undefined);
+
+describe('middleware after the hook', () => {
+  const compress = (response: ServerResponse): void => {
+    response.req.headers['accept-encoding'] = 'gzip';
+    through(compression())(response);
+  };
+
+  it.each(['pipe', 'late listener'])(
+    'compresses all of a stream that waits for its drain, while the response is held (%s)',
+    async (how) => {
+      // What is left of it never fills the socket, so that only the compression has a drain.
+      const chunks = Array.from({ length: 40 }, () => 'text'.repeat(15_000));
+      const stream = Readable.from(chunks);
+      const { received } = await server.exchange(
+        async (response, { resolve }) => {
+          response.setHeader('Content-Type', 'text/plain');
+          if (how === 'pipe') stream.pipe(response);
+          else {
+            const send = (): void => {
+              while (chunks.length > 0) if (!response.write(chunks.shift())) return;
+              response.end();
+            };
+            send();
+            response.on('drain', send);
+          }
+          await turn();
+          await turn();
+          expect(response.headersSent).toBe(true);
+          resolve();
+        },
+        { holds: true, later: compress },
+      );
+      expect(received).toMatchObject({ status: 200, headers: { 'content-encoding': 'gzip' } });
+    },
+  );
+
+  const otherSession = session({ secret: 'a'.repeat(32), resave: true, saveUninitialized: true });
+
+  it.each<[string, (response: ServerResponse) => unknown]>([
+    ['writeHead', (response) => response.writeHead(201)],
+    ['write', (response) => response.write('te')],
+    ['flushHeaders', (response) => response.flushHeaders()],
+  ])('that stores a session at the end does not write a second head after a held %s', async (_how, begin) => {
+    const { received, events } = await server.exchange(
+      async (response, { resolve }) => {
+        begin(response);
+        response.end('xt');
+        await turn();
+        resolve();
+      },
+      { holds: true, later: through(otherSession as never) },
+    );
+    expect(received).toMatchObject({ body: expect.stringMatching(/xt$/) as string });
+    expect(events.filter((event) => event === 'head')).toHaveLength(1);
   });
 });
 
