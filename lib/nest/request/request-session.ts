@@ -106,7 +106,9 @@ export class RequestSession implements HandlerSession, ResponseListener, CallWat
     const { raw = this.#request } = this.#request as Wrapped;
     if (entryOf(raw)) return true;
     const { writableFinished, destroyed, stream } = this.#response as ServerResponse & Http2Part;
-    return writableFinished || destroyed || stream?.destroyed === true;
+    // Over HTTP/2 Node takes the body of the response to a HEAD for finished from the beginning.
+    const sent = writableFinished && !(stream && raw.method === 'HEAD');
+    return sent || destroyed || stream?.destroyed === true;
   }
 
   /** A driver may send 401 for all because of one field or operation, and what the others did counts none the less. */
@@ -299,7 +301,7 @@ export class RequestSession implements HandlerSession, ResponseListener, CallWat
 }
 
 /** Fastify wraps the request of Node. */
-type Wrapped = { raw?: object };
+type Wrapped = { raw?: { method?: string } };
 
 /** An HTTP/2 response has no `destroyed` property; its stream has. */
 type Http2Part = { stream?: { destroyed: boolean } };

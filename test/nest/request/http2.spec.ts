@@ -22,8 +22,8 @@ async function run(store: SpyStore) {
   return { app, client: connect(`http://127.0.0.1:${port}`) };
 }
 
-async function get(client: ClientHttp2Session, path: string) {
-  const stream = client.request({ ':path': path, 'user-agent': 'spec' });
+async function get(client: ClientHttp2Session, path: string, method = 'GET') {
+  const stream = client.request({ ':method': method, ':path': path, 'user-agent': 'spec' });
   const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
   let body = '';
   for await (const chunk of stream) body += String(chunk);
@@ -82,6 +82,18 @@ describe('the ways out over HTTP/2', () => {
     store.fail('rejects', 'create');
     expect((await get(running.client, path)).status).toBe(503);
   });
+
+  it.each(['/exit/head', '/exit/value', '/exit/send', '/exit/raw', '/exit/pipe'])(
+    'HEAD %s has a session as well, which is stored first',
+    async (path) => {
+      store.forget();
+      const answer = await get(running.client, path, 'HEAD');
+      expect([answer.status, answer.body, answer.cookies?.length]).toEqual([200, '', 1]);
+      expect(store.writes).toEqual(['create']);
+      store.fail('rejects', 'create');
+      expect((await get(running.client, path, 'HEAD')).status).toBe(503);
+    },
+  );
 
   it.each([
     ['status', 'ERR_HTTP2_STATUS_INVALID'],
