@@ -71,8 +71,9 @@ async function run(given: Arguments & { does: 'attack' }, surface: Surface): Pro
       failOn: given.failOn,
     };
     const report = reportOf(facts, results);
-    writeReports(report, given);
+    // First: what was found is shown also where no report can be written.
     surface.out(summary(report));
+    writeReports(report, given);
     return report.passed ? PASSED : FINDINGS;
   } finally {
     client.close();

@@ -55,7 +55,7 @@ describe('nest-sessions attack', () => {
     const { url } = await target();
     const { exit, out } = await run(['attack', url]);
     expect([exit, out.match(/^ok /gm)?.length]).toEqual([0, out.split('\n').length - 2]);
-    expect(out).toContain('The attack has passed.');
+    expect(out).toMatch(/ 0 not applicable\. Passed\.\n$/);
   });
 
   it('ends with 1 where something is found, unless it is less severe than --fail-on', async () => {
@@ -64,6 +64,20 @@ describe('nest-sessions attack', () => {
     const found = await run(['attack', url, ...only]);
     expect([found.exit, found.out]).toEqual([1, expect.stringContaining('OWASP ASVS 5.0: 7.4.1')]);
     expect((await run(['attack', url, ...only, '--fail-on', 'error'])).exit).toBe(0);
+  });
+
+  it('shows what was found also where a report cannot be written', async () => {
+    const { url } = await target({ fault: 'logout leaves the cookie' });
+    const { exit, out, err } = await run([
+      'attack',
+      url,
+      '--only',
+      'logout-cookie',
+      '--json',
+      'no/such.json',
+    ]);
+    expect([exit, err]).toEqual([2, 'no/such.json cannot be written (ENOENT).\n']);
+    expect(out).toMatch(/1 failed, .* Failed: 1 at or above "warning", or not carried out\.\n$/);
   });
 
   it('repeats the reason of a check that is skipped', async () => {

@@ -60,14 +60,14 @@ describe('the config', () => {
   });
 
   it('takes secrets from the environment, and says which is not set', () => {
-    const env = { ALICE_PASSWORD: 'one', BOB_PASSWORD: 'two' };
+    const env = { ALICE_PASSWORD: 'one', ROBERT_PASSWORD: 'two' };
     const example = { ...EXAMPLE, skip: {} };
     expect(read(example, env).users.first['password']).toBe('one');
-    expect(() => read(example, { ALICE_PASSWORD: 'one' })).toThrow('BOB_PASSWORD is not set');
-    const first = { ...example.users.first, password: '{{env.BOB_PASSWORD}}' };
-    for (const variables of [{}, { BOB_PASSWORD: '' }])
+    expect(() => read(example, { ALICE_PASSWORD: 'one' })).toThrow('ROBERT_PASSWORD is not set');
+    const first = { ...example.users.first, password: '{{env.ROBERT_PASSWORD}}' };
+    for (const variables of [{}, { ROBERT_PASSWORD: '' }])
       expect(() => read({ ...example, users: { ...example.users, first } }, variables)).toThrow(
-        /^The config is not valid:\n {2}- The environment variable BOB_PASSWORD is not set\.$/,
+        /^The config is not valid:\n {2}- The environment variable ROBERT_PASSWORD is not set\.$/,
       );
   });
 

@@ -3,7 +3,7 @@ export const EXAMPLE = {
   $schema: './node_modules/nest-sessions/attack.schema.json',
   users: {
     first: { name: 'alice', password: '{{env.ALICE_PASSWORD}}' },
-    second: { name: 'bob', password: '{{env.BOB_PASSWORD}}' },
+    second: { name: 'robert', password: '{{env.ROBERT_PASSWORD}}' },
   },
   login: { method: 'POST', path: '/login', json: { user: '{{name}}', password: '{{password}}' } },
   logout: { method: 'POST', path: '/logout' },

@@ -59,9 +59,15 @@ export class Client {
         () => sent.destroy(new Error(`no response within ${this.options.timeout} ms`)),
         this.options.timeout,
       );
+      let responds = false;
       sent.on('error', reject);
-      sent.on('close', () => clearTimeout(late));
+      sent.on('close', () => {
+        clearTimeout(late);
+        // Node closes the connection of a 101 that nobody asked for without an error.
+        if (!responds) reject(new Error('the connection ended without a response'));
+      });
       sent.on('response', (message) => {
+        responds = true;
         if (headOnly) resolve(replyOf(message, ''));
         bodyOf(message).then((text) => resolve(replyOf(message, text)), reject);
       });

@@ -16,6 +16,9 @@ export function atPointer(body: string, pointer: string): Json | undefined {
   return value as Json;
 }
 
+/** No tag with a token is this long. Without a bound a page of tags that do not end would take minutes. */
+const MAX_TAG = 4096;
+
 /** An attribute of the first tag of HTML that has another attribute with this value. */
 export function inTag(
   html: string,
@@ -23,9 +26,9 @@ export function inTag(
   name: string,
   wanted: 'content' | 'value',
 ): string | undefined {
-  for (const [, text = ''] of html.matchAll(new RegExp(`<${tag}\\s([^>]*)>`, 'gi'))) {
+  for (const [, text = ''] of html.matchAll(new RegExp(`<${tag}\\s([^>]{0,${MAX_TAG}})>`, 'gi'))) {
     const attributes = new Map(
-      [...text.matchAll(/([\w-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))/g)].map(
+      [...text.matchAll(/(?<![\w-])([\w-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))/g)].map(
         ([, key = '', double, single, bare]) => [key.toLowerCase(), double ?? single ?? bare ?? ''],
       ),
     );

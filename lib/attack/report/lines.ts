@@ -29,10 +29,9 @@ export function summary(report: Report): string {
   const { passed, failed, errors, notApplicable } = report.counts;
   const severe = report.checks.filter((one) => counts(one, report.failOn)).length;
   const end = report.passed
-    ? 'passed'
-    : `failed: ${severe} at or above "${report.failOn}", or not carried out`;
+    ? 'Passed.'
+    : `Failed: ${severe} at or above "${report.failOn}", or not carried out.`;
   return terminal(
-    `${report.target}: ${passed} passed, ${failed} failed, ${errors} not carried out, ${notApplicable} not applicable. ` +
-      `The attack ${report.passed ? 'has' : 'is'} ${end}.`,
+    `${report.target}: ${passed} passed, ${failed} failed, ${errors} not carried out, ${notApplicable} not applicable. ${end}`,
   ).concat('\n');
 }

@@ -20,7 +20,8 @@ export class Secrets {
   }
 }
 
-function decoded(text: string): string {
+/** A text that is no escape of a URL is taken as it is. */
+export function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {

@@ -3,7 +3,7 @@ import { atPointer, inTag } from '../http/find.js';
 import { isDeletion } from '../http/set-cookie.js';
 import { isUntrusted, type Client, type Outgoing, type Reply } from '../http/client.js';
 import type { AttackConfig, CsrfSource, RequestTemplate, User } from '../config/config.js';
-import type { Secrets } from './secrets.js';
+import { decoded, type Secrets } from './secrets.js';
 import { fillRequest, meets, type Values } from './templates.js';
 
 /** One request of a check, without anything secret: the path is that of the template. */
@@ -165,7 +165,7 @@ export class Visitor {
     if ('meta' in from) return inTag(body, 'meta', from.meta, 'content');
     if ('input' in from) return inTag(body, 'input', from.input, 'value');
     const value = this.cookies.get(from.cookie);
-    return value === undefined ? undefined : decodeURIComponent(value);
+    return value === undefined ? undefined : decoded(value);
   }
 }
 
