@@ -43,7 +43,7 @@ import {
  *
  * @throws SessionError `ERR_NO_SESSION` on a route that the option `exclude` names, and in a message handler of a microservice
  */
-export const Session: ParameterOf = (...given) => {
+export const Session: ParameterOf<string | undefined> = (...given) => {
   const decorate = readSession(...given);
   return (target, key, index) => {
     forgetType(target, key, index);
@@ -58,7 +58,8 @@ const readSession = createParamDecorator((key: string | undefined, context: Exec
   return key === undefined ? session : (session.data as Record<string, unknown>)[key];
 });
 
-type ParameterOf = typeof readSession;
+/** By the name of Nest's function: an inferred type would spell out types of Nest 12 that Nest 11 does not have. */
+type ParameterOf<Data> = ReturnType<typeof createParamDecorator<Data>>;
 
 /** Where compilers keep the types of parameters, under `emitDecoratorMetadata`. */
 const PARAMETER_TYPES = 'design:paramtypes';
@@ -76,7 +77,7 @@ function forgetType(target: object, key: string | symbol | undefined, index: num
 }
 
 /** The same as `@Session()`, under a name that `@nestjs/common` does not have. */
-export const CurrentSession = Session;
+export const CurrentSession: ParameterOf<string | undefined> = Session;
 
 /**
  * The user's id as given to `login()`: always a string.
@@ -84,7 +85,7 @@ export const CurrentSession = Session;
  * @throws SessionHttpException 401 `ERR_LOGIN_REQUIRED` without a login
  * @throws SessionError `ERR_NO_SESSION` as `@Session()`
  */
-export const Subject = createParamDecorator(
+export const Subject: ParameterOf<undefined> = createParamDecorator(
   asksForLogin((_: undefined, context: ExecutionContext): string => {
     const current = sessionOf(context);
     if (!current) throw noSession(context, '@Subject()');
@@ -101,7 +102,7 @@ export const Subject = createParamDecorator(
  * @throws SessionHttpException 401 `ERR_LOGIN_REQUIRED` without a login, and if the user is gone, whose session then ends
  * @throws SessionError `ERR_OPTIONS` without the option `user`, `ERR_NO_SESSION` as `@Session()`
  */
-export const CurrentUser = createParamDecorator(
+export const CurrentUser: ParameterOf<undefined> = createParamDecorator(
   asksForLogin((_: undefined, context: ExecutionContext): Promise<unknown> => {
     const current = sessionOf(context);
     if (!current) throw noSession(context, '@CurrentUser()');

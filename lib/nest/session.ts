@@ -5,7 +5,7 @@ import type { Session as SessionType, SessionData } from '../core/session.js';
  * One name for both: `@Session() session: Session`. As a value it is the decorator, as a type what it hands out, with the members
  * of {@link SessionType | Session}.
  */
-export const Session = SessionParameter;
+export const Session: typeof SessionParameter = SessionParameter;
 export type Session<T extends object = SessionData> = LoggedInSession<T> | AnonymousSession<T>;
 
 /** A session in a handler behind LoginGuard or ReloginGuard: its subject is there. */

@@ -45,6 +45,16 @@ class Application {
         tsc(...flags, '--ignoreConfig', 'types/consumer.ts'),
       );
     }
+    await check(`${this.name}: the declarations themselves`, () => this.#declarations(tsc));
+  }
+
+  /** As applications see them that check libraries, too. What others declare is not ours to judge. */
+  async #declarations(tsc) {
+    const flags = ['--module', 'nodenext', '--target', 'es2022', '--types', 'node', '--noEmit', '--strict'];
+    const strictest = ['--exactOptionalPropertyTypes', '--skipLibCheck', 'false', '--ignoreConfig'];
+    const said = await tsc(...flags, ...strictest, 'types/consumer.ts').catch(({ message }) => message);
+    const ours = said.split('\n').filter((line) => /^(node_modules\/nest-sessions|types)\//.test(line));
+    if (ours.length > 0) throw new Error(ours.join('\n'));
   }
 
   async jest() {

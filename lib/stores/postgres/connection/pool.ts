@@ -20,7 +20,7 @@ export interface PostgresResult {
 /** A message that another connection sent by NOTIFY. */
 export interface PostgresNotification {
   channel: string;
-  payload?: string;
+  payload?: string | undefined;
 }
 
 /** What a store needs of a client from a pool of the package `pg`. */
