@@ -31,7 +31,7 @@ function spanOf(text: string): number {
 function secretForDevelopment(): string {
   new Logger('Sample').warn(
     'SESSION_SECRET is not set: a secret was made up for this run, so the next run knows none of the cookies. ' +
-      `In production make one with: node -e "console.log(require('crypto').randomBytes(32).toString('base64url'))"`,
+      'In production make one with: npx nest-sessions secret',
   );
   return randomBytes(32).toString('base64url');
 }
