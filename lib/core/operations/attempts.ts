@@ -28,7 +28,7 @@ export class Attempts {
    */
   async again(): Promise<void> {
     const failed = this.#failed++;
-    if (this.#failed === ATTEMPTS) throw this.#conflict();
+    if (this.#failed >= ATTEMPTS) throw this.#conflict();
     // Without a random pause, writers that conflict would continue to conflict in step.
     if (failed > 1) await this.#pause(Math.random() * Math.min(failed, MAX_PAUSE));
   }

@@ -86,7 +86,7 @@ export class Commit {
     const attempts = new Attempts('session.commit()', this.#context.config);
     while (step.do === 'save') {
       if (await this.#save(state, step)) return;
-      if (!(await this.#mayTryAgain(state, step, attempts))) return;
+      await this.#beforeAnother(state, step, attempts);
       // Another request rotated first, so the new plan, from the reloaded session, contains no rotation.
       step = this.#plan(state, concludes);
     }
@@ -100,15 +100,13 @@ export class Commit {
     }
   }
 
-  /** False if a write of nothing that the application changed has conflicted too often: as {@link #write} says. */
-  async #mayTryAgain(state: RequestState, { patch }: SaveStep, attempts: Attempts): Promise<boolean> {
+  /** A write of nothing that the application changed is left to the next request after too many: as {@link #write} says. */
+  async #beforeAnother(state: RequestState, { patch }: SaveStep, attempts: Attempts): Promise<void> {
     try {
       await attempts.again();
-      return true;
     } catch (error) {
       if (patch) throw error;
       state.postponed();
-      return false;
     }
   }
 

@@ -153,7 +153,10 @@ describe('a store that always responds with a conflict', () => {
   it('is asked 500 times, and then the data are not stored', async () => {
     const { engine, state, calls } = await conflicting();
     state.bag.proxy['cart'] = 2;
-    await expect(failed(() => engine.commit(state, true))).rejects.toThrow(coded('ERR_CONFLICT'));
+    await expect(failed(() => engine.commit(state, true))).rejects.toMatchObject({
+      code: 'ERR_CONFLICT',
+      message: 'session.commit(): each of 500 attempts conflicted with another request. Try again later.',
+    });
     expect([calls(), state.state.kind, state.changed]).toEqual([500, 'live', true]);
   });
 

@@ -139,7 +139,10 @@ describe('a renewal', () => {
     await engine[name](state);
     expect(store.writes).toEqual(['commit']);
     conflicts = 500;
-    await expect(engine[name](state)).rejects.toThrow(coded('ERR_CONFLICT'));
+    await expect(engine[name](state)).rejects.toMatchObject({
+      code: 'ERR_CONFLICT',
+      message: `${name}(): each of 500 attempts conflicted with another request. Try again later.`,
+    });
     expect([store.writes, state.state.kind]).toEqual([['commit'], 'live']);
   });
 

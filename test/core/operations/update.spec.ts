@@ -163,7 +163,11 @@ describe('an update of a stored session', () => {
   it('gives up after 500 conflicts', async () => {
     const { updating, state, conflict, saved, value } = await stored();
     conflict(500);
-    await expect(updating.update(state, 'count', plus)).rejects.toMatchObject({ code: 'ERR_CONFLICT' });
+    await expect(updating.update(state, 'count', plus)).rejects.toMatchObject({
+      code: 'ERR_CONFLICT',
+      message:
+        "session.update('count'): each of 500 attempts conflicted with another request. Try again later.",
+    });
     expect(saved).toHaveLength(500);
     expect(await value('count')).toBeUndefined();
     conflict(499);
