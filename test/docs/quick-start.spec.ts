@@ -31,6 +31,20 @@ describe.each(platforms)('the quick start of the README on %s', (platform) => {
     expect((await browser.get('/account', { cookie })).status).toBe(401);
   });
 
+  it('passes the test that the README prints', async () => {
+    const { AccountController } = await load<{ AccountController: Type }>('README.md', 'Quick start');
+    const tests: (() => Promise<void>)[] = [];
+    const { it: own } = globalThis;
+    const collect = (_: string, test: () => Promise<void>) => void tests.push(test);
+    try {
+      await load('README.md', 'Test your application', { AccountController, it: collect });
+    } finally {
+      globalThis.it = own;
+    }
+    expect(tests).toHaveLength(1);
+    await tests[0]!();
+  });
+
   it('refuses every login while no password is set', async () => {
     delete process.env['DEMO_PASSWORD'];
     const { AppModule } = await load<{ AppModule: Type }>('README.md', 'Quick start');
