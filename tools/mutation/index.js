@@ -25,8 +25,29 @@ const [flags, chosen] = [true, false].map((wanted) =>
 const check = flags.includes('--check');
 const isRange = flags.some((flag) => /^--mutate=.*:\d/.test(flag));
 
+const parts = chosen.length > 0 ? chosen : Object.keys(PARTS);
+for (const part of parts) assertPart(part);
+
 // One after the other, so that what is done is kept.
-for (const part of chosen.length > 0 ? chosen : Object.keys(PARTS)) await measure(part);
+for (const part of parts) await measure(part);
+
+/** The specs of another part reach nothing of a file: all of its mutants would survive, and be written to the page. */
+function assertPart(part) {
+  if (!Object.hasOwn(PARTS, part))
+    fail(`There is no part "${part}": choose of ${Object.keys(PARTS).join(', ')}.`);
+  const { mutate } = PARTS[part];
+  const files = filesOf(mutate).filter((path) => !mutate.includes(`!${path}`));
+  for (const [, file] of flags.flatMap((flag) => [...flag.matchAll(/^--mutate=(lib\/[^*:,]+\.ts)/g)])) {
+    if (files.includes(file)) continue;
+    const owner = Object.keys(PARTS).find((name) => filesOf(PARTS[name].mutate).includes(file));
+    fail(`${file} does not belong to the part "${part}"${owner ? `, but to "${owner}"` : ''}.`);
+  }
+}
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
 
 async function measure(part) {
   const measured = filesOfReport(part);
