@@ -56,7 +56,17 @@ describe('the config', () => {
   it('lists everything that is wrong, and no value', () => {
     const message = complaint({ users: { first: { name: 'alice', password: 5 } }, skip: 5, parallel: 0 });
     expect(message.split('\n')).toHaveLength(3);
-    expect(() => readConfig('{ "password": "hunter2" ', {}, [])).toThrow('The config is not valid JSON.');
+  });
+
+  it.each([
+    ['{\n  "users": {}\n  "login": {}\n}', 'see line 3, column 3.'],
+    ['{ "password": "hunter2", }', 'see line 1, column 26.'],
+    ['{ "password": hunter2 }', 'JSON.'],
+    ['{', 'JSON'],
+  ])('says where %j is no JSON, if it is known, and no more', (text, end) => {
+    const read = (): unknown => readConfig(text, {}, []);
+    expect(read).toThrow(/^The config is not valid JSON(: see line \d+, column \d+)?\.$/);
+    expect(read).toThrow(end);
   });
 
   it('takes secrets from the environment, and says which is not set', () => {

@@ -32,10 +32,18 @@ export function readConfig(
 function parse(text: string): Json {
   try {
     return JSON.parse(text) as Json;
-  } catch {
-    // The message of the parser quotes the text, which may hold a password.
-    throw new UsageError('The config is not valid JSON.');
+  } catch (error) {
+    // The message of the parser quotes the text, which may hold a password: only the place is taken from it.
+    throw new UsageError(`The config is not valid JSON${placeOf(error, text)}.`);
   }
+}
+
+/** Where the parser stopped, which it does not always say. */
+function placeOf(error: unknown, text: string): string {
+  const [, position] = /at position (\d+)/.exec(error instanceof Error ? error.message : '') ?? [];
+  if (position === undefined) return '';
+  const before = text.slice(0, Number(position)).split('\n');
+  return `: see line ${before.length}, column ${before.at(-1)!.length + 1}`;
 }
 
 function withEnvironment(
