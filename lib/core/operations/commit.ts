@@ -31,7 +31,11 @@ export class Commit {
     return this.#start(state, true);
   }
 
-  /** As {@link commit}, without an intended logout, which takes place at the end of the handler. */
+  /**
+   * As {@link commit}, without an intended logout, which takes place at the end of the handler.
+   *
+   * @throws SessionError `ERR_SESSION_ENDED` also where another call has found that, and changes were lost
+   */
   save(state: RequestState): Awaitable<void> {
     return this.#start(state, false);
   }
@@ -39,7 +43,7 @@ export class Commit {
   /** Work in progress may change the state, so the plan is made after it. */
   #start(state: RequestState, concludes: boolean): Awaitable<void> {
     if (state.busy)
-      return this.#inTurn(state, () => this.#run(state, this.#plan(state, concludes), concludes));
+      return this.#inTurn(state, () => this.#carryOut(state, this.#plan(state, concludes), concludes));
     const planned = state.state;
     let step: Step;
     try {
@@ -49,10 +53,16 @@ export class Commit {
         throw error;
       });
     }
-    if (step.do === 'nothing') return;
+    if (step.do === 'nothing' && (concludes || !hasLost(state))) return;
     return this.#inTurn(state, () =>
-      this.#run(state, state.state === planned ? step : this.#plan(state, concludes), concludes),
+      this.#carryOut(state, state.state === planned ? step : this.#plan(state, concludes), concludes),
     );
+  }
+
+  /** Of several calls at once the first finds that the session has ended, and what the others wanted to store is lost with it. */
+  async #carryOut(state: RequestState, step: Step, concludes: boolean): Promise<void> {
+    await this.#run(state, step, concludes);
+    if (!concludes && hasLost(state)) throw sessionEnded();
   }
 
   #inTurn(state: RequestState, work: () => Promise<void>): Promise<void> {
@@ -188,3 +198,6 @@ export class Commit {
     };
   }
 }
+
+/** Whether changes were dropped because another request ended the session, or renewed it. */
+const hasLost = ({ state, losses }: RequestState): boolean => state.kind === 'ended' && losses > 0;

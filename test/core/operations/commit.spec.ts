@@ -131,6 +131,32 @@ describe('a commit', () => {
     expect(state.changed).toBe(true);
   });
 
+  it.each(['ended', 'renewed'])(
+    'fails each call in the middle whose data are lost because it was %s',
+    async (how) => {
+      const { engine, another, cookie, state, store } = await opened(0);
+      await another(cookie, (one) => (how === 'ended' ? engine.end(one, 'cleared') : engine.relogin(one)));
+      store.forget();
+      state.bag.proxy['cart'] = 2;
+      const calls = [engine.save(state)];
+      state.bag.proxy['note'] = 3;
+      calls.push(engine.save(state));
+      const reason = coded('ERR_SESSION_ENDED');
+      for (const call of await Promise.allSettled(calls))
+        expect(call).toEqual({ status: 'rejected', reason });
+      await expect(failed(() => engine.save(state))).rejects.toThrow(reason);
+      expect(store.writes).toEqual(['commit']);
+      // The handler may respond to that as it likes.
+      expect(engine.commit(state, true)).toBeUndefined();
+    },
+  );
+
+  it('in the middle of a request fails not where the session ended without a loss', async () => {
+    const { engine, state } = await opened(0);
+    state.gone();
+    expect(engine.save(state)).toBeUndefined();
+  });
+
   it('writes nothing, if the session is lost before its turn', async () => {
     const { engine, state, store } = await opened(0);
     state.bag.proxy['cart'] = 2;
