@@ -1,6 +1,7 @@
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import { catchError, concatMap, finalize, tap, type Observable } from 'rxjs';
-import { isHttp, isSupported, responseOf } from '../transports/adapters.js';
+import { sessionEnded } from '../../core/util/errors.js';
+import { isGraphql, isHttp, isSupported, responseOf } from '../transports/adapters.js';
 import { noSession } from '../transports/no-session.js';
 import { isActivity, sessionOf } from '../transports/session-of.js';
 import type { HandlerSession } from './handler-session.js';
@@ -30,6 +31,7 @@ export class SessionInterceptor implements NestInterceptor {
     // Declared here and not in a guard, because here all guards have accepted the request. A handler of HTTP may respond by
     // itself; of several handlers of one request (GraphQL) only those that succeed count.
     const early = isHttp(context);
+    const { losses } = current.state;
     if (early) declareLogout(current, policy);
     let settled = false;
     // A handler that failed or was abandoned counts neither as activity nor as a logout, whatever the response says.
@@ -43,6 +45,8 @@ export class SessionInterceptor implements NestInterceptor {
       concatMap(async (value: unknown) => {
         if (!early) declareLogout(current, policy);
         await commit(current, context);
+        // Another resolver has found that the session ended, by which what this one changed was lost as well.
+        if (isGraphql(context) && !policy.logout && current.state.losses !== losses) throw sessionEnded();
         return value;
       }),
       tap({ complete: () => (settled = true) }),

@@ -66,6 +66,9 @@ class ItemResolver {
   }
 }
 
+/** What happens while `overtaken` is resolved, once for all fields. */
+let meanwhile = (): Promise<unknown> => Promise.resolve();
+
 @Resolver()
 class SessionResolver {
   constructor(private readonly sessions: SessionService<Data>) {}
@@ -132,6 +135,14 @@ class SessionResolver {
   committed(@Session() session: Session<Data>) {
     session.data['committed'] = true;
     return 'committed';
+  }
+
+  @Query(() => String, { nullable: true })
+  @UseInterceptors(SessionInterceptor)
+  async overtaken(@Session() session: Session<Data>, @Args('key') key: string) {
+    await meanwhile();
+    session.data[key] = true;
+    return key;
   }
 
   /** Fails when the other fields of the query are done. */
@@ -202,6 +213,19 @@ describe.each(drivers)('resolvers of %s', (_, driver) => {
     expect(await query('{ subject value }')).toEqual({ data: { subject: null, value: null } });
     await client.post('/data', { cart: 'full' });
     expect(await query('{ value }')).toEqual({ data: { value: 'full' } });
+  });
+
+  it('fail each, if a re-login overtakes what they have changed', async () => {
+    const { client, query } = await run(driver);
+    await query('mutation { login(user: "alice") }');
+    let relogin: Promise<unknown> | undefined;
+    meanwhile = () => (relogin ??= client.post('/relogin', {}));
+    const overtaken = await query('{ one: overtaken(key: "a") other: overtaken(key: "b") }');
+    expect(codesOf(overtaken)).toEqual([
+      ['one', 'ERR_LOGIN_REQUIRED'],
+      ['other', 'ERR_LOGIN_REQUIRED'],
+    ]);
+    expect((await client.get('/look')).json()).toMatchObject({ subject: 'alice', data: {} });
   });
 
   it('log in, and are the current session', async () => {
