@@ -5,7 +5,7 @@ import { HeadFailed, OriginalResponse } from './original-response.js';
 import { patchMethods, type Patch } from './patched-methods.js';
 import { admits, assertBody, isGone, writesAfterEnd, type Method } from './response-calls.js';
 import type { FailureAnswer, ResponseListener } from './response-listener.js';
-import { discardCall, failAsDestroyed, failAsEnded } from './unsent-calls.js';
+import { discardCall, discardWrite, failAsDestroyed, failAsEnded } from './unsent-calls.js';
 
 export { preallocate } from './patched-methods.js';
 export type { FailureAnswer, ResponseListener };
@@ -61,14 +61,10 @@ class ResponseHook implements Patch {
     if (this.#phase === Phase.Passing && !this.#original.finished)
       return this.#pass('write', args) as boolean;
     assertBody(this.#original.response, 'write', args);
-    if (this.#phase === Phase.Replaced) {
-      discardCall(this.#original, { method: 'write', args });
-      // `true` lets a stream write its remaining data, which is discarded.
-      return true;
-    }
-    if (!this.#held || this.#held.ended) failAsEnded(this.#original, args);
+    if (this.#phase === Phase.Replaced) discardWrite(this.#original, args);
+    else if (!this.#held || this.#held.ended) failAsEnded(this.#original, args);
     else this.#held.hold('write', args);
-    // `false` makes a stream wait for "drain", which is emitted once the response is released.
+    // `false` makes a stream wait for "drain", which is emitted once the response is released or the data discarded.
     return false;
   }
 

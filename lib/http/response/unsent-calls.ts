@@ -12,7 +12,19 @@ export function discardCall(original: OriginalResponse, { method, args }: Respon
   const callback = callbackOf(args);
   if (!callback) return;
   if (method === 'end') original.end.call(original.response, callback);
-  else process.nextTick(() => original.callBack(callback, []));
+  else setImmediate(() => original.callBack(callback, []));
+}
+
+/**
+ * Discards a `write` after the failure. A stream that waits for "drain" goes on in the next turn of the event loop:
+ * one that never waits for anything else would not let the loop turn, and block the process.
+ */
+export function discardWrite(original: OriginalResponse, args: unknown[]): void {
+  const { response } = original;
+  const call: ResponseCall = { method: 'write', args };
+  if (isGone(response)) failAsDestroyed(call);
+  else discardCall(original, call);
+  setImmediate(() => original.callBack(() => response.emit('drain'), []));
 }
 
 /** Fails a call on a response whose connection is gone: passes the error to the callback of a `write`. */

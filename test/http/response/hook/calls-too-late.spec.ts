@@ -75,10 +75,13 @@ describe('after a failure has replaced the response', () => {
     const { received, events } = await server.exchange(
       async (response) => {
         const errors = emittedErrors(response);
+        const closed = once(response, 'close');
+        // The failure replaces the response during this call.
         expect(response.write('te', recorder(written))).toBe(true);
-        expect(response.write('xt', recorder(written))).toBe(true);
+        expect(response.write('xt', recorder(written))).toBe(false);
+        await once(response, 'drain');
         response.end('end', recorder(ended));
-        await once(response, 'close');
+        await closed;
         expect(errors).toEqual([]);
       },
       { onHead: failsAtHead },
@@ -87,6 +90,60 @@ describe('after a failure has replaced the response', () => {
     expect(written).toEqual(['none', 'none']);
     expect(['none', 'ERR_STREAM_ALREADY_FINISHED']).toContain(ended.join());
     expect(events).toEqual(['before 200', 'head', 'failure: Error: the store is down']);
+  });
+
+  it.each<[string, boolean]>([
+    ['sent', false],
+    ['held', true],
+  ])('a stream that waits for nothing else lets the process go on (%s)', async (_how, holds) => {
+    let turned = false;
+    let written = 0;
+    const { received } = await server.exchange(
+      async (response, { reject }) => {
+        response.flushHeaders();
+        if (holds) reject(new Error('the store is down'));
+        setImmediate(() => setImmediate(() => (turned = true)));
+        while (!turned && written++ < 10_000) if (!response.write('te')) await once(response, 'drain');
+        response.end();
+      },
+      { holds, onHead: holds ? undefined : failsAtHead },
+    );
+    expect(received).toMatchObject(FAILURE);
+    expect(written).toBeLessThan(100);
+  });
+
+  it('and is sent, the callback of a write is told that the response is gone', async () => {
+    const codes: unknown[] = [];
+    await server.exchange(
+      async (response) => {
+        const closed = once(response, 'close');
+        response.writeHead(201);
+        await closed;
+        expect(response.write('te', recorder(codes))).toBe(false);
+        await once(response, 'drain');
+      },
+      { onHead: failsAtHead },
+    );
+    expect(codes).toEqual(['ERR_STREAM_DESTROYED']);
+  });
+
+  it('an error of a listener of drain is reported', async () => {
+    const { received, events } = await server.exchange(
+      async (response) => {
+        const closed = once(response, 'close');
+        response.writeHead(201);
+        await closed;
+        response.on('drain', () => {
+          throw new Error('of the listener');
+        });
+        response.write('te');
+        await turn();
+        await turn();
+      },
+      { onHead: failsAtHead },
+    );
+    expect(received).toMatchObject(FAILURE);
+    expect(events).toContain('lost: Error: of the listener');
   });
 
   it('the callback of the end that caused it is called once', async () => {
