@@ -11,7 +11,8 @@ export interface ResponseCall {
 export function discardCall(original: OriginalResponse, { method, args }: ResponseCall): void {
   const callback = callbackOf(args);
   if (!callback) return;
-  if (method === 'end') original.end.call(original.response, callback);
+  // The callback alone would be data to the responses of light-my-request, the `inject` of Fastify.
+  if (method === 'end') original.end.call(original.response, undefined, undefined, callback);
   else setImmediate(() => original.callBack(callback, []));
 }
 

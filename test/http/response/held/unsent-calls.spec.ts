@@ -46,6 +46,18 @@ describe('discardCall', () => {
     expect(called).toEqual(['end']);
   });
 
+  it('passes the callback of an end in its own place, as the responses of "inject" take no other', () => {
+    const { one, response } = original();
+    const given: unknown[][] = [];
+    const patched = new OriginalResponse(
+      Object.assign(response, { end: (...args: unknown[]) => given.push(args) as never }),
+      one.listener,
+    );
+    const callback = () => undefined;
+    discardCall(patched, { method: 'end', args: ['text', callback] });
+    expect(given).toEqual([[undefined, undefined, callback]]);
+  });
+
   it.each(['write', 'end'] as const)('does nothing for a %s without a callback', async (method) => {
     const { one, response, lost } = original();
     discardCall(one, { method, args: ['text'] });

@@ -136,7 +136,7 @@ describe('an error of code that has patched the response before', () => {
       {
         holds: true,
         earlier: patch('end', (original, response, args) => {
-          if (typeof args[0] === 'function') throw OF_EARLIER_CODE;
+          if (typeof args[2] === 'function') throw OF_EARLIER_CODE;
           return original.apply(response, args);
         }),
       },
