@@ -3,7 +3,7 @@ import { sendFailure } from '../failure-response.js';
 import { HeldResponse } from './held-response.js';
 import { HeadFailed, OriginalResponse } from './original-response.js';
 import { patchMethods, type Patch } from './patched-methods.js';
-import { admits, assertBody, isGone, writesAfterEnd, type Method } from './response-calls.js';
+import { admits, assertBody, isGone, isHttp1, writesAfterEnd, type Method } from './response-calls.js';
 import type { FailureAnswer, ResponseListener } from './response-listener.js';
 import { discardCall, discardWrite, failAsDestroyed, failAsEnded } from './unsent-calls.js';
 
@@ -140,7 +140,7 @@ class ResponseHook implements Patch {
       return original.call(method, args);
     } catch (error) {
       if (!(error instanceof HeadFailed)) throw error;
-      this.#replace(error.cause);
+      this.#replace(error.cause, undefined, method === 'end');
       this.#discard(method, args);
       return true;
     } finally {
@@ -173,9 +173,12 @@ class ResponseHook implements Patch {
   }
 
   /** Sends a failure instead of the application's response, during the application's call or later. */
-  #replace(error: unknown, held = this.#takeHeld()): void {
+  #replace(error: unknown, held = this.#takeHeld(), ended = held?.ended): void {
     this.#phase = Phase.Passing;
-    if (isGone(this.#original.response)) return held?.failAsDestroyed();
+    const { response } = this.#original;
+    if (isGone(response)) return held?.failAsDestroyed();
+    // Code that still streams, such as Nest's server-sent events, goes on until its connection is closed.
+    if (!ended && isHttp1(response)) response.shouldKeepAlive = false;
     sendFailure(this.#original, error);
     this.#phase = Phase.Replaced;
     held?.discard();

@@ -192,4 +192,23 @@ describe('after a failure has replaced the response', () => {
     expect(received).toMatchObject({ ...FAILURE, headers: { 'cache-control': 'no-store' } });
     expect(events).toEqual(['before 200', 'head', 'failure: Error: the store is down']);
   });
+
+  it.each<[string, boolean, string]>([
+    ['write', false, 'close'],
+    ['write', true, 'close'],
+    ['end', false, 'keep-alive'],
+    ['end', true, 'keep-alive'],
+  ])('of %s (held: %p), the connection closes if more may come: %s', async (method, holds, connection) => {
+    const { received } = await server.exchange(
+      async (response, { reject }) => {
+        response.shouldKeepAlive = true;
+        response[method as 'write' | 'end']('text');
+        if (holds) reject(new Error('the store is down'));
+        await turn();
+        response.end();
+      },
+      { holds, onHead: holds ? undefined : failsAtHead },
+    );
+    expect(received).toMatchObject({ ...FAILURE, headers: { connection } });
+  });
 });
