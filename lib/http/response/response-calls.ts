@@ -232,8 +232,10 @@ function mergedOverHttp2(
   const merged = new Map<string, unknown>();
   for (const [header, one] of given) {
     const name = header.trim().toLowerCase();
-    // Node drops this header with a warning, but not with this value.
-    const value = name === 'connection' && one !== 'trailers' ? [] : one;
+    // Node drops this header with a warning, but not with this value. A list has removed that of the response then, an object leaves it.
+    const isDropped = name === 'connection' && one !== 'trailers';
+    if (isDropped && !isList) continue;
+    const value = isDropped ? [] : one;
     const before = isList && merged.get(name);
     merged.set(name, before ? [before, value].flat() : value);
   }

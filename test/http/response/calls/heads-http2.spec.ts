@@ -43,6 +43,19 @@ const heads: Case[] = [
   ['connection with trailers', false, [200, { Connection: 'trailers' }]],
   ['connection with trailers on the response', false, [200], { connection: 'trailers' }],
   [
+    'connection, dropped, over that of the response',
+    false,
+    [200, { connection: 'a' }],
+    { connection: 'trailers' },
+  ],
+  [
+    'connection, listed, in place of that of the response',
+    true,
+    [200, ['connection', 'a']],
+    { connection: 'trailers' },
+  ],
+  ['connection in two cases, the first dropped', false, [200, { Connection: 'trailers', connection: 'a' }]],
+  [
     'connection with trailers, listed after another',
     false,
     [200, ['Connection', 'a', 'connection', 'trailers']],
