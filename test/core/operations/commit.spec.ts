@@ -157,6 +157,16 @@ describe('a commit', () => {
     expect(engine.save(state)).toBeUndefined();
   });
 
+  it('in the middle succeeds after changes that a commit before could not store', async () => {
+    const { engine, state, store } = await opened(0);
+    state.bag.proxy['cart'] = 2;
+    state.changesLost();
+    state.bag.proxy['note'] = 3;
+    await engine.save(state);
+    expect([state.losses, store.records()]).toMatchObject([1, [{ data: { note: '3' } }]]);
+    expect(engine.save(state)).toBeUndefined();
+  });
+
   it('writes nothing, if the session is lost before its turn', async () => {
     const { engine, state, store } = await opened(0);
     state.bag.proxy['cart'] = 2;
