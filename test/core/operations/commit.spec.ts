@@ -195,6 +195,18 @@ describe('a store that always responds with a conflict', () => {
     expect([calls(), state.state.kind, state.changed]).toEqual([500, 'live', true]);
   });
 
+  it('is asked no more where data are changed while the roll is tried', async () => {
+    const { engine, state, backend } = await conflicting();
+    let calls = 0;
+    backend.save = () => {
+      if (++calls > 600) return Promise.reject(new Error('asked without end'));
+      if (calls === 500) state.bag.proxy['cart'] = 2;
+      return Promise.resolve({ outcome: 'conflict' });
+    };
+    await expect(failed(() => engine.commit(state, true))).rejects.toThrow(coded('ERR_CONFLICT'));
+    expect([calls, state.changed]).toEqual([501, true]);
+  });
+
   it('fails no request that changed nothing, whose roll the next one tries again', async () => {
     const { engine, state, calls } = await conflicting();
     await engine.commit(state, true);
