@@ -7,7 +7,13 @@ import type { Page } from 'playwright-core';
 import { send } from '../support/browser.js';
 import { describeInChromium } from '../support/chromium.js';
 import { SECRET } from '../support/platforms.js';
-import { DEMO_PASSWORDS, importSample, startSample, type ListeningSample } from '../support/sample.js';
+import {
+  closeSample,
+  DEMO_PASSWORDS,
+  importSample,
+  startSample,
+  type ListeningSample,
+} from '../support/sample.js';
 
 const SOURCE = '05-passport/src';
 const BEFORE = 'express-session';
@@ -49,7 +55,7 @@ describeInChromium('the Passport sample in Chromium', (open) => {
   /** The one process ends, the other starts at the same address. */
   async function switchOver(): Promise<void> {
     const port = Number(new URL(sample.url).port);
-    await sample.app.close();
+    await closeSample(sample);
     beginProcess();
     sample = await startSample(SOURCE, { secret: SECRET, reloginWindow: '5m', old, clock }, { port });
   }

@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import type { INestApplication, NestApplicationOptions } from '@nestjs/common';
 import type { Certificate } from './certificate.js';
 
@@ -43,4 +44,14 @@ export async function startSample(
   await app.listen(port, host);
   const address = app.getHttpServer().address() as { port: number };
   return { app, url: `${certificate ? 'https' : 'http'}://${host}:${address.port}` };
+}
+
+/**
+ * Closes a sample while a browser has pages of it. A browser keeps a spare connection, on which it has sent nothing yet; Node
+ * takes that for one that is in use, and would wait for it.
+ */
+export async function closeSample({ app }: ListeningSample): Promise<void> {
+  const server = app.getHttpServer() as Server;
+  const cutting = setInterval(() => server.closeAllConnections(), 20);
+  await app.close().finally(() => clearInterval(cutting));
 }
