@@ -1,6 +1,6 @@
 import { createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
 
-/** Of every browser: to make one each would be most of what is measured. */
+/** One for all browsers: the server treats the keys of two sessions alike, whether they are the same or not. */
 const { publicKey, privateKey } = generateKeyPairSync('ec', {
   namedCurve: 'P-256',
   publicKeyEncoding: { type: 'spki', format: 'der' },

@@ -1,7 +1,7 @@
 import { TestEnvironment } from 'jest-environment-node';
 import { Worker } from 'node:worker_threads';
 
-/** In milliseconds. The longest suite takes two minutes on two cores. */
+/** In milliseconds, unless JEST_SUITE_LIMIT says otherwise. The longest suite takes two minutes on two cores. */
 const LIMIT = 10 * 60_000;
 
 let watchdog;

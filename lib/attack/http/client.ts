@@ -63,7 +63,7 @@ export class Client {
       sent.on('error', reject);
       sent.on('close', () => {
         clearTimeout(late);
-        // Node closes the connection of a 101 that nobody asked for without an error.
+        // Node closes the connection after an unrequested 101, without an error.
         if (!responds) reject(new Error('the connection ended without a response'));
       });
       sent.on('response', (message) => {

@@ -24,7 +24,7 @@ export class Attempts {
    * After a conflict: pauses before the next attempt, if the one before has failed as well.
    *
    * @throws SessionError `ERR_CONFLICT` if there were too many. A store that reads from a replica which lags, or that is
-   *   mistaken, would otherwise be asked without end
+   *   wrong, would otherwise be queried without end
    */
   async again(): Promise<void> {
     const failed = this.#failed++;

@@ -93,9 +93,10 @@ export class Commit {
 
   async #run(state: RequestState, first: Step, concludes: boolean): Promise<void> {
     let step = first;
-    const attempts = new Attempts('session.commit()', this.#context.config);
+    let attempts: Attempts | undefined;
     while (step.do === 'save') {
       if (await this.#save(state, step)) return;
+      attempts ??= new Attempts('session.commit()', this.#context.config);
       await this.#beforeAnother(state, step, attempts);
       // Another request rotated first, so the new plan, from the reloaded session, contains no rotation.
       step = this.#plan(state, concludes);

@@ -232,7 +232,7 @@ function mergedOverHttp2(
   const merged = new Map<string, unknown>();
   for (const [header, one] of given) {
     const name = header.trim().toLowerCase();
-    // Node drops this header with a warning, but not with this value. A list has removed that of the response then, an object leaves it.
+    // Node drops this header with a warning, unless it has this value. By then a list has removed that of the response; an object has not.
     const isDropped = name === 'connection' && one !== 'trailers';
     if (isDropped && !isList) continue;
     const value = isDropped ? [] : one;

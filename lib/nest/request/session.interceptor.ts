@@ -45,7 +45,7 @@ export class SessionInterceptor implements NestInterceptor {
       concatMap(async (value: unknown) => {
         if (!early) declareLogout(current, policy);
         await commit(current, context);
-        // Another resolver has found that the session ended, by which what this one changed was lost as well.
+        // Another resolver has found that the session ended. What this one may have changed is lost as well.
         if (isGraphql(context) && !policy.logout && current.state.losses !== losses) throw sessionEnded();
         return value;
       }),
